@@ -1,0 +1,120 @@
+"""Predictions as a file: one row per image."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, TextIO
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from rich.console import Console
+
+from litclassify.errors import UserError
+from litclassify.models import Prediction
+
+SUFFIXES = (".csv", ".jsonl")
+
+
+class PredictionWriter(BasePredictionWriter):
+    """Write path, label, confidence and the most probable classes of each image.
+
+    Rows come in the order of the data set. They are written to part files as they come, one per process, and joined
+    under the final name when all is predicted: a file of that name is complete.
+
+    Args:
+        path: The file; `.csv` or `.jsonl` decides its format. An earlier one is replaced.
+        class_names: Names of the K classes.
+        top_k: How many of the most probable classes a row lists; all if there are fewer.
+
+    Raises:
+        UserError: Another file ending, or a directory that does not exist.
+    """
+
+    def __init__(self, path: Path, class_names: Sequence[str], top_k: int = 5) -> None:
+        super().__init__(write_interval="batch")
+        if path.suffix not in SUFFIXES:
+            raise UserError(f"--output must end in {' or '.join(SUFFIXES)}, got '{path}'.")
+        if not path.parent.is_dir():
+            raise UserError(f"--output '{path}' lies in a directory that does not exist: create '{path.parent}'.")
+        self.path = path
+        self.class_names = list(class_names)
+        self.top_k = min(top_k, len(self.class_names))
+        self._part: TextIO | None = None
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open this process's part."""
+        self._part = self._part_path(trainer.global_rank).open("w", encoding="utf-8", newline="")
+
+    def write_on_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        prediction: Prediction,
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Append a batch's rows to this process's part."""
+        assert self._part is not None
+        assert batch_indices is not None
+        assert trainer.predict_dataloaders is not None
+        paths = trainer.predict_dataloaders.dataset.paths
+        for row in self._rows(prediction, [paths[i] for i in batch_indices]):
+            self._part.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Join the parts."""
+        assert self._part is not None
+        self._part.close()
+        trainer.strategy.barrier()
+        if trainer.is_global_zero:
+            count = self._join([self._part_path(rank) for rank in range(trainer.world_size)])
+            Console().print(f"Wrote {count} predictions to {self.path}", soft_wrap=True, highlight=False)
+
+    def _part_path(self, rank: int) -> Path:
+        return self.path.with_name(f".{self.path.name}.part{rank}")
+
+    def _rows(self, prediction: Prediction, paths: list[str]) -> Iterator[dict[str, Any]]:
+        confidences, indices = prediction["probabilities"].topk(self.top_k, dim=1)
+        top = zip(paths, prediction["label"], confidences.tolist(), indices.tolist(), strict=True)
+        for path, label, row_confidences, row_indices in top:
+            row: dict[str, Any] = {"path": path, "label": label, "confidence": row_confidences[0]}
+            for k, (index, confidence) in enumerate(zip(row_indices, row_confidences, strict=True), start=1):
+                row[f"top{k}"] = self.class_names[index]
+                row[f"top{k}_confidence"] = confidence
+            yield row
+
+    def _join(self, parts: list[Path]) -> int:
+        joined = self.path.with_name(f".{self.path.name}.joined")
+        with joined.open("w", encoding="utf-8", newline="") as file:
+            count = self._write(file, _interleave(parts))
+        os.replace(joined, self.path)
+        for part in parts:
+            part.unlink()
+        return count
+
+    def _write(self, file: TextIO, lines: Iterator[str]) -> int:
+        count = 0
+        if self.path.suffix == ".csv":
+            top = [name for k in range(1, self.top_k + 1) for name in (f"top{k}", f"top{k}_confidence")]
+            writer = csv.DictWriter(file, ["path", "label", "confidence", *top])
+            writer.writeheader()
+            for count, line in enumerate(lines, start=1):  # noqa: B007
+                writer.writerow(json.loads(line))
+        else:
+            for count, line in enumerate(lines, start=1):  # noqa: B007
+                file.write(line)
+        return count
+
+
+def _interleave(parts: list[Path]) -> Iterator[str]:
+    """Give the lines in the order of the data set: of W processes, process r predicted samples r, r + W, …"""
+    with ExitStack() as stack:
+        files = [stack.enter_context(part.open(encoding="utf-8")) for part in parts]
+        for lines in zip_longest(*files):
+            yield from (line for line in lines if line is not None)

@@ -1,0 +1,14 @@
+"""Access to the TensorBoard writers of a trainer."""
+
+from collections.abc import Iterator
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard import SummaryWriter
+
+
+def tensorboard_writers(trainer: Trainer) -> Iterator[SummaryWriter]:
+    """Give the writer of each TensorBoard logger; none where there is no such logger."""
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            yield logger.experiment

@@ -1,0 +1,30 @@
+"""The command line. Importing this package is cheap: torch is loaded when `main` runs."""
+
+import sys
+from collections.abc import Sequence
+
+MISMATCHED_TORCHVISION = (
+    "torch and torchvision do not fit together: this torchvision was built for another torch.\n"
+    "Install a matching pair: pip install --force-reinstall torch torchvision"
+)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a LitClassify command.
+
+    Args:
+        args: Command-line words without the program's name. None reads them from `sys.argv`.
+
+    Raises:
+        SystemExit: With code 2 for a user's mistake, after a few lines on standard error.
+    """
+    try:
+        import torchvision  # noqa: F401, PLC0415
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        print(MISMATCHED_TORCHVISION, file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from error
+    from litclassify.cli.application import run  # noqa: PLC0415
+
+    run(sys.argv[1:] if args is None else list(args))

@@ -1,0 +1,262 @@
+"""The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+import litclassify.networks
+import litclassify.optim  # noqa: F401 - importing a class makes its short name known
+from litclassify import data
+from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, SampleImages
+from litclassify.cli.checkpoints import PUBLISHED, Checkpoint
+from litclassify.cli.command_line import CommandLine
+from litclassify.cli.console import quiet_lightning
+from litclassify.cli.hyperparameters import flat_hyperparameters
+from litclassify.cli.messages import exit_with_message, instantiation_message
+from litclassify.cli.parser import ArgumentParser, write_string_enums_as_strings
+from litclassify.cli.run_summary import print_run_summary
+from litclassify.cli.runs import CHECKPOINTS, create_run_dir, run_dir_of
+from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
+
+__all__ = ["ClassificationCLI", "data", "run"]
+
+DEFAULT_SEED = 0
+MONITOR = {"monitor": "val_acc", "mode": "max"}
+CHECKPOINT_DEFAULTS = {
+    **MONITOR,
+    "save_top_k": 5,
+    "save_last": True,
+    "filename": "epoch{epoch:03d}-val_acc{val_acc:.4f}",
+    "auto_insert_metric_name": False,
+}
+EARLY_STOPPING_DEFAULTS = {**MONITOR, "patience": 10}
+TRAINER_DEFAULTS = {"max_epochs": 10, "log_every_n_steps": 10}
+
+# Lightning starts the other processes of a node by running the same command line again: they find the run here.
+RUN_DIR_VARIABLE = "LITCLASSIFY_RUN_DIR"
+
+
+def run(args: list[str]) -> None:
+    """Run a command line; a user's mistake ends with exit code 2 and a few lines.
+
+    Args:
+        args: The words after the program's name.
+    """
+    try:
+        with quiet_lightning():
+            ClassificationCLI(args)
+    except UserError as error:
+        exit_with_message(error)
+    finally:
+        os.environ.pop(RUN_DIR_VARIABLE, None)
+
+
+class ClassificationCLI(LightningCLI):
+    """Fit, validate, test and predict with an `ImageClassifier` and an image data module.
+
+    Args:
+        args: The words after the program's name.
+    """
+
+    checkpoint: Checkpoint | None = None
+    run_dir: Path | None = None
+
+    def __init__(self, args: list[str]) -> None:
+        write_string_enums_as_strings()
+        super().__init__(
+            ImageClassifier,
+            LightningDataModule,
+            args=args,
+            parser_class=ArgumentParser,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            save_config_callback=None,
+            seed_everything_default=DEFAULT_SEED,
+            trainer_defaults=TRAINER_DEFAULTS,
+        )
+
+    # --- Arguments ---
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Name the subcommands, each with the arguments of its Trainer method that have no place in a config."""
+        # Checkpoints always load without unpickling, and predictions go to a file.
+        skipped = {"weights_only", "return_predictions"}
+        return {name: skip | skipped for name, skip in LightningCLI.subcommands().items()}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the arguments that every subcommand has."""
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint", subclass_mode=True, required=False)
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping", subclass_mode=True, required=False)
+        parser.set_defaults(
+            {
+                "model": {"class_path": "litclassify.models.ImageClassifier"},
+                "checkpoint": {"class_path": "ModelCheckpoint", "init_args": CHECKPOINT_DEFAULTS},
+                "early_stopping": {"class_path": "EarlyStopping", "init_args": EARLY_STOPPING_DEFAULTS},
+            }
+        )
+        parser.add_argument("--runs_dir", type=str, default="runs", help="Directory that holds all runs.")
+        parser.add_argument(
+            "--run_name",
+            type=str | None,
+            default=None,
+            help="The run is <runs_dir>/<run_name>/<time stamp>. Null takes the name of the first config file.",
+        )
+        for name in PUBLISHED:
+            parser.link_arguments(
+                "data", f"model.init_args.{name}", compute_fn=self._published(name), apply_on="instantiate"
+            )
+
+    def setup_parser(
+        self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
+    ) -> None:
+        """Add the arguments of single subcommands."""
+        super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+        self._parser("fit").add_argument(
+            "--test_after_fit",
+            type=bool,
+            default=False,
+            help="Test the best checkpoint when training has ended.",
+        )
+        self._parser("predict").add_argument(
+            "--output",
+            type=str | None,
+            default=None,
+            help="File for the predictions, .csv or .jsonl. Null writes predictions.csv into the run.",
+        )
+
+    def _published(self, name: str) -> Callable[[LightningDataModule], Any]:
+        """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
+
+        def value(data: LightningDataModule) -> Any:
+            if self.checkpoint is not None and name in self.checkpoint.published and name != "image_shape":
+                return self.checkpoint.published[name]
+            return getattr(data, name, None)
+
+        return value
+
+    # --- Parsing ---
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse the command line, with the checkpoint's own configuration below all that the user gives."""
+        assert isinstance(args, list)
+        command_line = CommandLine(args)
+        self.checkpoint = command_line.checkpoint
+        self.config = parser.parse_args(command_line.words_with_checkpoint())
+
+    def _parse_ckpt_path(self) -> None:
+        """Do nothing: in the stock class a checkpoint's hyperparameters overrule what the user typed."""
+
+    # --- Objects ---
+
+    def instantiate_classes(self) -> None:
+        """Build data, model and trainer; what a configured class refuses is the user's mistake."""
+        try:
+            super().instantiate_classes()
+        except (ValueError, MisconfigurationException) as error:
+            raise UserError(instantiation_message(error)) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the trainer around the directory of the run."""
+        settings: dict[str, Any] = {**self._get(self.config_init, "trainer").as_dict(), **kwargs}
+        if not settings["fast_dev_run"]:
+            self.run_dir = self._find_run_dir(settings["default_root_dir"])
+            self._save_config(self.run_dir)
+        settings["default_root_dir"] = self.run_dir
+        settings["logger"] = self._loggers(settings["logger"])
+        configured = settings["callbacks"] or []
+        callbacks = [*configured] if isinstance(configured, list) else [configured]
+        callbacks += self._monitors(settings)
+        # Without this the Trainer adds a checkpoint callback of its own.
+        settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
+        callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
+        return self.trainer_class(**{**settings, "callbacks": callbacks})
+
+    def _find_run_dir(self, root: str | None) -> Path:
+        """Give the run of the checkpoint, that of the process that started this one, or a new one."""
+        if RUN_DIR_VARIABLE in os.environ:
+            return Path(os.environ[RUN_DIR_VARIABLE])
+        run_dir = run_dir_of(self.checkpoint.path) if self.checkpoint is not None and self.subcommand != "fit" else None
+        if run_dir is None:
+            config = self.config[self.subcommand]
+            run_dir = create_run_dir(Path(root or "") / config.runs_dir, config.run_name or self._default_run_name())
+        os.environ[RUN_DIR_VARIABLE] = str(run_dir)
+        return run_dir
+
+    def _default_run_name(self) -> str:
+        config: Namespace = self.config[self.subcommand]
+        files = [Path(str(path)) for path in config.config or [] if path is not None]
+        class_name: str = config.data.class_path.rsplit(".", 1)[-1]
+        return files[0].stem if files else class_name.lower()
+
+    @rank_zero_only
+    def _save_config(self, run_dir: Path) -> None:
+        path = run_dir / f"config.{self.subcommand}.yaml"
+        self._parser(self.subcommand).save(self.config[self.subcommand], path, skip_none=False, overwrite=True)
+
+    def _loggers(self, configured: Logger | list[Logger] | bool | None) -> Logger | list[Logger] | bool:
+        """Give TensorBoard and CSV in the run unless the config names others."""
+        if configured not in (None, True):
+            return configured
+        if self.run_dir is None or self.subcommand in ("validate", "predict"):
+            # Neither has a place on the curves of training.
+            return False
+        tensorboard = TensorBoardLogger(self.run_dir, name="", version="", default_hp_metric=False)
+        if self.subcommand == "test":
+            return tensorboard
+        return [tensorboard, CSVLogger(self.run_dir, name="", version="")]
+
+    def _monitors(self, settings: dict[str, Any]) -> list[Callback]:
+        """Give the callbacks of `checkpoint` and `early_stopping`, where they are not null."""
+        checkpoint = self._get(self.config_init, "checkpoint")
+        early_stopping = self._get(self.config_init, "early_stopping")
+        if settings["enable_checkpointing"] is False or self.run_dir is None:
+            checkpoint = None
+        elif checkpoint is not None and checkpoint.dirpath is None:
+            checkpoint.dirpath = str(self.run_dir / CHECKPOINTS)
+        return [callback for callback in (checkpoint, early_stopping) if callback is not None]
+
+    def _standard_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
+        """Give what a run has without being asked; a callback of the same class in the config takes its place."""
+        if self.run_dir is None:
+            return []
+        if self.subcommand == "predict":
+            output = self.config[self.subcommand].output
+            path = self.run_dir / "predictions.csv" if output is None else Path(output)
+            return [PredictionWriter(path, self.model.class_names)]
+        callbacks: list[Callback] = [MetricsFile(self.run_dir / "metrics.json")]
+        if self.subcommand == "fit" and settings["logger"]:
+            self._dump_config()
+            hyperparameters = HyperparameterLogger(
+                flat_hyperparameters(self.config_dump), ("val_loss", "val_acc", "test_loss", "test_acc")
+            )
+            callbacks += [SampleImages(), LearningRateMonitor(), hyperparameters]
+        return callbacks
+
+    # --- Running ---
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        arguments = super()._prepare_subcommand_kwargs(subcommand)
+        arguments["weights_only"] = True
+        if subcommand == "predict":
+            arguments["return_predictions"] = False
+        return arguments
+
+    def after_fit(self) -> None:
+        """Test the best checkpoint, if asked to, and say how to go on."""
+        if self.config.fit.test_after_fit:
+            best = "best" if self.trainer.checkpoint_callback is not None and self.run_dir is not None else None
+            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, weights_only=True)
+        if self.run_dir is not None:
+            print_run_summary(self.trainer, self.run_dir)

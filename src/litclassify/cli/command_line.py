@@ -1,0 +1,80 @@
+"""The words of a command line, before they are parsed."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, resolve_checkpoint
+from litclassify.errors import UserError
+
+NEEDS_CHECKPOINT = ("validate", "test", "predict")
+
+
+class CommandLine:
+    """What must be known of a command line before the parser sees it: the checkpoint.
+
+    Precedence is class defaults, then the checkpoint's own arguments, then `--config` files in order, then flags. The
+    parser reads from left to right, so the checkpoint's arguments go in right after the subcommand.
+
+    Args:
+        words: The words after the program's name; the subcommand comes first.
+    """
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint | None:
+        """The checkpoint named by `--ckpt_path` or in a config file; None without one.
+
+        Raises:
+            UserError: It is missing or cannot be read, or the subcommand cannot do without.
+        """
+        given = self._last_value("ckpt_path")
+        if self._asks_for_help():
+            return None
+        if given is None:
+            self._check_needs_none()
+            return None
+        runs_dir = Path(self._last_value("runs_dir") or "runs")
+        return read_checkpoint(resolve_checkpoint(given, runs_dir))
+
+    def words_with_checkpoint(self) -> list[str]:
+        """Give the words with the checkpoint's configuration first and its resolved path last."""
+        if self.checkpoint is None:
+            return self.words
+        config = json.dumps(self.checkpoint.config)
+        return [self.words[0], "--config", config, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
+
+    def _check_needs_none(self) -> None:
+        if self.words and self.words[0] in NEEDS_CHECKPOINT:
+            raise UserError(
+                f"{self.words[0]} needs a trained model: give --ckpt_path FILE, the directory of a run, best or last."
+            )
+
+    def _asks_for_help(self) -> bool:
+        return any(word in ("-h", "--help") or word.startswith("--print_config") for word in self.words)
+
+    def _last_value(self, name: str) -> str | None:
+        """Give the value of a top-level argument: the last flag, else that of the last config file with one."""
+        flags = self._values_of(f"--{name}")
+        if flags:
+            return flags[-1]
+        values = [_top_level_value(Path(file), name) for file in (*self._values_of("--config"), *self._values_of("-c"))]
+        return next((value for value in reversed(values) if value is not None), None)
+
+    def _values_of(self, flag: str) -> list[str]:
+        following = [value for word, value in zip(self.words, self.words[1:], strict=False) if word == flag]
+        return following + [word.removeprefix(f"{flag}=") for word in self.words if word.startswith(f"{flag}=")]
+
+
+def _top_level_value(file: Path, name: str) -> str | None:
+    """Give a value of a config file; None if there is none, or no readable file, which the parser will report."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    value = content.get(name) if isinstance(content, dict) else None
+    return None if value is None else str(value)

@@ -1,0 +1,32 @@
+"""What Lightning prints that says nothing to the user of this application."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# The data modules choose the number of workers by what is fastest for their data.
+WORKERS_ADVICE = r".*does not have many workers which may be a bottleneck.*"
+# A run writes its config into its directory before the CSV logger opens.
+NOT_EMPTY = r"Experiment logs directory .* exists and is not empty.*"
+# Lightning's own use of torch: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
+LEAF_SPEC = r".*isinstance\(treespec, LeafSpec\).*"
+ADVERTISEMENTS = ("💡 Tip", "TPU available")
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(ADVERTISEMENTS)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Leave out advertisements, and warnings about what this application decides itself."""
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.addFilter(_is_no_advertisement)
+    try:
+        with warnings.catch_warnings():
+            for message in (WORKERS_ADVICE, NOT_EMPTY, LEAF_SPEC):
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        logger.removeFilter(_is_no_advertisement)

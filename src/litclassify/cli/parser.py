@@ -1,0 +1,30 @@
+"""The parser whose errors a person can act on."""
+
+from typing import NoReturn
+
+import yaml
+from lightning.pytorch.cli import LightningArgumentParser
+
+from litclassify.cli.messages import parsing_message
+from litclassify.errors import UserError
+
+
+class ArgumentParser(LightningArgumentParser):
+    """LightningCLI's parser, with mistakes raised as `UserError` instead of a usage dump."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the mistake in a few lines.
+
+        The parsers of nested classes report to the one above, which turns the whole into a message.
+        """
+        if not self.exit_on_error:
+            super().error(message, ex)
+        raise UserError(parsing_message(message)) from ex
+
+
+def write_string_enums_as_strings() -> None:
+    """Let a config hold an enum whose members are strings, such as the default `interval` of Lightning's `Timer`.
+
+    Without it saving the config fails: PyYAML represents no subclass of str, and the argument's type is plain `str`.
+    """
+    yaml.SafeDumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str(text)))

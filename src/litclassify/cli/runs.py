@@ -1,0 +1,43 @@
+"""One directory per run: `<runs_dir>/<run_name>/<time stamp>/`."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+CHECKPOINTS = "checkpoints"
+LAST = "last.ckpt"
+
+
+def create_run_dir(runs_dir: Path, run_name: str) -> Path:
+    """Create a directory that no other launch has, named by the present time.
+
+    Of several launches in the same second, the first gets `2026-11-24_10-15-00`, the next `2026-11-24_10-15-00_2`, …
+    """
+    parent = runs_dir / run_name
+    parent.mkdir(parents=True, exist_ok=True)
+    for path in _candidates(parent, datetime.now().strftime("%Y-%m-%d_%H-%M-%S")):
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("the candidates never end")
+
+
+def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
+    yield parent / stamp
+    number = 2
+    while True:
+        yield parent / f"{stamp}_{number}"
+        number += 1
+
+
+def run_dir_of(checkpoint: Path) -> Path | None:
+    """Give the run that a checkpoint file belongs to; None for a file that lies elsewhere."""
+    return checkpoint.parent.parent if checkpoint.parent.name == CHECKPOINTS else None
+
+
+def newest_run(runs_dir: Path) -> Path | None:
+    """Give the run under `runs_dir` whose checkpoints changed last; None if there is none."""
+    runs = [path.parent for path in runs_dir.glob(f"*/*/{CHECKPOINTS}") if any(path.glob("*.ckpt"))]
+    return max(runs, key=lambda run: (run / CHECKPOINTS).stat().st_mtime_ns, default=None)

@@ -1,0 +1,228 @@
+"""What every data module shares: arguments, stages, loaders and prediction on files."""
+
+import math
+import os
+from abc import ABC, abstractmethod
+from typing import Literal, TypeVar
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from litclassify.data.datasets import ImageDataset, Sample, Split
+from litclassify.data.files import ImageFilesDataset
+from litclassify.data.find_images import find_images
+from litclassify.data.samplers import ShuffledSampler
+from litclassify.data.transforms import TransformList, check_transforms, compose
+from litclassify.errors import UserError
+
+MAX_AUTO_WORKERS = 8
+STAGE_SPLITS: dict[str, tuple[Split, ...]] = {
+    "fit": ("train", "val"),
+    "validate": ("val",),
+    "test": ("test",),
+    "predict": ("predict",),
+}
+T = TypeVar("T")
+
+
+class ImageDataModule(LightningDataModule, ABC):
+    """Images and their classes, for training, evaluation and prediction.
+
+    A batch is `(images, targets)`: uint8 (N, C, H, W), or float in [0, 1] if the transforms yield that, and
+    int64 (N,). Images are not normalised: the model does so, with the `mean` and `std` published here.
+
+    Args:
+        image_size: Height and width of the images in pixels; one number for a square, or [H, W].
+        batch_size: Images per batch and device, at least 1.
+        num_workers: Processes that load images, per loader; 0 loads in the main process. auto means none for
+            data held in memory, otherwise one for each usable CPU, 8 at most.
+        train_transform: Transforms of training images, applied in order, in place of the data set's own; null
+            means the data set's own. Classes of torchvision.transforms.v2 need no prefix. Leave out
+            Normalize: the model does it.
+        eval_transform: The same for validation, test and prediction images.
+        seed: Of the draw of validation and test images, where the data set comes without; in [0, 2**32).
+        path: Images to predict on: a file, a folder, a glob, or a .txt file with one path per line. null
+            means the test set.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size: int | tuple[int, int],
+        batch_size: int = 64,
+        num_workers: int | Literal["auto"] = "auto",
+        train_transform: TransformList | None = None,
+        eval_transform: TransformList | None = None,
+        seed: int = 0,
+        path: str | None = None,
+    ) -> None:
+        super().__init__()
+        check_transforms(train_transform, "data.train_transform")
+        check_transforms(eval_transform, "data.eval_transform")
+        self.image_size = _as_height_width(image_size)
+        self.batch_size = _at_least(1, batch_size, "data.batch_size")
+        self.num_workers = num_workers if num_workers == "auto" else _at_least(0, num_workers, "data.num_workers")
+        self.train_transform = train_transform
+        self.eval_transform = eval_transform
+        self.seed = _as_seed(seed)
+        self.path = path
+        self._datasets: dict[Split, ImageDataset] = {}
+        self._save_plain_hyperparameters()
+
+    @property
+    @abstractmethod
+    def class_names(self) -> list[str]:
+        """Name of each class, in the order of the targets; at least 2."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> list[float]:
+        """Mean of each channel, on the scale [0, 1]."""
+
+    @property
+    @abstractmethod
+    def std(self) -> list[float]:
+        """Standard deviation of each channel, on the scale [0, 1]."""
+
+    @property
+    @abstractmethod
+    def num_channels(self) -> int:
+        """1 for grayscale, 3 for RGB."""
+
+    @abstractmethod
+    def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageDataset:
+        """The images of one split, with `transform_list(split)` applied."""
+
+    def default_train_transform(self) -> TransformList:
+        """Transforms of training images if the user gives none."""
+        return []
+
+    def default_eval_transform(self) -> TransformList:
+        """Transforms of all other images if the user gives none."""
+        return []
+
+    def _resize_first(self, source_size: tuple[int, int] | None) -> TransformList:
+        """What is done to images of `source_size` (H, W), None for any size, before the transforms above."""
+        return []
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the network gets: an image that went through the transforms."""
+        image = torch.zeros((self.num_channels, *self.image_size), dtype=torch.uint8)
+        transform = compose(self.transform_list("test"))
+        channels, height, width = (image if transform is None else transform(image)).shape
+        return channels, height, width
+
+    def transform_list(self, split: Split) -> TransformList:
+        """Transforms of the images of `split`: the user's, or else the default."""
+        if split == "train":
+            return self.default_train_transform() if self.train_transform is None else self.train_transform
+        return self.default_eval_transform() if self.eval_transform is None else self.eval_transform
+
+    def setup(self, stage: str) -> None:
+        """Build the data sets that `stage` (fit, validate, test or predict) needs."""
+        for split in STAGE_SPLITS[stage]:
+            self._dataset(split)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Shuffled by the global seed and the epoch."""
+        return self._loader("train")
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """In order."""
+        return self._loader("val")
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """In order."""
+        return self._loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Sample]:
+        """In order; `dataset.paths` says which image is which."""
+        return self._loader("predict")
+
+    def _dataset(self, split: Split) -> ImageDataset:
+        if split not in self._datasets:
+            self._datasets[split] = self._predict_dataset() if split == "predict" else self._make_dataset(split)
+        return self._datasets[split]
+
+    def _predict_dataset(self) -> ImageDataset:
+        if self.path is None:
+            return self._dataset("test")
+        paths = find_images(self.path)
+        transform = compose(self._resize_first(None) + self.transform_list("predict"))
+        targets = torch.full((len(paths),), -1)
+        return ImageFilesDataset(paths, targets, transform, self.num_channels, "predict")
+
+    def _loader(self, split: Split) -> DataLoader[Sample]:
+        dataset = self._dataset(split)
+        num_workers = self._num_workers(dataset)
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,  # By keyword: Lightning builds the loader anew from its arguments.
+            sampler=ShuffledSampler(dataset, global_seed()) if split == "train" else None,
+            drop_last=split == "train" and self._ends_with_a_single_image(len(dataset)),
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
+            collate_fn=_identity,  # Data sets return whole batches.
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _num_workers(self, dataset: ImageDataset) -> int:
+        if self.num_workers != "auto":
+            return self.num_workers
+        return 0 if dataset.in_memory else min(usable_cpus(), MAX_AUTO_WORKERS)
+
+    def _ends_with_a_single_image(self, num_images: int) -> bool:
+        """Whether the last training batch is a single image: batch normalisation cannot train on it."""
+        world_size = self.trainer.world_size if self.trainer is not None else 1
+        share = math.ceil(num_images / world_size)
+        return share > self.batch_size and share % self.batch_size == 1
+
+    def _save_plain_hyperparameters(self) -> None:
+        self.save_hyperparameters(logger=False)
+        # The command line stores transforms as the config they came from. Transforms built in Python are
+        # objects, which torch.load(weights_only=True) refuses: those are left out.
+        keys = ["train_transform", "eval_transform"]
+        objects = [key for key in keys if not all(isinstance(t, str | dict) for t in self.hparams[key] or [])]
+        self.save_hyperparameters(logger=False, ignore=objects)
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def global_seed() -> int:
+    """The seed that `seed_everything` left in the environment, or 0."""
+    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
+
+
+def _identity(batch: T) -> T:
+    return batch
+
+
+def _at_least(minimum: int, value: int, key: str) -> int:
+    if value < minimum:
+        raise UserError(f"{key} must be at least {minimum}, got {value}.")
+    return value
+
+
+def _as_seed(seed: int) -> int:
+    if not 0 <= seed < 2**32:
+        raise UserError(f"data.seed must be from 0 to {2**32 - 1}, got {seed}.")
+    return seed
+
+
+def _as_height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if height < 1 or width < 1:
+        raise UserError(f"data.image_size must be positive, as one number or [height, width], got {image_size}.")
+    return height, width

@@ -1,0 +1,69 @@
+"""Published data sets with a test set of their own."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from torch import Tensor
+
+from litclassify.data.in_memory_datamodule import InMemoryDataModule
+from litclassify.data.splits import hold_out
+from litclassify.errors import UserError
+
+
+class DownloadedDataModule(InMemoryDataModule):
+    """A data set that is downloaded once; validation images are drawn from its training images.
+
+    Args:
+        root: Folder to keep downloads in. Files that are there already are used as they are, offline too.
+        val_split: Validation images, drawn from the training images with an equal share of every class: a
+            count, or a fraction.
+    """
+
+    def __init__(self, *, root: str = "data", val_split: int | float = 5000, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.root = root
+        self.val_split = val_split
+
+    @abstractmethod
+    def _download(self) -> None:
+        """Make sure that the files are on disk."""
+
+    @abstractmethod
+    def _read(self, train: bool) -> tuple[Tensor, Tensor]:
+        """Images, uint8 (N, C, H, W), and targets, int64 (N,), of the published training or test set."""
+
+    @abstractmethod
+    def _where(self) -> str:
+        """Which files to put where, to do without the download."""
+
+    def prepare_data(self) -> None:
+        """Download what is missing.
+
+        Raises:
+            UserError: The download failed.
+        """
+        if self.path is not None and self.trainer is not None and self.trainer.predicting:
+            return  # Predicting on the user's own files.
+        with self._explained("could not be downloaded"):
+            self._download()
+
+    def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor]:
+        with self._explained("could not be read"):
+            images, targets = self._read(train=split != "test")
+        if split == "test":
+            return images, targets
+        indices = hold_out(targets, val_split=self.val_split, test_split=None, seed=self.seed)[split]
+        return images[indices], targets[indices]
+
+    @contextmanager
+    def _explained(self, failure: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            reason = str(error).strip()
+            raise UserError(
+                f"{type(self).__name__} {failure} (data.root='{self.root}'):\n{reason}\n"
+                f"To do without a download, {self._where()}"
+            ) from error

@@ -1,0 +1,69 @@
+"""From what a person types to a list of image files."""
+
+import glob
+import os
+from collections.abc import Iterable
+
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from litclassify.errors import UserError
+
+
+def find_images(path: str) -> list[str]:
+    """List the images that `path` names.
+
+    Args:
+        path: An image file; a folder, searched recursively; a glob, where `**` crosses folders; or a `.txt`
+            file with one path per line, relative to the current directory. Folders and globs are sorted and
+            give only files with the suffix of an image.
+
+    Returns:
+        At least one path.
+
+    Raises:
+        UserError: Something named does not exist, or there is no image.
+    """
+    path = os.path.expanduser(path)
+    if os.path.isfile(path):
+        paths = read_path_list(path) if path.lower().endswith(".txt") else [path]
+    elif os.path.isdir(path):
+        paths = list_images(path)
+    else:
+        paths = sorted(only_images(filter(os.path.isfile, glob.iglob(path, recursive=True))))
+    if not paths:
+        raise UserError(
+            f"data.path='{path}' names no image. Give an image file, a folder, a glob such as 'photos/*.jpg' "
+            f"or a .txt file with one path per line. Images end in {', '.join(IMG_EXTENSIONS)}."
+        )
+    return paths
+
+
+def read_path_list(path: str) -> list[str]:
+    """Paths in a text file, one per line; blank lines are skipped.
+
+    Raises:
+        UserError: A file that is listed does not exist.
+    """
+    with open(path, encoding="utf-8") as lines:
+        paths = [line.strip() for line in lines if line.strip()]
+    missing = [listed for listed in paths if not os.path.isfile(listed)]
+    if missing:
+        raise UserError(
+            f"data.path='{path}' lists {len(missing)} file(s) that do not exist, first '{missing[0]}'. "
+            f"Paths are relative to the current directory, '{os.getcwd()}'."
+        )
+    return paths
+
+
+def list_images(folder: str) -> list[str]:
+    """Image files in `folder` and the folders below it, sorted; hidden ones are passed over."""
+    found: list[str] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(parent, name) for name in only_images(files) if not name.startswith(".")]
+    return sorted(found)
+
+
+def only_images(paths: Iterable[str]) -> list[str]:
+    """Those of `paths` that end in the suffix of an image, in any case."""
+    return [path for path in paths if path.lower().endswith(IMG_EXTENSIONS)]

@@ -1,0 +1,3 @@
+from litclassify.models.image_classifier import ImageClassifier, Prediction
+
+__all__ = ["ImageClassifier", "Prediction"]

@@ -1,0 +1,178 @@
+"""The LightningModule that trains, evaluates and applies an image classifier."""
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+
+from litclassify.errors import UserError
+from litclassify.metrics import classification_metrics
+from litclassify.models.tensor_arguments import register_tensor_type
+from litclassify.networks import NetworkFactory, check_input
+from litclassify.optim import scheduler_config
+
+register_tensor_type()
+
+Batch = tuple[Tensor, Tensor]
+Stage = Literal["train", "val", "test"]
+
+
+class Prediction(TypedDict):
+    """What `predict_step` gives for a batch of N images and K classes."""
+
+    index: Tensor
+    """Index of the most probable class, int64 (N,)."""
+    label: list[str]
+    """Its name, N entries."""
+    probabilities: Tensor
+    """Probability of every class, float32 (N, K); each row sums to 1."""
+
+
+class ImageClassifier(LightningModule):
+    """A network with its loss, optimizer, metrics and normalisation.
+
+    Images are uint8 (N, C, H, W), or float already scaled to [0, 1]; the classifier scales and normalises them
+    itself, so that a checkpoint holds all that its network expects of its input. Targets are int64 (N,).
+
+    Args:
+        network: Class or function that takes `num_classes` and gives the network: images in, logits (N, K) out.
+        optimizer: Any optimizer of `torch.optim`, or another that takes the parameters first.
+        class_names: Names of the K classes in the order of their indices. The command line takes them from the data.
+        criterion: Loss of logits (N, K) and targets (N,), averaged over the batch.
+        lr_scheduler: Learning-rate schedule. Null keeps the rate constant. A schedule that takes `total_steps`
+            (`OneCycleLR`, `WarmupCosine`) gets the length of the run, unless it is given.
+        lr_interval: Whether the schedule advances after every optimizer `step` or every `epoch`. `ReduceLROnPlateau`
+            goes by the epoch; it watches `val_loss`, or its `monitor` where it has one.
+        mean: Mean per channel on the [0, 1] scale. Null subtracts nothing. The command line takes it from the data.
+        std: Standard deviation per channel on the [0, 1] scale. Null divides by nothing. Likewise from the data.
+        image_shape: Channels, height and width of an image, to check the network against. Null skips the check.
+            Likewise from the data.
+
+    Raises:
+        UserError: Fewer than two classes, a `mean` without `std`, or a network that does not take such images.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: NetworkFactory,
+        optimizer: OptimizerCallable,
+        class_names: Sequence[str],
+        criterion: nn.Module = nn.CrossEntropyLoss(),  # noqa: B008 - stateless, and shown as it is by --print_config
+        lr_scheduler: LRSchedulerCallable | None = None,
+        lr_interval: Literal["step", "epoch"] = "epoch",
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        image_shape: tuple[int, int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        # The command line stores the configuration of these four; outside it they are objects, which a checkpoint
+        # that loads without unpickling cannot hold.
+        from_config = _given_hyperparameters.get() is not None
+        self.save_hyperparameters(
+            logger=False, ignore=[] if from_config else ["network", "optimizer", "criterion", "lr_scheduler"]
+        )
+        if len(class_names) < 2:  # noqa: PLR2004
+            raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
+        self.class_names = list(class_names)
+        self.network = network(num_classes=len(class_names))
+        self.criterion = criterion
+        self.optimizer_factory = optimizer
+        self.lr_scheduler_factory = lr_scheduler
+        self.lr_interval = lr_interval
+        self._register_normalisation(mean, std)
+        self.train_metrics = classification_metrics(len(class_names), prefix="train_")
+        self.val_metrics = classification_metrics(len(class_names), prefix="val_")
+        self.test_metrics = classification_metrics(len(class_names), prefix="test_")
+        if image_shape is not None:
+            check_input(self.network, image_shape, num_classes=len(class_names))
+
+    def _register_normalisation(self, mean: Sequence[float] | None, std: Sequence[float] | None) -> None:
+        if (mean is None) != (std is None):
+            raise UserError(f"mean and std go together, got mean {mean} and std {std}: give both or neither.")
+        self.register_buffer("mean", torch.tensor(mean if mean is not None else [0.0]).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std if std is not None else [1.0]).view(1, -1, 1, 1))
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Give images (N, C, H, W), uint8 or float in [0, 1], as the network takes them: scaled and standardised."""
+        if images.dtype == torch.uint8:
+            images = images.to(self.mean.dtype) / 255
+        return (images - self.mean) / self.std
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Give logits (N, K) for images (N, C, H, W), uint8 or float in [0, 1]."""
+        logits: Tensor = self.network(self.normalize(images))
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Give the mean loss of a batch, a scalar."""
+        loss = self._shared_step(batch, self.train_metrics)
+        self.log("train_loss_step", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add a batch to the validation metrics."""
+        self._shared_step(batch, self.val_metrics)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add a batch to the test metrics."""
+        self._shared_step(batch, self.test_metrics)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
+        """Give class index, class name and probabilities for each image of a batch; its targets are not read."""
+        probabilities = self(batch[0]).float().softmax(dim=1)
+        index = probabilities.argmax(dim=1)
+        return {
+            "index": index,
+            "label": [self.class_names[i] for i in index.tolist()],
+            "probabilities": probabilities,
+        }
+
+    def _shared_step(self, batch: Batch, metrics: MetricCollection) -> Tensor:
+        images, targets = batch
+        logits = self(images)
+        loss: Tensor = self.criterion(logits, targets)
+        metrics.update(value=loss.detach(), weight=len(targets), preds=logits.detach(), target=targets)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's training metrics."""
+        self._log_metrics(self.train_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the epoch's validation metrics."""
+        self._log_metrics(self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self._log_metrics(self.test_metrics)
+
+    def _log_metrics(self, metrics: MetricCollection) -> None:
+        for name, metric in metrics.items():
+            self.log(name, metric, prog_bar=name.endswith(("_loss", "_acc")))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build the optimizer and its schedule, told how long the run is."""
+        optimizer = self.optimizer_factory(self.parameters())
+        if self.lr_scheduler_factory is None:
+            return optimizer
+        schedule = scheduler_config(self.lr_scheduler_factory, optimizer, self.lr_interval, self._total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _total_steps(self) -> int:
+        """Give the length of the run in units of `lr_interval`."""
+        steps = self.trainer.estimated_stepping_batches if self.lr_interval == "step" else self.trainer.max_epochs
+        if steps is None or steps in (-1, float("inf")):
+            raise UserError(
+                "model.lr_scheduler needs the length of the run, which is open: set trainer.max_epochs, "
+                "or give the schedule its total_steps."
+            )
+        return int(steps)

@@ -1,0 +1,33 @@
+"""What a network is to the rest of the application: a callable that takes the number of classes."""
+
+from typing import Protocol
+
+from torch import nn
+
+
+class Network(nn.Module):
+    """Base of this package's networks: a config finds them by their short names before any other class.
+
+    Without it `MLP` is ambiguous: torchvision.ops has a class of that name.
+    """
+
+
+class OwnNetworkFactory(Protocol):
+    """A network of this package, by its short name (`ResNet9`)."""
+
+    def __call__(self, num_classes: int) -> Network:
+        """Build the network, with one output per class."""
+        ...
+
+
+class AnyNetworkFactory(Protocol):
+    """A class or function that takes `num_classes`, by its import path (`torchvision.models.resnet18`)."""
+
+    def __call__(self, num_classes: int) -> nn.Module:
+        """Build the network, with one output per class."""
+        ...
+
+
+NetworkFactory = OwnNetworkFactory | AnyNetworkFactory
+"""Anything that takes the number of classes and gives an nn.Module: float images (N, C, H, W) to logits
+(N, num_classes). A config's name is looked up in this order."""

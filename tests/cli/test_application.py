@@ -1,0 +1,186 @@
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from tests.conftest import SMALL
+
+from litclassify.cli import main
+
+Fit = Callable[..., Path]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def logged(run: Path, name: str) -> list[float]:
+    return [float(row[name]) for row in read_csv(run / "metrics.csv") if row.get(name)]
+
+
+def test_a_run_holds_config_logs_and_checkpoints(fit: Fit) -> None:
+    run = fit()
+    assert run.parts[:2] == ("runs", "digits")
+    names = {path.name for path in run.iterdir()}
+    assert {"config.fit.yaml", "metrics.csv", "checkpoints"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert {path.name for path in (run / "checkpoints").iterdir()} >= {"last.ckpt"}
+
+
+def test_run_name_and_runs_dir_place_the_run(fit: Fit, tmp_path: Path) -> None:
+    fit("--run_name", "mine", "--runs_dir", "runs/deeper")
+    assert list((tmp_path / "runs/deeper/mine").glob("*/config.fit.yaml"))
+
+
+def test_run_is_named_after_its_first_config(fit: Fit, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("seed_everything: 3\n")
+    run = fit("--config", "recipe.yaml")
+    assert run.parts[1] == "recipe"
+    assert yaml.safe_load((run / "config.fit.yaml").read_text())["seed_everything"] == 3
+
+
+def test_saved_config_runs_again_with_equal_losses(fit: Fit) -> None:
+    first = fit()
+    main(["fit", "--config", str(first / "config.fit.yaml"), "--run_name", "again"])
+    (again,) = Path("runs/again").iterdir()
+    assert logged(again, "train_loss_step") == logged(first, "train_loss_step")
+    assert logged(again, "val_loss") == logged(first, "val_loss")
+
+
+def test_another_seed_gives_other_losses(fit: Fit) -> None:
+    assert logged(fit(), "train_loss") != logged(fit("--seed_everything", "1"), "train_loss")
+
+
+def test_test_needs_nothing_but_the_checkpoint(fit: Fit) -> None:
+    run = fit("--test_after_fit", "true")
+    after_fit = json.loads((run / "metrics.json").read_text())
+    for given in (
+        str(run),
+        str(next((run / "checkpoints").glob("epoch*.ckpt"))),
+        f"{run}/last",
+        "best",
+        "last",
+    ):
+        (run / "metrics.json").unlink()
+        main(["test", "--ckpt_path", given, "--trainer.enable_progress_bar", "false"])
+        metrics = json.loads((run / "metrics.json").read_text())
+        assert metrics.keys() == {"test_loss", "test_acc", "test_acc_top5"}
+        if given in (str(run), "best"):
+            assert metrics == after_fit
+
+
+def test_checkpoints_load_without_unpickling(fit: Fit) -> None:
+    for path in (fit() / "checkpoints").iterdir():
+        checkpoint = torch.load(path, weights_only=True)
+        assert checkpoint["hyper_parameters"]["class_names"] == [str(digit) for digit in range(10)]
+
+
+def test_flags_overrule_the_checkpoint(fit: Fit) -> None:
+    run = fit()
+    main(["test", "--ckpt_path", str(run), "--data.batch_size", "7"])
+    config = yaml.safe_load((run / "config.test.yaml").read_text())
+    assert config["data"]["init_args"]["batch_size"] == 7
+    assert config["model"]["init_args"]["network"]["init_args"]["in_features"] == 64
+
+
+def test_validate_repeats_the_best_epoch(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit()
+    capsys.readouterr()
+    main(["validate", "--ckpt_path", str(run)])
+    printed = capsys.readouterr().out
+    best = logged(run, "best_val_acc")[0]
+    assert f"{best:.6f}"[:8] in printed
+
+
+def test_predict_writes_one_row_per_image_and_agrees_with_test(fit: Fit) -> None:
+    run = fit("--test_after_fit", "true")
+    main(["predict", "--ckpt_path", str(run), "--output", "predictions.csv"])
+    rows = read_csv(Path("predictions.csv"))
+    assert rows[0].keys() >= {"path", "label", "confidence", "top1", "top1_confidence", "top5"}
+    assert len({row["path"] for row in rows}) == 359
+    assert all(row["label"] == row["top1"] and row["confidence"] == row["top1_confidence"] for row in rows)
+
+
+def test_predict_takes_files_and_agrees_with_their_folder(
+    class_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", "ImageFolder", "--data.root", str(class_folders), "--data.image_size", "16"]
+    network = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
+    main(["fit", *SMALL, *words, *network, "--data.num_workers", "0", "--data.val_split", "6"])
+    main(["predict", "--ckpt_path", "best", "--data.path", str(class_folders), "--output", "p.jsonl"])
+    rows = [json.loads(line) for line in Path("p.jsonl").read_text().splitlines()]
+    assert len(rows) == 24
+    assert {Path(row["path"]).parent.name for row in rows} == {"bright", "dark"}
+    assert f"Wrote {len(rows)} predictions to p.jsonl" in capsys.readouterr().out
+
+
+def test_predict_does_not_need_the_training_images(class_folders: Path) -> None:
+    words = [
+        "--data",
+        "ImageFolder",
+        "--data.root",
+        "gone",
+        "--data.image_size",
+        "16",
+        "--data.num_workers",
+        "0",
+    ]
+    network = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
+    class_folders.rename("gone")
+    main(["fit", *SMALL, *words, *network])
+    Path("gone").rename("photos")
+    main(["predict", "--ckpt_path", "best", "--data.path", "photos/dark", "--output", "p.csv"])
+    assert len(read_csv(Path("p.csv"))) == 12
+
+
+def test_print_config_gives_the_same_run(capsys: pytest.CaptureFixture[str], fit: Fit) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *SMALL, "--print_config"])
+    assert stop.value.code == 0
+    Path("printed.yaml").write_text(capsys.readouterr().out)
+    main(["fit", "--config", "printed.yaml"])
+    (printed,) = Path("runs/printed").iterdir()
+    assert logged(printed, "train_loss_step") == logged(fit(), "train_loss_step")
+
+
+def test_print_config_with_comments_carries_the_docstrings(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", *SMALL, "--print_config=comments"])
+    printed = capsys.readouterr().out
+    assert "# Images per batch" in printed
+    assert "batch_size: 256" in printed
+
+
+def test_template_says_which_choices_are_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "--print_config"])
+    assert stop.value.code == 0
+    template = yaml.safe_load(capsys.readouterr().out)
+    assert template["model"]["init_args"]["network"] is None
+    assert template["model"]["init_args"]["optimizer"] is None
+    assert template["data"] is None
+    template["model"]["init_args"]["network"] = {"class_path": "MLP", "init_args": {"in_features": 64}}
+    template["model"]["init_args"]["optimizer"] = "SGD"
+    template["data"] = "Digits"
+    Path("template.yaml").write_text(yaml.safe_dump(template))
+    main(["fit", "--config", "template.yaml", "--trainer.max_epochs", "1"])
+    assert list(Path("runs/template").iterdir())
+
+
+def test_fast_dev_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    main(["fit", *SMALL, "--trainer.fast_dev_run", "true", "--test_after_fit", "true"])
+    assert not (tmp_path / "runs").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_started_in_the_same_second_do_not_collide(fit: Fit) -> None:
+    assert len({fit() for _ in range(3)}) == 3
+
+
+def test_importing_the_command_line_is_cheap(pytester: pytest.Pytester) -> None:
+    result = pytester.runpython_c("import sys, litclassify.cli; print('torch' in sys.modules)")
+    result.stdout.fnmatch_lines(["False"])

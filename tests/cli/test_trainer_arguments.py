@@ -1,0 +1,164 @@
+"""Each Trainer argument of the tutorial takes effect."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, Timer
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from tests.conftest import SMALL
+
+from litclassify.cli.application import ClassificationCLI
+from litclassify.cli.console import quiet_lightning
+
+Build = Callable[..., ClassificationCLI]
+
+
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Build everything that `fit` would run with, and run nothing."""
+    monkeypatch.setattr(ClassificationCLI, "_run_subcommand", lambda self, subcommand: None)
+
+    def cli(*words: str) -> ClassificationCLI:
+        with quiet_lightning():
+            return ClassificationCLI(["fit", *SMALL, *words])
+
+    return cli
+
+
+def from_yaml(content: dict[str, Any]) -> list[str]:
+    Path("more.yaml").write_text(yaml.safe_dump(content))
+    return ["--config", "more.yaml"]
+
+
+def callbacks_of(cli: ClassificationCLI, kind: type) -> Sequence[Any]:
+    return [callback for callback in cli.trainer.callbacks if isinstance(callback, kind)]
+
+
+def train(cli: ClassificationCLI) -> None:
+    with quiet_lightning():
+        cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+
+
+def test_max_epochs(build: Build) -> None:
+    assert build("--trainer.max_epochs", "7").trainer.max_epochs == 7
+
+
+def test_accelerator_and_devices(build: Build) -> None:
+    trainer = build("--trainer.accelerator", "cpu", "--trainer.devices", "2").trainer
+    assert (type(trainer.accelerator).__name__, trainer.num_devices) == ("CPUAccelerator", 2)
+
+
+def test_precision(build: Build) -> None:
+    assert build("--trainer.precision", "bf16-mixed").trainer.precision == "bf16-mixed"
+
+
+def test_log_every_n_steps(build: Build) -> None:
+    assert build("--trainer.log_every_n_steps", "3").trainer.log_every_n_steps == 3
+
+
+def test_fast_dev_run(build: Build) -> None:
+    trainer = build("--trainer.fast_dev_run", "true").trainer
+    assert trainer.fast_dev_run
+    assert trainer.num_training_batches <= 1 or trainer.max_steps == 1
+
+
+def test_default_root_dir_holds_the_runs(build: Build) -> None:
+    cli = build("--trainer.default_root_dir", "elsewhere")
+    assert cli.run_dir is not None
+    assert cli.run_dir.parts[:3] == ("elsewhere", "runs", "digits")
+
+
+def test_standard_loggers_write_into_the_run(build: Build) -> None:
+    cli = build()
+    assert [type(logger) for logger in cli.trainer.loggers] == [TensorBoardLogger, CSVLogger]
+    assert {Path(str(logger.log_dir)) for logger in cli.trainer.loggers} == {cli.run_dir}
+
+
+def test_logger_false_logs_nothing(build: Build) -> None:
+    cli = build("--trainer.logger", "false")
+    assert cli.trainer.loggers == []
+    assert callbacks_of(cli, LearningRateMonitor) == []
+
+
+def test_logger_from_yaml_takes_the_place_of_the_standard_ones(build: Build) -> None:
+    loggers = [{"class_path": "CSVLogger", "init_args": {"save_dir": "mine"}}]
+    cli = build(*from_yaml({"trainer": {"logger": loggers}}))
+    (logger,) = cli.trainer.loggers
+    assert isinstance(logger, CSVLogger)
+    assert logger.save_dir == "mine"
+
+
+def test_callbacks_from_yaml_join_the_standard_ones(build: Build) -> None:
+    callbacks = [{"class_path": "Timer", "init_args": {"duration": "00:01:00:00"}}]
+    cli = build(*from_yaml({"trainer": {"callbacks": callbacks}}))
+    assert len(callbacks_of(cli, Timer)) == 1
+    assert len(callbacks_of(cli, ModelCheckpoint)) == 1
+
+
+def test_a_callback_given_twice_by_class_is_the_users(build: Build) -> None:
+    callbacks = [{"class_path": "LearningRateMonitor", "init_args": {"logging_interval": "epoch"}}]
+    cli = build(*from_yaml({"trainer": {"callbacks": callbacks}}))
+    (monitor,) = callbacks_of(cli, LearningRateMonitor)
+    assert monitor.logging_interval == "epoch"
+
+
+def test_checkpoints_and_early_stopping_have_their_defaults(build: Build) -> None:
+    cli = build()
+    (checkpoint,) = callbacks_of(cli, ModelCheckpoint)
+    (stopping,) = callbacks_of(cli, EarlyStopping)
+    assert (checkpoint.monitor, checkpoint.mode, checkpoint.save_top_k, checkpoint.save_last) == (
+        "val_acc",
+        "max",
+        5,
+        True,
+    )
+    assert (stopping.monitor, stopping.mode, stopping.patience) == ("val_acc", "max", 10)
+    assert checkpoint.dirpath == str(cli.run_dir / "checkpoints")
+
+
+def test_checkpoints_and_early_stopping_have_their_own_keys(build: Build) -> None:
+    config = {"checkpoint": {"save_top_k": 2}, "early_stopping": {"patience": 4}}
+    cli = build(*from_yaml(config), "--early_stopping.min_delta", "0.5")
+    (checkpoint,) = callbacks_of(cli, ModelCheckpoint)
+    (stopping,) = callbacks_of(cli, EarlyStopping)
+    assert (checkpoint.save_top_k, stopping.patience, stopping.min_delta) == (2, 4, 0.5)
+
+
+def test_null_switches_them_off(build: Build) -> None:
+    cli = build("--early_stopping", "null", "--checkpoint", "null")
+    assert callbacks_of(cli, EarlyStopping) == []
+    assert callbacks_of(cli, ModelCheckpoint) == []
+
+
+def test_early_stopping_stops(build: Build) -> None:
+    cli = build("--early_stopping.patience", "0", "--early_stopping.min_delta", "1", "--trainer.max_epochs", "9")
+    train(cli)
+    assert cli.trainer.current_epoch < 4
+
+
+def test_the_best_five_checkpoints_stay(build: Build) -> None:
+    cli = build("--trainer.max_epochs", "7")
+    train(cli)
+    files = {path.name for path in (cli.run_dir / "checkpoints").iterdir()}
+    assert "last.ckpt" in files
+    assert len(files) == 6
+
+
+def test_class_weights_come_from_yaml(build: Build) -> None:
+    criterion = {
+        "class_path": "torch.nn.CrossEntropyLoss",
+        "init_args": {"weight": [1] * 9 + [4], "label_smoothing": 0.1},
+    }
+    model = build(*from_yaml({"model": {"criterion": criterion}})).model
+    assert model.criterion.weight.tolist() == [1.0] * 9 + [4.0]
+    assert model.criterion.label_smoothing == 0.1
+
+
+def test_any_function_that_takes_num_classes_is_a_network(build: Build) -> None:
+    model = build("--data", "CIFAR10", "--model.network", "torchvision.models.shufflenet_v2_x0_5").model
+    assert model.network.fc.out_features == 10
+    assert isinstance(model.network.fc, torch.nn.Linear)

@@ -1,0 +1,58 @@
+"""What all tests share: one thread each, a directory of their own, and small runs of the command line."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from litclassify.cli import main
+
+REPOSITORY = Path(__file__).parent.parent
+CONFIGS = REPOSITORY / "configs"
+
+# A run of two epochs in a second: enough to log, checkpoint and choose the best.
+SMALL = [
+    *["--data", "Digits", "--data.batch_size", "256"],
+    *["--model.network", "MLP", "--model.network.in_features", "64"],
+    *["--model.optimizer", "AdamW", "--model.optimizer.lr", "0.01"],
+    *["--trainer.max_epochs", "2", "--trainer.accelerator", "cpu"],
+    *["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"],
+]
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    environment = dict(os.environ)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # Tests run in parallel: more threads than cores make them many times slower.
+    yield
+    torch.set_num_threads(threads)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.fixture
+def fit(tmp_path: Path) -> Callable[..., Path]:
+    """Run `fit` on digits with further words; gives the directory of the run."""
+
+    def run(*words: str) -> Path:
+        main(["fit", *SMALL, *words])
+        runs = sorted((tmp_path / "runs").glob("*/*"), key=lambda path: path.stat().st_mtime_ns)
+        return runs[-1].relative_to(tmp_path)
+
+    return run
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """A folder of two classes that a network can tell apart: 12 dark and 12 bright images, 16x16."""
+    for label, base in (("bright", 200), ("dark", 20)):
+        folder = tmp_path / "images" / label
+        folder.mkdir(parents=True)
+        for i in range(12):
+            Image.new("RGB", (16, 16), (base + i, base, base + 2 * i)).save(folder / f"{i:02}.png")
+    return tmp_path / "images"

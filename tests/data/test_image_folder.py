@@ -1,0 +1,108 @@
+import os
+
+import pytest
+import torch
+from torchvision.transforms import v2
+
+from litclassify.data import ImageFolder
+from litclassify.errors import UserError
+
+ONE_FOLDER = {"cat": 20, "dog": 30}
+TRAIN_ONLY = {"train/cat": 20, "train/dog": 30}
+ALL = TRAIN_ONLY | {"val/cat": 3, "test/dog": 4}
+
+
+def sizes(data: ImageFolder, splits: tuple[str, ...] = ("train", "val", "test")) -> list[int]:
+    return [len(data._dataset(split)) for split in splits]
+
+
+@pytest.mark.parametrize(
+    ("counts", "kwargs", "expected"),
+    [
+        (ONE_FOLDER, {}, [40, 5, 5]),
+        (ONE_FOLDER, {"val_split": 10, "test_split": 0.4}, [20, 10, 20]),
+        (TRAIN_ONLY, {"test_split": 7}, [38, 5, 7]),
+        (TRAIN_ONLY | {"val/dog": 3}, {"test_split": 0.2}, [40, 3, 10]),
+        (TRAIN_ONLY | {"test/dog": 4}, {}, [45, 5, 4]),
+        (ALL, {}, [50, 3, 4]),
+    ],
+)
+def test_folders_are_used_and_missing_parts_drawn(make_folder, counts, kwargs, expected):
+    assert sizes(ImageFolder(make_folder(counts), **kwargs)) == expected
+
+
+@pytest.mark.parametrize("counts", [ONE_FOLDER, ALL])
+def test_no_file_is_in_two_parts_and_targets_follow_the_folder(make_folder, counts):
+    data = ImageFolder(make_folder(counts))
+    datasets = [data._dataset(split) for split in ("train", "val", "test")]
+    paths = [path for dataset in datasets for path in dataset.paths]
+    assert len(set(paths)) == len(paths) == sum(counts.values())
+    for dataset in datasets:
+        folders = [os.path.basename(os.path.dirname(path)) for path in dataset.paths]
+        assert [data.class_names[target] for target in dataset.targets] == folders
+
+
+def test_train_layout_has_no_test_set_unless_asked_for(make_folder):
+    with pytest.raises(UserError, match=r"no test set: data\.root='.*' .* set data\.test_split"):
+        ImageFolder(make_folder(TRAIN_ONLY)).setup("test")
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_split_that_a_folder_overrules_warns(make_folder, split):
+    data = ImageFolder(make_folder(ALL), **{f"{split}_split": 0.5})
+    with pytest.warns(UserWarning, match=rf"data\.{split}_split=0\.5 has no effect"):
+        assert sizes(data) == [50, 3, 4]
+
+
+def test_folders_are_scanned_once(make_folder, monkeypatch):
+    data = ImageFolder(make_folder(ONE_FOLDER))
+    assert data.class_names == ["cat", "dog"]
+    data.setup("fit")
+    monkeypatch.setattr("litclassify.data.class_folders.scan_class_folders", None)
+    data.setup("test")
+    assert data.class_names == ["cat", "dog"]
+
+
+def test_prediction_on_files_needs_no_root(make_image):
+    data = ImageFolder("nowhere", path=make_image("photo.jpg", size=(300, 200)), num_workers=0)
+    data.setup("predict")
+    images, targets = next(iter(data.predict_dataloader()))
+    assert images.shape == (1, *data.image_shape) == (1, 3, 224, 224)
+    assert targets.tolist() == [-1]
+
+
+@pytest.mark.parametrize("image_size", [64, 65, (48, 96), (64, 6), 3])
+@pytest.mark.parametrize("grayscale", [False, True])
+def test_default_transforms_give_image_size(make_folder, image_size, grayscale):
+    data = ImageFolder(make_folder(ONE_FOLDER), image_size=image_size, grayscale=grayscale, num_workers=0)
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    assert data.image_shape == (1 if grayscale else 3, height, width)
+    for loader in (data.train_dataloader(), data.val_dataloader()):
+        images, _ = next(iter(loader))
+        assert images.dtype == torch.uint8
+        assert images.shape[1:] == data.image_shape
+
+
+def test_small_images_keep_the_whole_object():
+    assert not any(isinstance(t, v2.RandomResizedCrop) for t in ImageFolder("x", image_size=64).transform_list("train"))
+    assert isinstance(ImageFolder("x", image_size=65).transform_list("train")[0], v2.RandomResizedCrop)
+
+
+def test_statistics_default_to_imagenet_and_follow_the_channels():
+    assert ImageFolder("x").mean == pytest.approx([0.485, 0.456, 0.406])
+    assert ImageFolder("x", grayscale=True).std == pytest.approx([0.226])
+    assert ImageFolder("x", mean=[0.1, 0.2, 0.3]).mean == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"mean": [0.5]}, r"data\.mean needs 3 number"),
+        ({"std": [0.5] * 3, "grayscale": True}, r"data\.std needs 1 number"),
+        ({"mean": [123.7, 116.3, 103.5]}, r"data\.mean is on the scale \[0, 1\]"),
+        ({"std": [0.5, 0.0, 0.5]}, r"data\.std must be positive"),
+    ],
+)
+def test_statistics_that_cannot_be_are_refused(kwargs, message):
+    with pytest.raises(UserError, match=message):
+        ImageFolder("x", **kwargs)

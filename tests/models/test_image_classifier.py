@@ -1,0 +1,139 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
+from litclassify.networks import MLP
+
+CLASSES = ["cat", "dog", "eel"]
+
+
+class Flatten(nn.Module):
+    """Logits are the pixels: what goes in can be read off what comes out."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(num_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1) * self.scale
+
+
+def classifier(**arguments: object) -> ImageClassifier:
+    defaults = {"network": Flatten, "optimizer": partial(torch.optim.SGD, lr=0.1), "class_names": CLASSES}
+    return ImageClassifier(**{**defaults, **arguments})
+
+
+def quiet_trainer(**arguments: object) -> Trainer:
+    defaults = {
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+    }
+    return Trainer(**{**defaults, "enable_model_summary": False, **arguments})
+
+
+def loader(num_images: int, batch_size: int, seed: int = 0) -> DataLoader[tuple[Tensor, ...]]:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (num_images, 1, 1, 3), dtype=torch.uint8, generator=generator)
+    targets = torch.randint(0, 3, (num_images,), generator=generator)
+    return DataLoader(TensorDataset(images, targets), batch_size)
+
+
+def test_uint8_and_scaled_floats_give_the_same_logits() -> None:
+    model = classifier(mean=[0.4], std=[0.2])
+    images = torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8)
+    expected = torch.tensor([[-2.0, -1.0, 3.0]])
+    torch.testing.assert_close(model(images), expected)
+    torch.testing.assert_close(model(images / 255), expected)
+
+
+def test_each_channel_has_its_own_mean_and_std() -> None:
+    model = classifier(mean=[0.0, 0.5, 1.0], std=[1.0, 0.5, 0.25])
+    torch.testing.assert_close(model(torch.ones(2, 3, 1, 1)), torch.tensor([[1.0, 1.0, 0.0]] * 2))
+
+
+def test_normalisation_is_part_of_the_state() -> None:
+    state = classifier(mean=[0.4], std=[0.2]).state_dict()
+    assert state["mean"].item() == pytest.approx(0.4)
+    assert state["std"].item() == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7, 10])
+def test_metrics_are_exact_for_any_batch_size(batch_size: int) -> None:
+    model = classifier()
+    data = loader(10, batch_size)
+    (result,) = quiet_trainer().validate(model, data, verbose=False)
+    images, targets = data.dataset.tensors
+    with torch.no_grad():
+        logits = model(images)
+    assert result["val_loss"] == pytest.approx(nn.functional.cross_entropy(logits, targets).item(), rel=1e-6)
+    assert result["val_acc"] == pytest.approx((logits.argmax(1) == targets).float().mean().item())
+
+
+def test_top5_is_reported_from_six_classes_up() -> None:
+    assert "val_acc_top5" not in classifier(class_names=list("abcde")).val_metrics.keys()  # noqa: SIM118 - a module
+    assert "val_acc_top5" in classifier(class_names=list("abcdef")).val_metrics.keys()  # noqa: SIM118 - a module
+
+
+def test_predictions_are_index_name_and_probabilities() -> None:
+    prediction = classifier().predict_step((torch.tensor([[[[0.0, 2.0, 1.0]]]]), torch.tensor([-1])), 0)
+    assert prediction["index"].tolist() == [1]
+    assert prediction["label"] == ["dog"]
+    torch.testing.assert_close(prediction["probabilities"], torch.tensor([[0.0, 2.0, 1.0]]).softmax(1))
+
+
+def test_training_equals_a_loop_written_by_hand() -> None:
+    data = loader(12, 4)
+    torch.manual_seed(0)
+    by_hand = MLP(3, in_features=3, hidden_features=[5])
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(3):
+        for images, targets in data:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(by_hand(images / 255), targets).backward()
+            optimizer.step()
+
+    torch.manual_seed(0)
+    model = classifier(
+        network=partial(MLP, in_features=3, hidden_features=[5]),
+        optimizer=partial(torch.optim.SGD, lr=0.1, momentum=0.9),
+    )
+    quiet_trainer(max_epochs=3).fit(model, data, loader(3, 3))
+    for ours, expected in zip(model.network.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(ours, expected)
+
+
+def test_checkpoint_of_a_plain_python_run_loads_without_unpickling(tmp_path: Path) -> None:
+    model = classifier(mean=[0.4], std=[0.2])
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, loader(6, 3), loader(3, 3))
+    trainer.save_checkpoint(tmp_path / "plain.ckpt")
+    torch.load(tmp_path / "plain.ckpt", weights_only=True)
+    again = ImageClassifier.load_from_checkpoint(
+        tmp_path / "plain.ckpt", network=Flatten, optimizer=torch.optim.SGD, weights_only=True
+    )
+    assert again.class_names == CLASSES
+    assert torch.equal(again.network.scale, model.network.scale)
+
+
+def test_a_classifier_needs_two_classes() -> None:
+    with pytest.raises(UserError, match="at least 2 classes, got 1: \\['cat'\\]"):
+        classifier(class_names=["cat"])
+
+
+def test_mean_and_std_go_together() -> None:
+    with pytest.raises(UserError, match="mean and std go together"):
+        classifier(mean=[0.5])
+
+
+def test_a_network_for_other_images_is_refused_at_once() -> None:
+    with pytest.raises(UserError, match=r"2352 \(3x28x28\): set model.network.init_args.in_features to 2352"):
+        classifier(network=MLP, image_shape=(3, 28, 28))
