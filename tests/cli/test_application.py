@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 import yaml
 from tests.conftest import SMALL
 
 from litclassify.cli import main
+from litclassify.models import ImageClassifier
 
 Fit = Callable[..., Path]
 
@@ -77,6 +79,18 @@ def test_checkpoints_load_without_unpickling(fit: Fit) -> None:
     for path in (fit() / "checkpoints").iterdir():
         checkpoint = torch.load(path, weights_only=True)
         assert checkpoint["hyper_parameters"]["class_names"] == [str(digit) for digit in range(10)]
+
+
+def test_a_checkpoint_does_not_need_the_weights_it_started_from(fit: Fit) -> None:
+    torch.save(torchvision.models.shufflenet_v2_x0_5().state_dict(), "first.pth")
+    network = ["--model.network", "TorchvisionNetwork", "--model.network.name", "shufflenet_v2_x0_5"]
+    words = ["--model.network.weights", "first.pth", "--model.network.in_channels", "1", "--data.image_size", "32"]
+    run = fit(*network, *words, "--trainer.limit_train_batches", "1", "--trainer.max_epochs", "1")
+    Path("first.pth").unlink()
+    main(["test", "--ckpt_path", str(run)])
+    assert "weights: first.pth" in (run / "config.fit.yaml").read_text()
+    (checkpoint, *_) = (run / "checkpoints").iterdir()
+    ImageClassifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
 
 
 def test_flags_overrule_the_checkpoint(fit: Fit) -> None:

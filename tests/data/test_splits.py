@@ -9,7 +9,7 @@ from litclassify.errors import UserError
 TARGETS = np.random.default_rng(0).choice(7, size=1000, p=[0.4, 0.2, 0.2, 0.1, 0.05, 0.045, 0.005]).tolist()
 
 
-@pytest.mark.parametrize(("split", "size"), [(1, 1), (99, 99), (0.1, 10), (0.126, 13), (0.99, 99)])
+@pytest.mark.parametrize(("split", "size"), [(1, 1), (99, 99), (6.0, 6), (0.1, 10), (0.126, 13), (0.99, 99)])
 def test_split_is_a_count_or_a_fraction(split, size):
     assert split_size(split, 100, "data.val_split") == size
 

@@ -136,10 +136,10 @@ def test_gradients_reach_first_convolution_and_head(name):
 def test_downloaded_weights_give_the_logits_of_torchvision(name, weights, publish):
     entry = models.get_model_weights(name)[weights]
     publish(entry, published_state(name))
-    size = 384 if name.startswith("vit") else 96
+    options, size = ({"image_size": 384}, 384) if name.startswith("vit") else ({}, 96)
     images = torch.rand(2, 3, size, size)
     expected = models.get_model(name, weights=entry).eval()(images)
-    actual = TorchvisionNetwork(1000, name, weights=weights).eval()(images)
+    actual = TorchvisionNetwork(1000, name, weights=weights, **options).eval()(images)
     assert torch.equal(actual, expected)
 
 
@@ -274,3 +274,20 @@ def test_a_file_that_torch_did_not_write_is_a_user_error(content, tmp_path):
     (tmp_path / "weights.pth").write_bytes(content)
     with pytest.raises(UserError, match="can't be read"):
         TorchvisionNetwork(5, SMALL, weights=str(tmp_path / "weights.pth"))
+
+
+@pytest.mark.slow
+def test_weights_for_another_image_size_name_the_size(tmp_path):
+    torch.save(published_state("vit_b_16"), tmp_path / "vit.pth")
+    with pytest.raises(UserError, match=r"384x384.*set model.network.init_args.image_size and data.image_size to 384"):
+        TorchvisionNetwork(1000, "vit_b_16", weights=str(tmp_path / "vit.pth"))
+
+
+def test_image_size_is_refused_where_it_has_no_effect():
+    with pytest.raises(UserError, match="resnet18 takes images of any size: leave it out"):
+        TorchvisionNetwork(3, "resnet18", image_size=96)
+
+
+@pytest.mark.usefixtures("meta")
+def test_a_vision_transformer_takes_the_image_size_it_is_given():
+    assert TorchvisionNetwork(3, "vit_b_16", image_size=96)(torch.empty(2, 3, 96, 96)).shape == (2, 3)

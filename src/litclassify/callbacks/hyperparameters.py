@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
-from torch.utils.tensorboard import FileWriter
 from torch.utils.tensorboard.summary import hparams
 
 from litclassify.callbacks.tensorboard import tensorboard_writers
@@ -34,7 +33,8 @@ class HyperparameterLogger(Callback):
         columns = dict.fromkeys((*self.metrics, *self._best(trainer)), 0.0)
         for writer in tensorboard_writers(trainer):
             for summary in hparams(self.hyperparameters, columns):  # type: ignore[no-untyped-call]
-                writer._get_file_writer().add_summary(summary)  # SummaryWriter.add_hparams would open a second run.
+                # SummaryWriter.add_hparams would open a second run.
+                writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
 
     @rank_zero_only
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

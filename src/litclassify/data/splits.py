@@ -13,13 +13,16 @@ def split_size(split: int | float, total: int, key: str) -> int:
     """Number of images that `split` takes of `total`.
 
     Args:
-        split: A count (int), or a fraction in (0, 1) (float), which is rounded to the nearest count.
+        split: A count, or a fraction in (0, 1), which is rounded to the nearest count.
         total: Images to choose from.
         key: The argument as the user types it, for the message.
 
     Raises:
         UserError: The count is not in [1, total), or the fraction not in (0, 1).
     """
+    if split > 1 and split % 1 == 0:
+        # typing caches unions without regard to order, so that jsonargparse may read 6 as `float | int`: 6.0.
+        split = int(split)
     if isinstance(split, float) and not 0 < split < 1:
         raise UserError(f"{key} must be a count of images or a fraction between 0 and 1, got {split}.")
     size = round(split * total) if isinstance(split, float) else split

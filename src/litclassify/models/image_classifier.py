@@ -1,7 +1,7 @@
 """The LightningModule that trains, evaluates and applies an image classifier."""
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import torch
 from lightning.pytorch import LightningModule
@@ -158,6 +158,13 @@ class ImageClassifier(LightningModule):
     def _log_metrics(self, metrics: MetricCollection) -> None:
         for name, metric in metrics.items():
             self.log(name, metric, prog_bar=name.endswith(("_loss", "_acc")))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out of the stored configuration where the network's first weights came from."""
+        stored = checkpoint.get("hyper_parameters", {}).get("network")
+        if isinstance(stored, dict):
+            arguments = {**stored.get("init_args", {}), **dict.fromkeys(getattr(self.network, "initial_weights", ()))}
+            checkpoint["hyper_parameters"]["network"] = {**stored, "init_args": arguments}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and its schedule, told how long the run is."""

@@ -1,6 +1,6 @@
 """What a network is to the rest of the application: a callable that takes the number of classes."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import nn
 
@@ -10,6 +10,10 @@ class Network(nn.Module):
 
     Without it `MLP` is ambiguous: torchvision.ops has a class of that name.
     """
+
+    initial_weights: ClassVar[tuple[str, ...]] = ()
+    """Arguments that say nothing but where the first weights come from. A checkpoint has its own weights, so it
+    stores none of these: it loads where the file is gone and where there is no internet."""
 
 
 class OwnNetworkFactory(Protocol):

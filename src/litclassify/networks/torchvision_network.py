@@ -19,6 +19,7 @@ from litclassify.networks.factory import Network
 
 # These two have extra heads in training, which return a tuple of logits. The plain network has one.
 _NETWORKS_WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
+VIT_IMAGE_SIZE = 224
 _AUXILIARY_HEADS = re.compile(r"(aux1|aux2|AuxLogits)\.")
 
 # Files from before torch 0.4.1 say `denselayer1.norm.1.weight` for `denselayer1.norm1.weight`; torchvision's
@@ -44,13 +45,26 @@ class TorchvisionNetwork(Network):
         in_channels: Channels of an image. With weights for 3 channels and another number here, the first
             convolution is adapted: summed over red, green and blue for 1 channel, which keeps its response to
             gray images, else repeated in that order and scaled by 3 / in_channels.
+        image_size: Height and width in pixels that a vision transformer (`vit_*`) takes; null means 224. The
+            other networks take any size and no such argument.
     """
 
-    def __init__(self, num_classes: int, name: str, weights: str | None = None, in_channels: int = 3) -> None:
+    initial_weights = ("weights",)
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str,
+        weights: str | None = None,
+        in_channels: int = 3,
+        image_size: int | None = None,
+    ) -> None:
         super().__init__()
         _check_name(name)
+        arguments = _architecture(name, in_channels, image_size, fresh=weights is None)
         state = None if weights is None else read_weights(name, weights)
-        arguments = _architecture(name, state, in_channels)
+        if state is not None:
+            _check_image_size(name, state, image_size)
         self.model: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **arguments)
         if in_channels != 3:  # noqa: PLR2004 - All models of the zoo are built for RGB.
             _replace_first_conv(self.model, in_channels)
@@ -118,22 +132,36 @@ def _check_name(name: str) -> None:
     )
 
 
-def _architecture(name: str, state: Mapping[str, Tensor] | None, in_channels: int) -> dict[str, Any]:
-    """Give the constructor arguments that torchvision's own builder derives from the weights."""
+def _architecture(name: str, in_channels: int, image_size: int | None, fresh: bool) -> dict[str, Any]:
+    """Give the constructor arguments that torchvision's own builder takes from the weights.
+
+    What shapes the network may not depend on the weights: a checkpoint is rebuilt without them.
+    """
+    if name.startswith("vit_"):
+        return {} if image_size is None else {"image_size": image_size}
+    if image_size is not None:
+        raise UserError(
+            f"model.network.init_args.image_size is {image_size}, but {name} takes images of any size: leave it out."
+        )
     if name in _NETWORKS_WITH_AUXILIARY_HEADS:
         # Their weights come from TensorFlow and take images in [-1, 1]: the network rescales RGB normalised
         # the ImageNet way.
-        return {
-            "aux_logits": False,
-            "init_weights": state is None,
-            "transform_input": state is not None and in_channels == 3,  # noqa: PLR2004
-        }
-    positions = [value for key, value in (state or {}).items() if key.endswith("encoder.pos_embedding")]
-    if positions:
-        # A vision transformer takes one image size, that of its position embedding (1, 1 + patches, D).
-        patch_size = int(name.rpartition("_")[2])
-        return {"image_size": patch_size * math.isqrt(positions[0].shape[1] - 1)}
+        return {"aux_logits": False, "init_weights": fresh, "transform_input": in_channels == 3}  # noqa: PLR2004
     return {}
+
+
+def _check_image_size(name: str, state: Mapping[str, Tensor], image_size: int | None) -> None:
+    """Compare a vision transformer's image size with that of its weights' position embedding (1, 1 + patches, D)."""
+    positions = [value for key, value in state.items() if key.endswith("encoder.pos_embedding")]
+    if not positions:
+        return
+    patch_size = int(name.rpartition("_")[2])
+    expected = patch_size * math.isqrt(positions[0].shape[1] - 1)
+    if expected != (image_size or VIT_IMAGE_SIZE):
+        raise UserError(
+            f"model.network.init_args.weights are for images of {expected}x{expected}, {name} is built for "
+            f"{image_size or VIT_IMAGE_SIZE}: set model.network.init_args.image_size and data.image_size to {expected}."
+        )
 
 
 def _replace_first_conv(model: nn.Module, in_channels: int) -> None:
