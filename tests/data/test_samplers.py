@@ -1,9 +1,11 @@
+import math
 from collections import Counter
 
+import pytest
 from lightning.pytorch.utilities.data import _is_dataloader_shuffled
 from torch.utils.data import DataLoader
 
-from litclassify.data.samplers import ShuffledSampler
+from litclassify.data.samplers import ShuffledSampler, even_batch_size
 
 
 def order(seed: int, epoch: int, n: int = 50) -> list[int]:
@@ -35,3 +37,13 @@ def test_every_sample_comes_first_equally_often():
 def test_lightning_sees_that_the_loader_shuffles():
     data = list(range(10))
     assert _is_dataloader_shuffled(DataLoader(data, sampler=ShuffledSampler(data, 0)))
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 8])
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 64])
+def test_every_process_evaluates_as_many_batches(batch_size, world_size):
+    for num_images in range(2 * world_size, 300):
+        size = even_batch_size(batch_size, num_images, world_size)
+        batches = {math.ceil(len(range(rank, num_images, world_size)) / size) for rank in range(world_size)}
+        assert size >= batch_size
+        assert len(batches) == 1

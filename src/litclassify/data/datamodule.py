@@ -7,12 +7,13 @@ from typing import Literal, TypeVar
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
+from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from torch.utils.data import DataLoader, Sampler
 
 from litclassify.data.datasets import ImageDataset, Sample, Split
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.find_images import find_images
-from litclassify.data.samplers import ShuffledSampler
+from litclassify.data.samplers import ShuffledSampler, even_batch_size
 from litclassify.data.transforms import TransformList, check_transforms, compose
 from litclassify.errors import UserError
 
@@ -162,16 +163,32 @@ class ImageDataModule(LightningDataModule, ABC):
     def _loader(self, split: Split) -> DataLoader[Sample]:
         dataset = self._dataset(split)
         num_workers = self._num_workers(dataset)
+        sampler: Sampler[int] | None = None
+        batch_size = self.batch_size
+        if split == "train":
+            sampler = ShuffledSampler(dataset, global_seed())
+        elif split != "predict" and self._world_size > 1 and len(dataset) >= self._world_size:
+            # Lightning's own choice repeats images until all processes have as many: metrics would not be exact.
+            sampler = UnrepeatedDistributedSampler(dataset, self._world_size, self._rank, shuffle=False)
+            batch_size = even_batch_size(batch_size, len(dataset), self._world_size)
         return DataLoader(
             dataset,
-            batch_size=self.batch_size,  # By keyword: Lightning builds the loader anew from its arguments.
-            sampler=ShuffledSampler(dataset, global_seed()) if split == "train" else None,
+            batch_size=batch_size,  # By keyword: Lightning builds the loader anew from its arguments.
+            sampler=sampler,
             drop_last=split == "train" and self._ends_with_a_single_image(len(dataset)),
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             collate_fn=_identity,  # Data sets return whole batches.
             pin_memory=torch.cuda.is_available(),
         )
+
+    @property
+    def _world_size(self) -> int:
+        return 1 if self.trainer is None else self.trainer.world_size
+
+    @property
+    def _rank(self) -> int:
+        return 0 if self.trainer is None else self.trainer.global_rank
 
     def _num_workers(self, dataset: ImageDataset) -> int:
         if self.num_workers != "auto":
@@ -180,8 +197,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _ends_with_a_single_image(self, num_images: int) -> bool:
         """Whether the last training batch is a single image: batch normalisation cannot train on it."""
-        world_size = self.trainer.world_size if self.trainer is not None else 1
-        share = math.ceil(num_images / world_size)
+        share = math.ceil(num_images / self._world_size)
         return share > self.batch_size and share % self.batch_size == 1
 
     def _save_plain_hyperparameters(self) -> None:
