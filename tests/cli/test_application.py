@@ -75,6 +75,14 @@ def test_test_needs_nothing_but_the_checkpoint(fit: Fit) -> None:
             assert metrics == after_fit
 
 
+def test_evaluation_computes_with_the_precision_of_training(fit: Fit) -> None:
+    run = fit("--trainer.precision", "bf16-mixed", "--test_after_fit", "true")
+    after_fit = json.loads((run / "metrics.json").read_text())
+    main(["test", "--ckpt_path", str(run)])
+    assert json.loads((run / "metrics.json").read_text()) == after_fit
+    assert "precision: bf16-mixed" in (run / "config.test.yaml").read_text()
+
+
 def test_checkpoints_load_without_unpickling(fit: Fit) -> None:
     for path in (fit() / "checkpoints").iterdir():
         checkpoint = torch.load(path, weights_only=True)

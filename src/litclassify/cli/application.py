@@ -21,10 +21,10 @@ from litclassify.cli.checkpoints import PUBLISHED, Checkpoint
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.console import quiet_lightning
 from litclassify.cli.hyperparameters import flat_hyperparameters
-from litclassify.cli.messages import exit_with_message, instantiation_message
+from litclassify.cli.messages import exit_with_message, own_words
 from litclassify.cli.parser import ArgumentParser, write_string_enums_as_strings
 from litclassify.cli.run_summary import print_run_summary
-from litclassify.cli.runs import CHECKPOINTS, create_run_dir, run_dir_of
+from litclassify.cli.runs import CHECKPOINTS, create_run_dir, discard_unused, run_dir_of
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
@@ -52,10 +52,13 @@ def run(args: list[str]) -> None:
     Args:
         args: The words after the program's name.
     """
+    launched_by_lightning = RUN_DIR_VARIABLE in os.environ
     try:
         with quiet_lightning():
             ClassificationCLI(args)
     except UserError as error:
+        if RUN_DIR_VARIABLE in os.environ and not launched_by_lightning:
+            discard_unused(Path(os.environ[RUN_DIR_VARIABLE]))
         exit_with_message(error)
     finally:
         os.environ.pop(RUN_DIR_VARIABLE, None)
@@ -165,7 +168,7 @@ class ClassificationCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
-            raise UserError(instantiation_message(error)) from error
+            raise UserError(own_words(error)) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""

@@ -21,7 +21,7 @@ class Checkpoint:
 
     path: Path
     config: dict[str, Any]
-    """The `model` and `data` sections, as a config file has them."""
+    """The sections `model` and `data`, and the `trainer`'s precision, as a config file has them."""
     published: dict[str, Any]
     """What the training data published to the model: class names, mean, std, image shape."""
 
@@ -95,6 +95,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     data = dict(content.get("datamodule_hyper_parameters", {}))
     published = {name: model.pop(name) for name in PUBLISHED if name in model}
     sections = {"model": _class_config(model), "data": _class_config(data)}
+    if "precision" in content:
+        sections["trainer"] = {"precision": content["precision"]}
     return Checkpoint(path, {name: config for name, config in sections.items() if config}, published)
 
 

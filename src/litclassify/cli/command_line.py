@@ -74,7 +74,11 @@ def _top_level_value(file: Path, name: str) -> str | None:
     """Give a value of a config file; None if there is none, or no readable file, which the parser will report."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError):
         return None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise UserError(f"--config {file} is no valid YAML{place}: {error.problem}.") from error
     value = content.get(name) if isinstance(content, dict) else None
     return None if value is None else str(value)

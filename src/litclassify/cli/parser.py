@@ -1,16 +1,21 @@
 """The parser whose errors a person can act on."""
 
-from typing import NoReturn
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
-from litclassify.cli.messages import parsing_message
+from litclassify.cli.parser_errors import explain
 from litclassify.errors import UserError
 
 
 class ArgumentParser(LightningArgumentParser):
     """LightningCLI's parser, with mistakes raised as `UserError` instead of a usage dump."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # An abbreviated flag is a typo that happens to be a prefix.
+        super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the mistake in a few lines.
@@ -19,7 +24,13 @@ class ArgumentParser(LightningArgumentParser):
         """
         if not self.exit_on_error:
             super().error(message, ex)
-        raise UserError(parsing_message(message)) from ex
+        raise UserError(explain(message, self._keys())) from ex
+
+    def _keys(self) -> Iterator[str]:
+        for action in self._actions:
+            yield from (option.lstrip("-") for option in action.option_strings)
+            for parser in action.choices.values() if isinstance(action.choices, dict) else ():
+                yield from parser._keys()
 
 
 def write_string_enums_as_strings() -> None:

@@ -1,11 +1,13 @@
 """One directory per run: `<runs_dir>/<run_name>/<time stamp>/`."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
+RESULTS = (CHECKPOINTS, "metrics.csv", "metrics.json", "predictions.csv")
 
 
 def create_run_dir(runs_dir: Path, run_name: str) -> Path:
@@ -30,6 +32,16 @@ def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
     while True:
         yield parent / f"{stamp}_{number}"
         number += 1
+
+
+def discard_unused(run_dir: Path) -> None:
+    """Remove the directory of a run that ended before its first result: it holds neither metrics nor checkpoints."""
+    if not any((run_dir / name).exists() for name in RESULTS):
+        shutil.rmtree(run_dir)
+        for parent in run_dir.parents[:2]:
+            if any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
 def run_dir_of(checkpoint: Path) -> Path | None:

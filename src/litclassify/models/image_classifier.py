@@ -160,7 +160,8 @@ class ImageClassifier(LightningModule):
             self.log(name, metric, prog_bar=name.endswith(("_loss", "_acc")))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out of the stored configuration where the network's first weights came from."""
+        """Store the precision, that evaluation computes alike, and not where the network's first weights came from."""
+        checkpoint["precision"] = self.trainer.precision
         stored = checkpoint.get("hyper_parameters", {}).get("network")
         if isinstance(stored, dict):
             arguments = {**stored.get("init_args", {}), **dict.fromkeys(getattr(self.network, "initial_weights", ()))}

@@ -1,0 +1,53 @@
+"""Names that a config can use at present, to suggest from."""
+
+import difflib
+import sys
+from collections.abc import Iterable
+
+from jsonargparse import ArgumentParser
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch.loggers import Logger
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchvision.transforms import v2
+
+from litclassify.cli.checkpoints import PUBLISHED
+
+MAX_NAMES = 20
+# Arguments that the model or the data supply: nobody writes them.
+SUPPLIED = (*PUBLISHED, "num_classes", "params")
+# What a config names classes of.
+BASES = (LightningModule, LightningDataModule, nn.Module, Optimizer, LRScheduler, Callback, Logger, v2.Transform)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give ` Did you mean 'batch_size'?` with the nearest of the known names; empty if none is near."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" Did you mean '{by_lower[found[0]]}'?" if found else ""
+
+
+def some_of(names: list[str]) -> str:
+    """List names, the first twenty if there are more."""
+    return ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
+
+
+def argument_names(class_path: str) -> list[str]:
+    """Give the arguments of a class that a config may set; none for a class that is not imported."""
+    module, _, name = class_path.rpartition(".")
+    cls = getattr(sys.modules.get(module), name, None)
+    if cls is None:
+        return []
+    names = ArgumentParser(exit_on_error=False).add_class_arguments(cls, fail_untyped=False)
+    return [name for name in names if name not in SUPPLIED]
+
+
+def class_names() -> set[str]:
+    """Give the short names of every class that a config can name."""
+    return {cls.__name__ for base in BASES for cls in _subclasses(base) if not cls.__name__.startswith("_")}
+
+
+def _subclasses(base: type) -> set[type]:
+    direct: set[type] = set(base.__subclasses__())
+    return direct.union(*(_subclasses(cls) for cls in direct))

@@ -1,0 +1,232 @@
+"""From what jsonargparse says of a mistake to the sentence that a person needs.
+
+jsonargparse reports a mistake in a nested class from the outside in, as an indented tree of every type that it tried.
+The cause is the deepest leaf: this reads the tree, picks that leaf and says it with the key as typed.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
+
+KEY = re.compile(r'^Parser key "([^"]+)":\s*')
+CLASS_PATH = re.compile(r"^Problem with given class_path '([^']+)':\s*")
+CALLABLE = re.compile(r"^Type .+ expects a function or a callable class:\s*")
+GIVEN = re.compile(r"^Given value: (.*?)(?:\. Got value: Namespace\(.*)?$")
+GOT = re.compile(r"\.? Got value: (.*?)(?:\. Got value: Namespace\(.*)?$")
+GOT_CLASS = re.compile(r"Got value: Namespace\(class_path='([\w.]+)'")
+# Headings of the tree, and alternatives that nobody means.
+NOISE = re.compile(
+    "^(Does not validate against|Subtypes:|Errors:|Given value type:|Expected a <class 'NoneType'>|Expected a path but|"
+    "Not a valid subclass of|Subclass types expect one of|a class path|a dict with|a dict without)"
+)
+
+PLAIN_TYPES = {
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "dict": "a mapping",
+    "collections.abc.Sequence": "a list",
+    "collections.abc.Iterable": "a list",
+}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One cause in the tree, with the keys and class paths that lead to it."""
+
+    keys: tuple[str, ...]
+    classes: tuple[str, ...]
+    text: str
+    indent: int
+    given: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key as typed on the command line."""
+        return ".".join(self.keys)
+
+    @property
+    def owner(self) -> str:
+        """Class path of the class whose argument this is about; empty outside of a class."""
+        got = GOT_CLASS.search(self.text)
+        return got[1] if got else (self.classes[-1] if self.classes else "")
+
+
+@dataclass
+class _Reader:
+    frames: list[tuple[int, str, str]] = field(default_factory=list)
+    leaves: list[Leaf] = field(default_factory=list)
+
+    def read(self, line: str) -> None:
+        text = line.lstrip(" -")
+        indent = len(line) - len(text)
+        if given := GIVEN.match(text):
+            self._attach_given(given[1], indent)
+            return
+        self.frames = [frame for frame in self.frames if frame[0] < indent]
+        while text:
+            if match := KEY.match(text):
+                self.frames.append((indent, "key", match[1]))
+            elif match := CLASS_PATH.match(text):
+                self.frames.append((indent, "class", match[1]))
+            else:
+                match = CALLABLE.match(text)
+            if match is None:
+                break
+            text = text[match.end() :]
+        if text and not NOISE.match(text):
+            keys = tuple(value for _, kind, value in self.frames if kind == "key")
+            classes = tuple(value for _, kind, value in self.frames if kind == "class")
+            self.leaves.append(Leaf(keys, classes, text, indent))
+
+    def _attach_given(self, given: str, indent: int) -> None:
+        self.leaves = [
+            leaf if leaf.given or leaf.indent < indent else Leaf(leaf.keys, leaf.classes, leaf.text, leaf.indent, given)
+            for leaf in self.leaves
+        ]
+
+
+def read_tree(message: str) -> list[Leaf]:
+    """Read every cause out of an error tree, in the order in which jsonargparse tried."""
+    reader = _Reader()
+    for line in message.splitlines():
+        if line.strip():
+            reader.read(line)
+    return reader.leaves
+
+
+def explain(message: str, known: Iterable[str] = ()) -> str:
+    """Say the cause of a parsing error.
+
+    Args:
+        message: jsonargparse's message.
+        known: Keys that the parser has, to suggest from.
+
+    Returns:
+        A sentence or two: the key as typed, what was given, what is allowed, the nearest name.
+    """
+    for pattern, sentence in TOP_LEVEL:
+        if match := pattern.search(message):
+            return sentence(match, known)
+    leaves = read_tree(message)
+    if not leaves:
+        return message
+    return _say(leaves)
+
+
+def _say(leaves: Sequence[Leaf]) -> str:
+    leaf = max(leaves, key=_importance)
+    for pattern, sentence in CAUSES:
+        if match := pattern.search(leaf.text):
+            return sentence(leaf, match)
+    siblings = [other for other in leaves if other.keys == leaf.keys and other.classes == leaf.classes]
+    expected = list(dict.fromkeys(filter(None, (_expected(other.text) for other in siblings))))
+    if expected:
+        got = GOT.search(leaf.text)
+        given = got[1] if got else leaf.given
+        return f"{leaf.key} must be {' or '.join(expected)}, got {given!r}.{_nearest_choice(given, siblings)}"
+    return f"{leaf.key}: {leaf.text}" if leaf.key else leaf.text
+
+
+def _importance(leaf: Leaf) -> tuple[int, int]:
+    """Deeper causes say more; of equally deep ones, those of CAUSES in their order, then types."""
+    rank = next((i for i, (pattern, _) in enumerate(CAUSES) if pattern.search(leaf.text)), len(CAUSES))
+    return len(leaf.keys) + len(leaf.classes), -rank
+
+
+def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
+    name = match[1].rsplit(".", 1)[-1]
+    allowed = argument_names(leaf.owner)
+    owner = f" of {leaf.owner.rsplit('.', 1)[-1]}" if leaf.owner else ""
+    takes = f"\nIt takes {some_of(allowed)}." if allowed else ""
+    return f"{leaf.key}: there is no argument '{name}'{owner}.{nearest(name, allowed)}{takes}"
+
+
+def _required(leaf: Leaf, match: re.Match[str]) -> str:
+    missing = [".".join(filter(None, (leaf.key, name.strip()))) for name in match[1].split(",")]
+    return f"Missing: {', '.join(missing)}. Set {'them' if len(missing) > 1 else 'it'} in a config file or as flags."
+
+
+def _unknown_class(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: there is no class or import path '{match[1]}'.{nearest(match[1], class_names())}"
+
+
+def _no_module(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: there is no module '{match[1]}'{_of(leaf)}. Is its folder on PYTHONPATH?"
+
+
+def _no_attribute(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: module '{match[1]}' has no '{match[2]}'.{nearest(match[2], class_names())}"
+
+
+def _wrong_class(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: {leaf.given or leaf.owner} is no {match[1].rsplit('.', 1)[-1]}."
+
+
+def _wrong_function(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: {match[1]} is not what is needed here: a class or function that gives a {match[2]}."
+
+
+def _of(leaf: Leaf) -> str:
+    return f" to take '{leaf.given}' from" if leaf.given and " " not in leaf.given else ""
+
+
+Sentence = Callable[[Leaf, re.Match[str]], str]
+CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
+    (re.compile(r"Option '([^']+)' is not accepted"), _unknown_argument),
+    (re.compile(r"the following arguments are required: ([\w., ]+)"), _required),
+    (re.compile(r"No module named '([^']+)'"), _no_module),
+    (re.compile(r"module '([^']+)' has no attribute '([^']+)'"), _no_attribute),
+    (re.compile(r"Expected a dot import path string: (\S+)"), _unknown_class),
+    (re.compile(r"Import path does not correspond to a subclass of ([\w.]+)"), _wrong_class),
+    (re.compile(r"Expected '([^']+)' to be a function that returns <class '(?:\w+\.)*(\w+)'>"), _wrong_function),
+)
+
+
+def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
+    key = match[1].split("=", 1)[0].split()[0].lstrip("-")
+    return f"There is no argument '{key}'.{nearest(key, known)}"
+
+
+TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]], str]], ...] = (
+    (re.compile(r"^unrecognized arguments: (.+)"), _unknown_key),
+    (re.compile(r"^Subcommand '\w+' does not accept option '([^']+)'"), _unknown_key),
+    (re.compile(r"^argument (\S+): expected one argument"), lambda match, _: f"{match[1]} needs a value."),
+    (
+        re.compile(r'^Parser key "config": File does not exist: (.+)'),
+        lambda match, _: f"--config {match[1]}: no such file.",
+    ),
+    (
+        re.compile(r"^Unexpected config: (.*)"),
+        lambda match, _: f"--config: a config is a mapping of keys to values, got '{match[1]}'.",
+    ),
+    (
+        re.compile(r"^argument subcommand: invalid choice: '([^']+)' \(choose from (.+)\)"),
+        lambda match, _: f"There is no subcommand '{match[1]}': choose from {match[2].replace(chr(39), '')}.",
+    ),
+    (
+        re.compile(r'^expected "subcommand" to be one of \{(.+)\}'),
+        lambda match, _: f"Say what to do: {match[1].replace(',', ', ')}.",
+    ),
+)
+
+
+def _expected(text: str) -> str | None:
+    if match := re.match(r"Expected a typing\.Literal\[(.+?)\](?:\.|$)", text):
+        return f"one of {match[1].replace(chr(39), '')}"
+    if match := re.match(r"Expected an? <class '([\w.]+)'>", text):
+        return PLAIN_TYPES.get(match[1], f"a {match[1].rsplit('.', 1)[-1]}")
+    if match := re.match(r"Expected a tuple with (\d+) elements", text):
+        return f"a list of {match[1]}"
+    if text.startswith("Not of type Tensor"):
+        return "a list of numbers"
+    return None
+
+
+def _nearest_choice(given: str, siblings: Iterable[Leaf]) -> str:
+    choices = [name for leaf in siblings for name in re.findall(r"'([^']+)'", leaf.text) if "Literal" in leaf.text]
+    return nearest(given, choices)

@@ -1,0 +1,191 @@
+"""A user's mistake ends with exit code 2 and a few lines that name the key, and leaves nothing behind."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tests.conftest import SMALL
+
+from litclassify.cli import main
+
+Mistake = Callable[..., str]
+
+FOLDER = ["fit", *SMALL, "--data", "ImageFolder", "--data.root", "images", "--data.image_size", "16"]
+LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
+
+
+@pytest.fixture
+def mistake(capsys: pytest.CaptureFixture[str]) -> Mistake:
+    """Run a mistaken command line; gives what it printed on standard error."""
+
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(list(words))
+        assert stop.value.code == 2
+        printed = capsys.readouterr().err
+        message = printed[printed.index("error: ") :].rstrip("\n")
+        assert "Traceback" not in message
+        assert len(message.splitlines()) <= 10
+        assert not Path("runs").exists()
+        return message
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--config", "nope.yaml"], ["nope.yaml"]),
+        (["--bogus", "3"], ["'bogus'"]),
+        (["--data.batchsize", "3"], ["data", "'batchsize'", "Did you mean 'batch_size'?"]),
+        (["--data.batch_size", "many"], ["data.batch_size", "many", "int"]),
+        (["--data.batch_size", "0"], ["data.batch_size must be at least 1, got 0"]),
+        (["--data.val_split", "1.0"], ["data.val_split", "1.0"]),
+        (["--data.val_split", "1797"], ["data.val_split", "1797"]),
+        (["--data", "Digit"], ["data", "'Digit'", "Did you mean 'Digits'?"]),
+        (["--model.network", "LeNett"], ["model.network", "'LeNett'", "Did you mean 'LeNet'?"]),
+        (["--model.network.in_feature", "64"], ["model.network", "'in_feature'", "Did you mean 'in_features'?"]),
+        (["--model.network", "my_networks.Mine"], ["model.network", "my_networks.Mine"]),
+        (["--model.network", "ResNet9"], ["3-channel images", "1 channel", "model.network.init_args.in_channels"]),
+        (["--model.network.in_features", "63"], ["63", "64", "model.network.init_args.in_features"]),
+        (["--model.optimizer", "Adamm"], ["model.optimizer", "'Adamm'", "Did you mean 'Adam'?"]),
+        (["--model.optimizer.momentumm", "0.9"], ["model.optimizer", "'momentumm'"]),
+        (["--model.lr_interval", "batch"], ["model.lr_interval", "batch", "step", "epoch"]),
+        (["--trainer.max_epochs", "few"], ["trainer.max_epochs", "few"]),
+        (["--trainer.max_epoch", "3"], ["trainer.max_epoch", "trainer.max_epochs"]),
+        (["--trainer.callbacks+=Foo"], ["trainer.callbacks", "'Foo'"]),
+        (["--early_stopping.patienc", "3"], ["early_stopping", "'patienc'", "Did you mean 'patience'?"]),
+        (["--checkpoint.mode", "highest"], ["mode", "highest"]),
+        (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "does not exist"]),
+    ],
+)
+def test_mistaken_words_are_named(mistake: Mistake, words: list[str], expected: list[str]) -> None:
+    message = mistake("fit", *SMALL, *words)
+    assert [part for part in expected if part not in message] == [], message
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ["fit", "validate", "test", "predict"]),
+        (["fitt"], ["fitt", "fit"]),
+        (["fit"], ["model.network", "model.optimizer"]),
+        (["fit", "--model.network", "LeNet", "--model.optimizer", "SGD"], ["data"]),
+        (["fit", "--data", "Digits"], ["model.network", "model.optimizer"]),
+        (["test"], ["--ckpt_path"]),
+        (["predict", "--data.path", "photos"], ["--ckpt_path"]),
+        (["test", "--ckpt_path", "best"], ["no run under 'runs'"]),
+    ],
+)
+def test_what_is_missing_is_named(mistake: Mistake, words: list[str], expected: list[str]) -> None:
+    message = mistake(*words)
+    assert [part for part in expected if part not in message] == [], message
+
+
+def test_a_missing_root_is_named(mistake: Mistake) -> None:
+    message = mistake(*FOLDER, *LENET)
+    assert "data.root" in message
+    assert "images" in message
+
+
+def test_an_empty_class_folder_is_named(mistake: Mistake, class_folders: Path) -> None:
+    (class_folders / "empty").mkdir()
+    assert "empty" in mistake(*FOLDER, *LENET)
+
+
+def test_a_folder_with_one_class_is_refused(mistake: Mistake, class_folders: Path) -> None:
+    shutil.rmtree(class_folders / "dark")
+    message = mistake(*FOLDER, *LENET)
+    assert "bright" in message
+    assert "data.root" in message
+
+
+def test_no_internet_for_a_download_says_where_to_put_the_files(
+    mistake: Mistake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # A port where nothing listens.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    words = ["--model.network.in_features", "784", "--data", "MNIST", "--data.root", "downloads"]
+    message = mistake("fit", *SMALL, *words)
+    assert "downloads/MNIST/raw" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("data: [", "--config broken.yaml is no valid YAML, line 1, column 8"),
+        ("datta: Digits", "datta"),
+        ("trainer:\n  max_epochss: 3", "max_epochss"),
+        ("model:\n  optimizer:\n    class_path: Adam\n    init_args:\n      lrr: 1", "lrr"),
+    ],
+)
+def test_mistakes_in_a_config_are_named(mistake: Mistake, content: str, expected: str) -> None:
+    Path("broken.yaml").write_text(content)
+    assert expected in mistake("fit", *SMALL, "--config", "broken.yaml")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 nor a zip"])
+def test_a_file_that_is_no_checkpoint_is_refused(mistake: Mistake, content: bytes) -> None:
+    Path("x.ckpt").write_bytes(content)
+    assert "'x.ckpt' is not a checkpoint" in mistake("test", "--ckpt_path", "x.ckpt")
+
+
+def test_a_state_dict_is_no_checkpoint(mistake: Mistake) -> None:
+    torch.save({"weight": torch.zeros(1)}, "x.pt")
+    assert "no 'state_dict'" in mistake("test", "--ckpt_path", "x.pt")
+
+
+def test_predicting_on_nothing_is_refused(fit: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit()
+    for given in ("nowhere", "*.png"):
+        with pytest.raises(SystemExit) as stop:
+            main(["predict", "--ckpt_path", str(run), "--data.path", given])
+        assert stop.value.code == 2
+        assert "data.path" in capsys.readouterr().err
+
+
+def test_an_unreadable_image_is_named_from_a_worker(class_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label in ("bright", "dark"):
+        for path in (class_folders / label).iterdir():
+            path.write_bytes(b"no image")
+    with pytest.raises(SystemExit) as stop:
+        main([*FOLDER, *LENET, "--data.num_workers", "1"])
+    assert stop.value.code == 2
+    printed = capsys.readouterr().err
+    assert "Traceback" not in printed[printed.index("error: ") :]
+    assert ".png" in printed
+
+
+def test_output_needs_a_known_ending(fit: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit()
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", "--ckpt_path", str(run), "--output", "predictions.xls"])
+    assert stop.value.code == 2
+    assert "--output must end in .csv or .jsonl, got 'predictions.xls'" in capsys.readouterr().err
+
+
+def test_debug_gives_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITCLASSIFY_DEBUG", "1")
+    with pytest.raises(ValueError, match="batch_size"):
+        main(["fit", *SMALL, "--data.batch_size", "0"])
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("litclassify.models.ImageClassifier.training_step", broken)
+    with pytest.raises(KeyError, match="a bug"):
+        main(["fit", *SMALL])
+
+
+def test_images_of_different_sizes_name_the_transform(class_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (20, 16)).save(class_folders / "dark" / "wide.png")
+    transform = ["--data.train_transform", "[RandomHorizontalFlip]", "--data.num_workers", "0"]
+    with pytest.raises(SystemExit):
+        main([*FOLDER, *LENET, *transform, "--data.val_split", "2"])
+    assert "data.train_transform" in capsys.readouterr().err
