@@ -76,6 +76,12 @@ class PredictionWriter(BasePredictionWriter):
             count = self._join([self._part_path(rank) for rank in range(trainer.world_size)])
             Console().print(f"Wrote {count} predictions to {self.path}", soft_wrap=True, highlight=False)
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Remove this process's part."""
+        if self._part is not None:
+            self._part.close()
+            self._part_path(trainer.global_rank).unlink(missing_ok=True)
+
     def _part_path(self, rank: int) -> Path:
         return self.path.with_name(f".{self.path.name}.part{rank}")
 

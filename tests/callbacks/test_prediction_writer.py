@@ -1,0 +1,81 @@
+import csv
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from litclassify.callbacks import PredictionWriter
+from litclassify.errors import UserError
+
+CLASSES = ["ant", "bee", "cat, tabby"]
+
+
+def trainer(paths: list[str], rank: int = 0, world_size: int = 1) -> Any:
+    return SimpleNamespace(
+        global_rank=rank,
+        world_size=world_size,
+        is_global_zero=rank == 0,
+        strategy=SimpleNamespace(barrier=lambda: None),
+        predict_dataloaders=SimpleNamespace(dataset=SimpleNamespace(paths=paths)),
+    )
+
+
+def predict(writer: PredictionWriter, trainer: Any, indices: list[int], probabilities: torch.Tensor) -> None:
+    index = probabilities.argmax(1)
+    prediction = {"index": index, "label": [CLASSES[i] for i in index], "probabilities": probabilities}
+    writer.on_predict_start(trainer, None)
+    writer.write_on_batch_end(trainer, None, prediction, indices, None, 0, 0)
+
+
+PATHS = ["a.jpg", 'odd "name",\nwith a line.jpg', "ü.jpg"]
+PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.25, 0.5, 0.25]])
+
+
+def test_csv_holds_every_class_in_the_order_of_probability(tmp_path: Path) -> None:
+    writer = PredictionWriter(tmp_path / "p.csv", CLASSES)
+    predict(writer, trainer(PATHS), [0, 1, 2], PROBABILITIES)
+    writer.on_predict_end(trainer(PATHS), None)
+    with (tmp_path / "p.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == PATHS
+    assert [row["label"] for row in rows] == ["ant", "cat, tabby", "bee"]
+    assert [rows[0][f"top{k}"] for k in (1, 2, 3)] == CLASSES
+    assert float(rows[0]["top3_confidence"]) == pytest.approx(0.1)
+    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_json_lines_hold_the_same(tmp_path: Path) -> None:
+    writer = PredictionWriter(tmp_path / "p.jsonl", CLASSES, top_k=2)
+    predict(writer, trainer(PATHS), [0, 1, 2], PROBABILITIES)
+    writer.on_predict_end(trainer(PATHS), None)
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows[1]["path"] == PATHS[1]
+    assert rows[1].keys() == {"path", "label", "confidence", "top1", "top1_confidence", "top2", "top2_confidence"}
+
+
+def test_parts_of_two_processes_are_joined_in_order(tmp_path: Path) -> None:
+    writers = [PredictionWriter(tmp_path / "p.csv", CLASSES) for _ in range(2)]
+    predict(writers[1], trainer(PATHS, 1, 2), [1], PROBABILITIES[1:2])
+    writers[1].on_predict_end(trainer(PATHS, 1, 2), None)
+    predict(writers[0], trainer(PATHS, 0, 2), [0, 2], PROBABILITIES[::2])
+    writers[0].on_predict_end(trainer(PATHS, 0, 2), None)
+    with (tmp_path / "p.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == PATHS
+
+
+def test_a_prediction_that_fails_leaves_an_earlier_file_and_no_parts(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("an earlier file")
+    writer = PredictionWriter(tmp_path / "p.csv", CLASSES)
+    predict(writer, trainer(PATHS), [0, 1, 2], PROBABILITIES)
+    writer.on_exception(trainer(PATHS), None, RuntimeError())
+    assert (tmp_path / "p.csv").read_text() == "an earlier file"
+    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+
+
+@pytest.mark.parametrize(("name", "message"), [("p.txt", r"\.csv or \.jsonl"), ("no/p.csv", "does not exist: create")])
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        PredictionWriter(tmp_path / name, CLASSES)

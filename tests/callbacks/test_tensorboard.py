@@ -1,0 +1,64 @@
+"""What TensorBoard gets to see of a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from litclassify.callbacks.sample_images import image_grid
+
+Fit = Callable[..., Path]
+
+
+@pytest.fixture
+def events(fit: Fit) -> EventAccumulator:
+    accumulator = EventAccumulator(str(fit("--test_after_fit", "true")), size_guidance={"images": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_curves_of_training_validation_and_test(events: EventAccumulator) -> None:
+    expected = {"train_loss", "train_acc", "train_loss_step", "val_loss", "val_acc", "test_acc", "best_val_acc"}
+    assert expected <= set(events.Tags()["scalars"])
+    assert any(tag.startswith("lr-") for tag in events.Tags()["scalars"])
+    assert "hp_metric" not in events.Tags()["scalars"]
+    assert len(events.Scalars("val_acc")) == 2
+
+
+def test_best_value_is_that_of_the_curve(events: EventAccumulator) -> None:
+    (best,) = events.Scalars("best_val_acc")
+    assert best.value == max(point.value for point in events.Scalars("val_acc"))
+
+
+def test_hyperparameters_come_with_the_metrics_to_fill_in(events: EventAccumulator) -> None:
+    contents = events.summary_metadata
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(
+        contents["_hparams_/experiment"].plugin_data.content
+    ).experiment
+    session = plugin_data_pb2.HParamsPluginData.FromString(
+        contents["_hparams_/session_start_info"].plugin_data.content
+    ).session_start_info
+    assert {info.name.tag for info in experiment.metric_infos} >= {"val_acc", "test_acc", "best_val_acc"}
+    assert session.hparams["model.network"].string_value == "MLP"
+    assert session.hparams["model.optimizer.lr"].number_value == pytest.approx(0.01)
+    assert session.hparams["data.batch_size"].number_value == 256
+
+
+def test_first_batch_is_shown(events: EventAccumulator) -> None:
+    (image,) = events.Images("train_images")
+    assert (image.width, image.height) >= (8 * 64, 4 * 64)
+
+
+def test_grid_shows_the_pixels_as_they_are() -> None:
+    pixels = torch.arange(3 * 70 * 70).remainder(256).view(1, 3, 70, 70).byte()
+    assert torch.equal(image_grid(pixels), pixels[0])
+    assert torch.equal(image_grid(pixels / 255), pixels[0])
+
+
+def test_small_images_are_enlarged_without_blur() -> None:
+    grid = image_grid(torch.tensor([[[[0, 255], [255, 0]]]], dtype=torch.uint8))
+    assert min(grid.shape[-2:]) >= 64
+    assert set(grid.unique().tolist()) <= {0, 255}

@@ -1,0 +1,116 @@
+"""Every recipe parses, prints, and trains a little."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+import yaml
+
+from litclassify.cli import main
+from tests.conftest import CONFIGS
+
+RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
+FRAGMENTS = sorted(path.name for path in (CONFIGS / "trainer").glob("*.yaml"))
+# A few batches on the CPU, whatever the recipe says.
+LITTLE = [
+    *["--trainer", str(CONFIGS / "trainer" / "debug.yaml"), "--data.batch_size", "4", "--data.num_workers", "0"],
+    *["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"],
+]
+FOLDER = ["--data.root", "images"]
+
+
+def idx(name: str, values: np.ndarray) -> None:
+    header = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+    path = Path("downloads", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(header + values.astype(np.uint8).tobytes())
+
+
+def idx_files(folder: str, rng: np.random.Generator) -> list[str]:
+    for part, size in (("train", 40), ("t10k", 20)):
+        idx(f"{folder}/raw/{part}-images-idx3-ubyte", rng.integers(0, 256, (size, 28, 28)))
+        idx(f"{folder}/raw/{part}-labels-idx1-ubyte", np.arange(size) % 10)
+    return ["--data.root", "downloads", "--data.val_split", "10"]
+
+
+def cifar_files(rng: np.random.Generator) -> list[str]:
+    folder = Path("downloads/cifar-10-batches-bin")
+    folder.mkdir(parents=True)
+    for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
+        rows = rng.integers(0, 256, (10, 3073), dtype=np.uint8)
+        rows[:, 0] = np.arange(10)
+        rows.tofile(folder / name)
+    return ["--data.root", "downloads", "--data.val_split", "10"]
+
+
+@pytest.fixture
+def words(class_folders: Path) -> Callable[[str], list[str]]:
+    """What a recipe needs to run here: its data, made up and small, and no download."""
+
+    def for_recipe(recipe: str) -> list[str]:
+        rng = np.random.default_rng(0)
+        if recipe == "mnist.yaml":
+            return idx_files("MNIST", rng)
+        if recipe == "fashion_mnist.yaml":
+            return idx_files("FashionMNIST", rng)
+        if recipe == "cifar10.yaml":
+            return cifar_files(rng)
+        if recipe == "finetune_resnet18.yaml":
+            torch.save(torchvision.models.resnet18().state_dict(), "resnet18.pth")
+            return [*FOLDER, "--model.network.weights", "resnet18.pth", "--data.image_size", "64"]
+        return FOLDER if recipe == "image_folder.yaml" else []
+
+    return for_recipe
+
+
+def losses(run_name: str) -> list[str]:
+    (metrics,) = Path("runs", run_name).glob("*/metrics.csv")
+    header, *rows = (line.split(",") for line in metrics.read_text().splitlines())
+    return [row[header.index("train_loss_step")] for row in rows if row[header.index("train_loss_step")]]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_printed_recipe_gives_bit_identical_losses(
+    recipe: str, words: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["fit", "--config", str(CONFIGS / recipe), *LITTLE, *words(recipe)]
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--print_config"])
+    assert stop.value.code == 0
+    Path("printed.yaml").write_text(capsys.readouterr().out)
+    main([*command, "--run_name", "recipe"])
+    main(["fit", "--config", "printed.yaml", "--run_name", "printed"])
+    assert losses("recipe") == losses("printed")
+    assert len(losses("recipe")) == 8
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_checkpoint_of_a_recipe_is_all_that_testing_needs(
+    recipe: str, words: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["fit", "--config", str(CONFIGS / recipe), *LITTLE, *words(recipe), "--data.seed", "1"])
+    for checkpoint in Path("runs").glob("*/*/checkpoints/*.ckpt"):
+        torch.load(checkpoint, weights_only=True)
+    main(["validate", "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"])
+    assert "val_acc" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+def test_fragment_changes_the_trainer_of_any_recipe(fragment: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "--config", str(CONFIGS / "digits.yaml"), "--trainer", str(CONFIGS / "trainer" / fragment)]
+    with pytest.raises(SystemExit):
+        main([*words, "--print_config"])
+    printed = yaml.safe_load(capsys.readouterr().out)
+    expected = yaml.safe_load((CONFIGS / "trainer" / fragment).read_text())
+    assert {key: printed["trainer"][key] for key in expected} == expected
+    assert printed["model"]["init_args"]["network"]["class_path"] == "litclassify.networks.LeNet"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipe_states_its_command_and_result(recipe: str) -> None:
+    lines = (CONFIGS / recipe).read_text().splitlines()
+    assert lines[0].startswith(f"# python main.py fit --config configs/{recipe}")
+    assert any(line.startswith("# Result: ") for line in lines)
