@@ -1,5 +1,6 @@
 """Each Trainer argument of the tutorial takes effect."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tests.conftest import SMALL
@@ -41,6 +43,18 @@ def callbacks_of(cli: ClassificationCLI, kind: type) -> Sequence[Any]:
 def train(cli: ClassificationCLI) -> None:
     with quiet_lightning():
         cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+
+
+def test_every_argument_of_the_trainer_is_reachable(build: Build) -> None:
+    config = build().config.fit.trainer
+    assert set(config.keys()) == set(inspect.signature(Trainer).parameters)
+
+
+def test_barebones_trains_without_a_trace(build: Build) -> None:
+    cli = build("--trainer.barebones", "true")
+    train(cli)
+    assert cli.trainer.global_step > 0
+    assert not Path("runs").exists()
 
 
 def test_max_epochs(build: Build) -> None:

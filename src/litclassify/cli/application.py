@@ -173,7 +173,9 @@ class ClassificationCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""
         settings: dict[str, Any] = {**self._get(self.config_init, "trainer").as_dict(), **kwargs}
-        if not settings["fast_dev_run"]:
+        if settings["barebones"]:
+            settings["log_every_n_steps"] = None  # Refused by a Trainer that logs nothing, and so is our default.
+        elif not settings["fast_dev_run"]:
             self.run_dir = self._find_run_dir(settings["default_root_dir"])
             self._save_config(self.run_dir)
         settings["default_root_dir"] = self.run_dir
@@ -223,7 +225,8 @@ class ClassificationCLI(LightningCLI):
     def _monitors(self, settings: dict[str, Any]) -> list[Callback]:
         """Give the callbacks of `checkpoint` and `early_stopping`, where they are not null."""
         checkpoint = self._get(self.config_init, "checkpoint")
-        early_stopping = self._get(self.config_init, "early_stopping")
+        # A barebones Trainer logs no metric to go by.
+        early_stopping = None if settings["barebones"] else self._get(self.config_init, "early_stopping")
         if settings["enable_checkpointing"] is False or self.run_dir is None:
             checkpoint = None
         elif checkpoint is not None and checkpoint.dirpath is None:

@@ -11,6 +11,8 @@ WORKERS_ADVICE = r".*does not have many workers which may be a bottleneck.*"
 NOT_EMPTY = r"Experiment logs directory .* exists and is not empty.*"
 # Lightning's own use of torch: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
 LEAF_SPEC = r".*isinstance\(treespec, LeafSpec\).*"
+# Who asks for a barebones Trainer knows that it logs nothing.
+BAREBONES = r"You are trying to `self.log\(\)` but `Trainer\(barebones=True\)`.*"
 ADVERTISEMENTS = ("💡 Tip", "TPU available")
 
 
@@ -25,7 +27,7 @@ def quiet_lightning() -> Iterator[None]:
     logger.addFilter(_is_no_advertisement)
     try:
         with warnings.catch_warnings():
-            for message in (WORKERS_ADVICE, NOT_EMPTY, LEAF_SPEC):
+            for message in (WORKERS_ADVICE, NOT_EMPTY, LEAF_SPEC, BAREBONES):
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:
