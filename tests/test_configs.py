@@ -106,7 +106,7 @@ def test_fragment_changes_the_trainer_of_any_recipe(fragment: str, capsys: pytes
     printed = yaml.safe_load(capsys.readouterr().out)
     expected = yaml.safe_load((CONFIGS / "trainer" / fragment).read_text())
     assert {key: printed["trainer"][key] for key in expected} == expected
-    assert printed["model"]["init_args"]["network"]["class_path"] == "litclassify.networks.LeNet"
+    assert printed["model"]["init_args"]["network"]["class_path"] == "litclassify.networks.ResNet9"
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -189,3 +189,12 @@ def test_images_of_different_sizes_name_the_transform(class_folders: Path, capsy
     with pytest.raises(SystemExit):
         main([*FOLDER, *LENET, *transform, "--data.val_split", "2"])
     assert "data.train_transform" in capsys.readouterr().err
+
+
+def test_a_transform_that_fails_is_named_with_its_image(mistake: Mistake) -> None:
+    Path("transform.yaml").write_text(
+        "data: {train_transform: [{class_path: RandomRotation, init_args: {degrees: 9, interpolation: BILINEAR}}]}"
+    )
+    message = mistake("fit", *SMALL, "--config", "transform.yaml")
+    assert "data.train_transform fails on train/" in message
+    assert "Invalid interpolation mode: 'BILINEAR'" in message

@@ -50,11 +50,27 @@ class ImageDataset(Dataset[Sample], ABC):
 
     def __getitem__(self, index: int) -> Sample:
         image = self.read(index)
-        return image if self.transform is None else self.transform(image), self.targets[index]
+        return image if self.transform is None else self._transformed(image, index), self.targets[index]
+
+    def _transformed(self, image: Tensor, index: int) -> Tensor:
+        assert self.transform is not None
+        try:
+            return self.transform(image)
+        except (RuntimeError, TypeError, ValueError) as error:
+            # v2 transforms check most of their arguments here, not when they are built.
+            raise UserError(
+                f"{transform_key(self.split)} fails on {self.paths[index]}, {tuple(image.shape)} "
+                f"(channels, height, width): {error}"
+            ) from error
 
     def __getitems__(self, indices: list[int]) -> Sample:
         images = [self[index][0] for index in indices]
         return stack_images(images, self.split), self.targets[indices]
+
+
+def transform_key(split: Split) -> str:
+    """Give the argument that holds the transforms of `split`."""
+    return "data.train_transform" if split == "train" else "data.eval_transform"
 
 
 def stack_images(images: Sequence[Tensor], split: Split) -> Tensor:
@@ -65,7 +81,7 @@ def stack_images(images: Sequence[Tensor], split: Split) -> Tensor:
     """
     other = next((image for image in images if image.shape != images[0].shape), None)
     if other is not None:
-        key = "data.train_transform" if split == "train" else "data.eval_transform"
+        key = transform_key(split)
         raise UserError(
             f"Images of one batch must have one size, but after {key} there are {tuple(images[0].shape)} and "
             f"{tuple(other.shape)} (channels, height, width). End {key} with a resize or crop to one size."
