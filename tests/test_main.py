@@ -3,9 +3,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import REPOSITORY
 
 from litclassify.cli import main
+from tests.conftest import REPOSITORY
 
 MISMATCH = 'raise RuntimeError("operator torchvision::nms does not exist")'
 
