@@ -191,10 +191,31 @@ def test_images_of_different_sizes_name_the_transform(class_folders: Path, capsy
     assert "data.train_transform" in capsys.readouterr().err
 
 
-def test_a_transform_that_fails_is_named_with_its_image(mistake: Mistake) -> None:
+def test_a_transform_that_fails_is_named_with_its_image(capsys: pytest.CaptureFixture[str]) -> None:
     Path("transform.yaml").write_text(
         "data: {train_transform: [{class_path: RandomRotation, init_args: {degrees: 9, interpolation: BILINEAR}}]}"
     )
-    message = mistake("fit", *SMALL, "--config", "transform.yaml")
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *SMALL, "--config", "transform.yaml"])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
     assert "data.train_transform fails on train/" in message
     assert "Invalid interpolation mode: 'BILINEAR'" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "line"),
+    [
+        ("model:\n  init_args:\n    network:\n      class_path: MLP\n      init_args:\n        in_featurs: 64", "", 6),
+        ("data:\n  class_path: Digits\n  init_args:\n    batch_size: many", "data.batch_size", 4),
+        ("data:\n  batch_size: 0", "data.batch_size", 2),
+        ("trainer:\n  max_epochs: 3\n  max_epoch: 4", "trainer.max_epoch", 3),
+        ("# A comment.\n\nmodel:\n  optimizer: Adamm", "model.optimizer", 4),
+    ],
+)
+def test_a_mistake_in_a_config_comes_with_file_and_line(mistake: Mistake, content: str, key: str, line: int) -> None:
+    Path("broken.yaml").write_text(content)
+    Path("base.yaml").write_text("data: Digits\nmodel: {network: LeNet, optimizer: SGD}\ntrainer: {max_epochs: 1}")
+    message = mistake("fit", "--config", "base.yaml", "--config", "broken.yaml")
+    assert key in message
+    assert f"It stands in broken.yaml, line {line}." in message

@@ -88,7 +88,9 @@ def test_default_root_dir_holds_the_runs(build: Build) -> None:
 
 def test_standard_loggers_write_into_the_run(build: Build) -> None:
     cli = build()
-    assert [type(logger) for logger in cli.trainer.loggers] == [TensorBoardLogger, CSVLogger]
+    tensorboard, csv = cli.trainer.loggers
+    assert isinstance(tensorboard, TensorBoardLogger)
+    assert isinstance(csv, CSVLogger)
     assert {Path(str(logger.log_dir)) for logger in cli.trainer.loggers} == {cli.run_dir}
 
 

@@ -1,28 +1,35 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
+import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
-from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, SampleImages
-from litclassify.cli.checkpoints import PUBLISHED, Checkpoint
+from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
+from litclassify.cli.checkpoints import check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.console import quiet_lightning
+from litclassify.cli.environment import describe_environment
 from litclassify.cli.hyperparameters import flat_hyperparameters
+from litclassify.cli.known_names import PUBLISHED
+from litclassify.cli.loggers import fit_loggers, tensorboard_logger
 from litclassify.cli.messages import exit_with_message, own_words
-from litclassify.cli.parser import ArgumentParser, write_string_enums_as_strings
+from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse
+from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, create_run_dir, discard_unused, run_dir_of
 from litclassify.errors import UserError
@@ -41,6 +48,9 @@ CHECKPOINT_DEFAULTS = {
 }
 EARLY_STOPPING_DEFAULTS = {**MONITOR, "patience": 10}
 TRAINER_DEFAULTS = {"max_epochs": 10, "log_every_n_steps": 10}
+
+# A key of a config, as messages name it.
+KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")
 
 # Lightning starts the other processes of a node by running the same command line again: they find the run here.
 RUN_DIR_VARIABLE = "LITCLASSIFY_RUN_DIR"
@@ -71,11 +81,11 @@ class ClassificationCLI(LightningCLI):
         args: The words after the program's name.
     """
 
-    checkpoint: Checkpoint | None = None
+    command_line: CommandLine
     run_dir: Path | None = None
 
     def __init__(self, args: list[str]) -> None:
-        write_string_enums_as_strings()
+        prepare_jsonargparse()
         super().__init__(
             ImageClassifier,
             LightningDataModule,
@@ -143,20 +153,30 @@ class ClassificationCLI(LightningCLI):
         """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
 
         def value(data: LightningDataModule) -> Any:
-            if self.checkpoint is not None and name in self.checkpoint.published and name != "image_shape":
-                return self.checkpoint.published[name]
+            stored = {} if self.checkpoint is None else self.checkpoint.published
+            if name == "class_names" and name in stored and not self._predicts_on_files(data):
+                check_classes(stored[name], getattr(data, name))
+            if name in stored and name != "image_shape":
+                return stored[name]
             return getattr(data, name, None)
 
         return value
+
+    def _predicts_on_files(self, data: LightningDataModule) -> bool:
+        """Whether the data's own images, and so its classes, play no part."""
+        return self.subcommand == "predict" and getattr(data, "path", None) is not None
 
     # --- Parsing ---
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the command line, with the checkpoint's own configuration below all that the user gives."""
         assert isinstance(args, list)
-        command_line = CommandLine(args)
-        self.checkpoint = command_line.checkpoint
-        self.config = parser.parse_args(command_line.words_with_checkpoint())
+        self.command_line = CommandLine(args)
+        self.checkpoint = self.command_line.checkpoint
+        try:
+            self.config = parser.parse_args(self.command_line.words_with_checkpoint())
+        except ParsingError as error:
+            raise UserError(self.command_line.located(str(error), error.key)) from error
 
     def _parse_ckpt_path(self) -> None:
         """Do nothing: in the stock class a checkpoint's hyperparameters overrule what the user typed."""
@@ -168,7 +188,9 @@ class ClassificationCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
-            raise UserError(own_words(error)) from error
+            text = own_words(error)
+            key = KEY.search(text)
+            raise UserError(self.command_line.located(text, key[0]) if key else text) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""
@@ -192,8 +214,8 @@ class ClassificationCLI(LightningCLI):
         """Give the run of the checkpoint, that of the process that started this one, or a new one."""
         if RUN_DIR_VARIABLE in os.environ:
             return Path(os.environ[RUN_DIR_VARIABLE])
-        run_dir = run_dir_of(self.checkpoint.path) if self.checkpoint is not None and self.subcommand != "fit" else None
-        if run_dir is None:
+        run_dir = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
+        if run_dir is None or (self.subcommand == "fit" and self.command_line.names_a_run):
             config = self.config[self.subcommand]
             run_dir = create_run_dir(Path(root or "") / config.runs_dir, config.run_name or self._default_run_name())
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
@@ -201,7 +223,7 @@ class ClassificationCLI(LightningCLI):
 
     def _default_run_name(self) -> str:
         config: Namespace = self.config[self.subcommand]
-        files = [Path(str(path)) for path in config.config or [] if path is not None]
+        files = self.command_line.config_files
         class_name: str = config.data.class_path.rsplit(".", 1)[-1]
         return files[0].stem if files else class_name.lower()
 
@@ -209,6 +231,11 @@ class ClassificationCLI(LightningCLI):
     def _save_config(self, run_dir: Path) -> None:
         path = run_dir / f"config.{self.subcommand}.yaml"
         self._parser(self.subcommand).save(self.config[self.subcommand], path, skip_none=False, overwrite=True)
+        (run_dir / f"environment.{self.subcommand}.json").write_text(self._environment() + "\n", encoding="utf-8")
+
+    def _environment(self) -> str:
+        seed = self.config[self.subcommand].seed_everything
+        return json.dumps(describe_environment(self.command_line.words, seed), indent=2)
 
     def _loggers(self, configured: Logger | list[Logger] | bool | None) -> Logger | list[Logger] | bool:
         """Give TensorBoard and CSV in the run unless the config names others."""
@@ -217,10 +244,7 @@ class ClassificationCLI(LightningCLI):
         if self.run_dir is None or self.subcommand in ("validate", "predict"):
             # Neither has a place on the curves of training.
             return False
-        tensorboard = TensorBoardLogger(self.run_dir, name="", version="", default_hp_metric=False)
-        if self.subcommand == "test":
-            return tensorboard
-        return [tensorboard, CSVLogger(self.run_dir, name="", version="")]
+        return fit_loggers(self.run_dir) if self.subcommand == "fit" else tensorboard_logger(self.run_dir)
 
     def _monitors(self, settings: dict[str, Any]) -> list[Callback]:
         """Give the callbacks of `checkpoint` and `early_stopping`, where they are not null."""
@@ -247,7 +271,8 @@ class ClassificationCLI(LightningCLI):
             hyperparameters = HyperparameterLogger(
                 flat_hyperparameters(self.config_dump), ("val_loss", "val_acc", "test_loss", "test_acc")
             )
-            callbacks += [SampleImages(), LearningRateMonitor(), hyperparameters]
+            texts = RunTexts({"config": yaml.safe_dump(self.config_dump), "environment": self._environment()})
+            callbacks += [SampleImages(), LearningRateMonitor(), hyperparameters, texts]
         return callbacks
 
     # --- Running ---

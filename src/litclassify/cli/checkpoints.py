@@ -1,18 +1,18 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file and the configuration inside it."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
+from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run
+from litclassify.cli.known_names import PUBLISHED, all_argument_names, some_of
+from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run, run_dir_of
 from litclassify.errors import UserError
-
-# Arguments of the model that the data publishes: the command line links them, so nobody writes them.
-PUBLISHED = ("class_names", "mean", "std", "image_shape")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,55 @@ def read_checkpoint(path: Path) -> Checkpoint:
     sections = {"model": _class_config(model), "data": _class_config(data)}
     if "precision" in content:
         sections["trainer"] = {"precision": content["precision"]}
-    return Checkpoint(path, {name: config for name, config in sections.items() if config}, published)
+    present = {name: _without_stale_arguments(config, name) for name, config in sections.items() if config}
+    return Checkpoint(path, present, published)
+
+
+def read_run_config(checkpoint: Path) -> dict[str, Any]:
+    """Give the settings of the run that a checkpoint belongs to, as `fit` saved them; empty for a file elsewhere.
+
+    What places the run and what started it is left out: the run goes on where it is.
+    """
+    run = run_dir_of(checkpoint)
+    file = None if run is None else run / "config.fit.yaml"
+    if file is None or not file.is_file():
+        return {}
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {name: value for name, value in config.items() if name not in ("config", "ckpt_path")}
+
+
+def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
+    """Compare the classes of a checkpoint with those of the data.
+
+    Raises:
+        UserError: They differ in names, number or order.
+    """
+    if list(trained_on) == list(data):
+        return
+    lines = ["The classes of the data are not those that the checkpoint was trained on."]
+    lines += [
+        f"checkpoint ({len(trained_on)}): {some_of(list(trained_on))}",
+        f"data ({len(data)}): {some_of(list(data))}",
+    ]
+    lines.append("Give data with the same classes, or start from the weights alone: fit --model.init_from CHECKPOINT.")
+    raise UserError("\n".join(lines))
+
+
+def _without_stale_arguments(config: Any, key: str) -> Any:
+    """Leave out of a stored configuration the arguments that its classes do not take any more, and say so."""
+    if isinstance(config, list):
+        return [_without_stale_arguments(item, key) for item in config]
+    if not isinstance(config, dict):
+        return config
+    init_args = dict(config.get("init_args") or {})
+    taken = all_argument_names(str(config.get("class_path", "")))
+    for name in [name for name in init_args if taken and name not in taken]:
+        del init_args[name]
+        rank_zero_warn(
+            f"The checkpoint's {key}.{name} is left out: {config['class_path']} has no such argument any more."
+        )
+    kept = {name: _without_stale_arguments(value, f"{key}.{name}") for name, value in init_args.items()}
+    return {**config, "init_args": kept} if "init_args" in config else config
 
 
 def _class_config(hyperparameters: Mapping[str, Any]) -> dict[str, Any] | None:

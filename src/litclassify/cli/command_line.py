@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, resolve_checkpoint
+from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config, resolve_checkpoint
+from litclassify.cli.config_lines import find_line
 from litclassify.errors import UserError
 
 NEEDS_CHECKPOINT = ("validate", "test", "predict")
@@ -42,11 +43,39 @@ class CommandLine:
         return read_checkpoint(resolve_checkpoint(given, runs_dir))
 
     def words_with_checkpoint(self) -> list[str]:
-        """Give the words with the checkpoint's configuration first and its resolved path last."""
+        """Give the words with the checkpoint's configuration first and its resolved path last.
+
+        A `fit` that resumes a run has all of that run's settings, not just those of model and data.
+        """
         if self.checkpoint is None:
             return self.words
-        config = json.dumps(self.checkpoint.config)
-        return [self.words[0], "--config", config, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
+        configs = [self.checkpoint.config]
+        if self.words[0] == "fit":
+            configs.insert(0, read_run_config(self.checkpoint.path))
+        first = [word for config in configs if config for word in ("--config", json.dumps(config))]
+        return [self.words[0], *first, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
+
+    def located(self, text: str, key: str) -> str:
+        """Add file and line to a message about a key, if the key stands in a config file and not in a flag."""
+        flags = [word.split("=", 1)[0].removesuffix("+").lstrip("-") for word in self.words if word.startswith("--")]
+        if any(flag == key or flag.startswith(f"{key}.") for flag in flags):
+            return text
+        for file in reversed(self.config_files):
+            line = find_line(file, key)
+            if line is not None:
+                head, *rest = text.split("\n")
+                return "\n".join([head, *rest, f"It stands in {file}, line {line}."])
+        return text
+
+    @property
+    def config_files(self) -> list[Path]:
+        """The files of `--config`, in order."""
+        return [Path(file) for file in (*self._values_of("--config"), *self._values_of("-c"))]
+
+    @property
+    def names_a_run(self) -> bool:
+        """Whether the user says where the run shall lie."""
+        return self._last_value("run_name") is not None or self._last_value("runs_dir") is not None
 
     def _check_needs_none(self) -> None:
         if self.words and self.words[0] in NEEDS_CHECKPOINT:
@@ -62,7 +91,7 @@ class CommandLine:
         flags = self._values_of(f"--{name}")
         if flags:
             return flags[-1]
-        values = [_top_level_value(Path(file), name) for file in (*self._values_of("--config"), *self._values_of("-c"))]
+        values = [_top_level_value(file, name) for file in self.config_files]
         return next((value for value in reversed(values) if value is not None), None)
 
     def _values_of(self, flag: str) -> list[str]:

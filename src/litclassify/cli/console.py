@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 # The data modules choose the number of workers by what is fastest for their data.
 WORKERS_ADVICE = r".*does not have many workers which may be a bottleneck.*"
-# A run writes its config into its directory before the CSV logger opens.
-NOT_EMPTY = r"Experiment logs directory .* exists and is not empty.*"
+# A run that is resumed goes on in its own directory.
+NOT_EMPTY = r"Checkpoint directory .* exists and is not empty.*"
+# A continuation under a name of its own keeps its checkpoints in its own run.
+OTHER_DIRECTORY = r"The dirpath has changed from .*"
 # Lightning's own use of torch: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
 LEAF_SPEC = r".*isinstance\(treespec, LeafSpec\).*"
 # Who asks for a barebones Trainer knows that it logs nothing.
@@ -27,7 +29,7 @@ def quiet_lightning() -> Iterator[None]:
     logger.addFilter(_is_no_advertisement)
     try:
         with warnings.catch_warnings():
-            for message in (WORKERS_ADVICE, NOT_EMPTY, LEAF_SPEC, BAREBONES):
+            for message in (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES):
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:

@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchvision.transforms import v2
 
-from litclassify.cli.checkpoints import PUBLISHED
-
 MAX_NAMES = 20
+# Arguments of the model that the data publishes: the command line links them, so nobody writes them.
+PUBLISHED = ("class_names", "mean", "std", "image_shape")
 # Arguments that the model or the data supply: nobody writes them.
 SUPPLIED = (*PUBLISHED, "num_classes", "params")
 # What a config names classes of.
@@ -34,13 +34,17 @@ def some_of(names: list[str]) -> str:
 
 
 def argument_names(class_path: str) -> list[str]:
-    """Give the arguments of a class that a config may set; none for a class that is not imported."""
+    """Give the arguments of a class that a person sets; none for a class that is not imported."""
+    return [name for name in all_argument_names(class_path) if name not in SUPPLIED]
+
+
+def all_argument_names(class_path: str) -> list[str]:
+    """Give the arguments of a class, also those that nobody writes; none for a class that is not imported."""
     module, _, name = class_path.rpartition(".")
     cls = getattr(sys.modules.get(module), name, None)
     if cls is None:
         return []
-    names = ArgumentParser(exit_on_error=False).add_class_arguments(cls, fail_untyped=False)
-    return [name for name in names if name not in SUPPLIED]
+    return list(ArgumentParser(exit_on_error=False).add_class_arguments(cls, fail_untyped=False))
 
 
 def class_names() -> set[str]:

@@ -1,17 +1,19 @@
 """The parser whose errors a person can act on."""
 
+import numbers
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import yaml
+from jsonargparse import Namespace, _typehints
+from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 
 from litclassify.cli.parser_errors import explain
-from litclassify.errors import UserError
 
 
 class ArgumentParser(LightningArgumentParser):
-    """LightningCLI's parser, with mistakes raised as `UserError` instead of a usage dump."""
+    """LightningCLI's parser, with mistakes raised as `ParsingError` instead of a usage dump."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # An abbreviated flag is a typo that happens to be a prefix.
@@ -24,7 +26,7 @@ class ArgumentParser(LightningArgumentParser):
         """
         if not self.exit_on_error:
             super().error(message, ex)
-        raise UserError(explain(message, self._keys())) from ex
+        raise explain(message, self._keys()) from ex
 
     def _keys(self) -> Iterator[str]:
         for action in self._actions:
@@ -33,9 +35,51 @@ class ArgumentParser(LightningArgumentParser):
                 yield from parser._keys()
 
 
+def register_number_type() -> None:
+    """Let a config hold the abstract `Number` that `degrees` of torchvision's RandomRotation and RandomAffine are.
+
+    jsonargparse takes it for a class whose instances cannot be written into a config.
+    """
+    register_type(numbers.Number, serializer=_as_number, deserializer=_as_number, fail_already_registered=False)
+
+
+def _as_number(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return value
+
+
 def write_string_enums_as_strings() -> None:
     """Let a config hold an enum whose members are strings, such as the default `interval` of Lightning's `Timer`.
 
     Without it saving the config fails: PyYAML represents no subclass of str, and the argument's type is plain `str`.
     """
     yaml.SafeDumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str(text)))
+
+
+def prepare_jsonargparse() -> None:
+    """Mend what stands in the way of configs; safe to call more than once."""
+    register_number_type()
+    write_string_enums_as_strings()
+    drop_arguments_of_replaced_classes()
+
+
+def drop_arguments_of_replaced_classes() -> None:
+    """Let a class that is named later start from its own defaults.
+
+    jsonargparse keeps every argument of the earlier class that the later one takes too: AdamW's `weight_decay` stays
+    when a flag says SGD, and nothing tells. It has no setting for this, so its own function is replaced; pinning
+    `jsonargparse<5` keeps the name in place.
+    """
+    _typehints.discard_init_args_on_class_path_change = _discard_if_replaced
+
+
+def _discard_if_replaced(_: Any, prev_val: Any, value: Any) -> None:
+    if prev_val and "init_args" in prev_val and not _same_class(prev_val["class_path"], value["class_path"]):
+        # Namespace is untyped.
+        prev_val["init_args"] = Namespace() if isinstance(prev_val, Namespace) else {}  # type: ignore[no-untyped-call]
+
+
+def _same_class(class_path: str, other: str) -> bool:
+    """Compare class paths, of which one may be a short name."""
+    return class_path == other or class_path.rsplit(".", 1)[-1] == other or other.rsplit(".", 1)[-1] == class_path

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
+from litclassify.errors import UserError
 
 KEY = re.compile(r'^Parser key "([^"]+)":\s*')
 CLASS_PATH = re.compile(r"^Problem with given class_path '([^']+)':\s*")
 CALLABLE = re.compile(r"^Type .+ expects a function or a callable class:\s*")
+UNKNOWN_OPTION = re.compile(r"Option '([^']+)' is not accepted")
 GIVEN = re.compile(r"^Given value: (.*?)(?:\. Got value: Namespace\(.*)?$")
 GOT = re.compile(r"\.? Got value: (.*?)(?:\. Got value: Namespace\(.*)?$")
 GOT_CLASS = re.compile(r"Got value: Namespace\(class_path='([\w.]+)'")
@@ -99,7 +101,15 @@ def read_tree(message: str) -> list[Leaf]:
     return reader.leaves
 
 
-def explain(message: str, known: Iterable[str] = ()) -> str:
+class ParsingError(UserError):
+    """A mistake in a config or a flag, with the key at which it was made."""
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.key = key
+
+
+def explain(message: str, known: Iterable[str] = ()) -> ParsingError:
     """Say the cause of a parsing error.
 
     Args:
@@ -111,15 +121,16 @@ def explain(message: str, known: Iterable[str] = ()) -> str:
     """
     for pattern, sentence in TOP_LEVEL:
         if match := pattern.search(message):
-            return sentence(match, known)
+            return ParsingError(sentence(match, known), key=match[1])
     leaves = read_tree(message)
     if not leaves:
-        return message
-    return _say(leaves)
-
-
-def _say(leaves: Sequence[Leaf]) -> str:
+        return ParsingError(message)
     leaf = max(leaves, key=_importance)
+    unknown = UNKNOWN_OPTION.search(leaf.text)
+    return ParsingError(_say(leaf, leaves), ".".join(filter(None, (leaf.key, unknown[1] if unknown else ""))))
+
+
+def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
     for pattern, sentence in CAUSES:
         if match := pattern.search(leaf.text):
             return sentence(leaf, match)
@@ -177,7 +188,7 @@ def _of(leaf: Leaf) -> str:
 
 Sentence = Callable[[Leaf, re.Match[str]], str]
 CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
-    (re.compile(r"Option '([^']+)' is not accepted"), _unknown_argument),
+    (UNKNOWN_OPTION, _unknown_argument),
     (re.compile(r"the following arguments are required: ([\w., ]+)"), _required),
     (re.compile(r"No module named '([^']+)'"), _no_module),
     (re.compile(r"module '([^']+)' has no attribute '([^']+)'"), _no_attribute),

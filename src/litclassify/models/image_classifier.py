@@ -7,12 +7,14 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from litclassify.errors import UserError
 from litclassify.metrics import classification_metrics
+from litclassify.models.initial_weights import read_network_state, transfer
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import scheduler_config
@@ -53,6 +55,8 @@ class ImageClassifier(LightningModule):
         std: Standard deviation per channel on the [0, 1] scale. Null divides by nothing. Likewise from the data.
         image_shape: Channels, height and width of an image, to check the network against. Null skips the check.
             Likewise from the data.
+        init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
+            and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
 
     Raises:
         UserError: Fewer than two classes, a `mean` without `std`, or a network that does not take such images.
@@ -72,6 +76,7 @@ class ImageClassifier(LightningModule):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         image_shape: tuple[int, int, int] | None = None,
+        init_from: str | None = None,
     ) -> None:
         super().__init__()
         # The command line stores the configuration of these four; outside it they are objects, which a checkpoint
@@ -94,6 +99,9 @@ class ImageClassifier(LightningModule):
         self.test_metrics = classification_metrics(len(class_names), prefix="test_")
         if image_shape is not None:
             check_input(self.network, image_shape, num_classes=len(class_names))
+        if init_from is not None:
+            report = transfer(self.network, read_network_state(init_from))
+            rank_zero_info(f"Started from {init_from}: {report}.")
 
     def _register_normalisation(self, mean: Sequence[float] | None, std: Sequence[float] | None) -> None:
         if (mean is None) != (std is None):
@@ -162,10 +170,12 @@ class ImageClassifier(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the precision, that evaluation computes alike, and not where the network's first weights came from."""
         checkpoint["precision"] = self.trainer.precision
-        stored = checkpoint.get("hyper_parameters", {}).get("network")
-        if isinstance(stored, dict):
-            arguments = {**stored.get("init_args", {}), **dict.fromkeys(getattr(self.network, "initial_weights", ()))}
-            checkpoint["hyper_parameters"]["network"] = {**stored, "init_args": arguments}
+        stored = dict(checkpoint.get("hyper_parameters", {}))
+        network = stored.get("network")
+        if isinstance(network, dict):
+            arguments = {**network.get("init_args", {}), **dict.fromkeys(getattr(self.network, "initial_weights", ()))}
+            stored["network"] = {**network, "init_args": arguments}
+        checkpoint["hyper_parameters"] = {**stored, "init_from": None}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and its schedule, told how long the run is."""

@@ -1,0 +1,69 @@
+"""What a run was made with, so that it can be understood and repeated."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = (
+    "litclassify",
+    "torch",
+    "torchvision",
+    "lightning",
+    "torchmetrics",
+    "jsonargparse",
+    "numpy",
+    "pillow",
+    "tensorboard",
+)
+GIT_TIMEOUT_S = 5
+
+
+def describe_environment(words: list[str], seed: int | bool) -> dict[str, Any]:
+    """Give versions, git state, hardware, command line and seed as plain values."""
+    return {
+        "command": shlex.join([Path(sys.argv[0]).name, *words]),
+        "directory": str(Path.cwd()),
+        "seed": seed,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "git": _git_state(),
+        "platform": platform.platform(),
+        "cpu": {"machine": platform.machine(), "count": os.cpu_count(), "threads": torch.get_num_threads()},
+        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Give commit and changed files of the repository around the current directory; None outside of one."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit, "changed": (_git("status", "--porcelain") or "").splitlines()}
+
+
+def _git(*words: str) -> str | None:
+    try:
+        result = subprocess.run(  # noqa: S603 - fixed words, no shell
+            ["git", *words],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.rstrip()

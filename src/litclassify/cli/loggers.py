@@ -1,0 +1,38 @@
+"""Where a run's metrics go unless its config names other loggers."""
+
+import csv
+from pathlib import Path
+
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers.csv_logs import ExperimentWriter
+
+
+def tensorboard_logger(run_dir: Path) -> TensorBoardLogger:
+    """Write event files into the directory of the run itself."""
+    return TensorBoardLogger(run_dir, name="", version="", default_hp_metric=False)
+
+
+def fit_loggers(run_dir: Path) -> list[Logger]:
+    """Write event files and `metrics.csv` into the directory of the run itself."""
+    return [tensorboard_logger(run_dir), AppendingCSVLogger(run_dir, name="", version="")]
+
+
+class AppendingCSVLogger(CSVLogger):
+    """A CSV logger that goes on where an interrupted run stopped; Lightning's deletes what is there."""
+
+    @property
+    def experiment(self) -> ExperimentWriter:
+        """The writer, made on first use."""
+        if self._experiment is None:
+            self._experiment = _AppendingWriter(self.log_dir)
+        assert isinstance(self._experiment, ExperimentWriter)
+        return self._experiment
+
+
+class _AppendingWriter(ExperimentWriter):
+    def _check_log_dir_exists(self) -> None:
+        """Take over the columns of an earlier file, in place of deleting it."""
+        path = Path(self.metrics_file_path)
+        if path.is_file():
+            with path.open(newline="") as file:
+                self.metrics_keys = next(csv.reader(file), [])

@@ -1,0 +1,79 @@
+"""Starting from the weights of another checkpoint, as far as they fit."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from litclassify.errors import UserError
+
+# Where an ImageClassifier keeps its network.
+NETWORK_PREFIX = "network."
+MAX_NAMES = 6
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a network took over from a state dict."""
+
+    taken: list[str]
+    """Tensors that were copied."""
+    left: list[str]
+    """Tensors of the file that have no place here, or another shape."""
+    fresh: list[str]
+    """Tensors of the network that stay as they were initialised, such as those of a head for other classes."""
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.taken)} tensors taken"]
+        parts += [f"left in the file: {_some(self.left)}"] if self.left else []
+        parts += [f"started fresh: {_some(self.fresh)}"] if self.fresh else []
+        return "; ".join(parts)
+
+
+def read_network_state(path: str) -> dict[str, Tensor]:
+    """Read a network's weights from a checkpoint of an `ImageClassifier`, or from a bare state dict.
+
+    Raises:
+        UserError: There is no such file, or it holds no weights that load without unpickling.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"model.init_from '{path}' is no file. Give a checkpoint file.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise UserError(f"model.init_from '{path}' is no checkpoint that can be loaded safely: {reason}") from error
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
+    weights = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    network = {
+        name.removeprefix(NETWORK_PREFIX): value for name, value in weights.items() if name.startswith(NETWORK_PREFIX)
+    }
+    return network or weights
+
+
+def transfer(network: nn.Module, state: Mapping[str, Tensor]) -> Transfer:
+    """Copy the tensors of `state` that the network has under the same name and shape.
+
+    Raises:
+        UserError: No tensor fits.
+    """
+    own = network.state_dict()
+    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise UserError(
+            f"model.init_from: none of its {len(state)} tensors fits the network. It has {_some(list(state))}; "
+            f"the network has {_some(list(own))}."
+        )
+    network.load_state_dict(fitting, strict=False)
+    return Transfer(
+        taken=list(fitting),
+        left=[name for name in state if name not in fitting],
+        fresh=[name for name in own if name not in fitting],
+    )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")

@@ -1,0 +1,128 @@
+"""Class defaults < checkpoint < config files in order < flags, for scalars, class arguments and callbacks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.conftest import SMALL
+
+from litclassify.cli import main
+from litclassify.cli.application import ClassificationCLI
+
+Parse = Callable[..., dict[str, Any]]
+SOURCES = ["default", "checkpoint", "first", "second", "flag"]
+PAIRS = [(low, high) for i, low in enumerate(SOURCES) for high in SOURCES[i + 1 :]]
+
+# What each source says for a scalar, an argument of a class, an argument of a nested class, and a callback's argument.
+KEYS: dict[str, dict[str, Any]] = {
+    "data.batch_size": {"default": 64, "checkpoint": 8, "first": 16, "second": 24, "flag": 40},
+    "model.lr_interval": {
+        "default": "epoch",
+        "checkpoint": "step",
+        "first": "epoch",
+        "second": "step",
+        "flag": "epoch",
+    },
+    "model.network.dropout": {"default": 0.0, "checkpoint": 0.1, "first": 0.2, "second": 0.3, "flag": 0.4},
+    "model.optimizer.lr": {"default": 0.001, "checkpoint": 0.1, "first": 0.2, "second": 0.3, "flag": 0.4},
+    "early_stopping.patience": {"default": 10, "checkpoint": 10, "first": 2, "second": 3, "flag": 4},
+}
+BASE = ["--data", "Digits", "--model.network", "MLP", "--model.network.in_features", "64", "--model.optimizer", "Adam"]
+
+
+@pytest.fixture
+def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
+    """Parse a command line; gives the config of its subcommand."""
+
+    def config(*words: str) -> dict[str, Any]:
+        with monkeypatch.context() as patch:
+            patch.setattr(ClassificationCLI, "instantiate_classes", lambda self: None)
+            patch.setattr(ClassificationCLI, "_run_subcommand", lambda self, subcommand: None)
+            cli = ClassificationCLI(list(words))
+        return yaml.safe_load(cli._parser(words[0]).dump(cli.config[words[0]], skip_none=False))
+
+    return config
+
+
+def value_at(config: dict[str, Any], key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = value.get("init_args", value) if isinstance(value, dict) and part not in value else value
+        value = value[part]
+    return value
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> str:
+    """A checkpoint that was trained with what KEYS say."""
+    words = [f"--{key}={values['checkpoint']}" for key, values in KEYS.items() if key != "early_stopping.patience"]
+    schedule = ["--model.lr_scheduler", "WarmupCosine"]
+    main(["fit", *SMALL, *BASE, *schedule, *words, "--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1"])
+    return str(next((tmp_path / "runs").glob("*/*/checkpoints/last.ckpt")))
+
+
+@pytest.mark.parametrize(("low", "high"), PAIRS)
+def test_the_higher_source_wins(low: str, high: str, parse: Parse, request: pytest.FixtureRequest) -> None:
+    present = {low, high}
+    words: list[str] = []
+    if "checkpoint" in present:
+        words += ["--ckpt_path", request.getfixturevalue("checkpoint"), "--run_name", "other"]
+    for name in ("first", "second"):
+        if name in present:
+            for key, values in KEYS.items():
+                Path(f"{name}.{key}.yaml").write_text(yaml.safe_dump(nested(key, values[name])))
+                words += ["--config", f"{name}.{key}.yaml"]
+    flags = [f"--{key}={values['flag']}" for key, values in KEYS.items()] if "flag" in present else []
+    base = [] if "checkpoint" in present else BASE
+    config = parse("fit", *base, *words, *flags)
+    for key, values in KEYS.items():
+        assert value_at(config, key) == values[high], key
+
+
+SGD = {"class_path": "torch.optim.SGD", "init_args": {"momentum": 0.5}}
+ADAMW = {"class_path": "AdamW", "init_args": {"lr": 0.5, "weight_decay": 0.25}}
+
+
+@pytest.mark.parametrize("later", [["--model.optimizer", "SGD"], ["--config", "sgd.yaml"]], ids=["flag", "file"])
+def test_a_class_named_later_starts_from_its_own_defaults(later: list[str], parse: Parse) -> None:
+    Path("adamw.yaml").write_text(yaml.safe_dump({"model": {"optimizer": ADAMW}}))
+    Path("sgd.yaml").write_text(yaml.safe_dump({"model": {"optimizer": SGD}}))
+    arguments = value_at(parse("fit", *BASE, "--config", "adamw.yaml", *later), "model.optimizer")["init_args"]
+    assert (arguments["lr"], arguments["weight_decay"]) == (0.001, 0.0)
+
+
+def test_the_same_class_named_again_keeps_its_arguments(parse: Parse) -> None:
+    Path("adamw.yaml").write_text(yaml.safe_dump({"model": {"optimizer": ADAMW}}))
+    arguments = value_at(parse("fit", *BASE, "--config", "adamw.yaml", "--model.optimizer", "AdamW"), "model.optimizer")
+    assert arguments["init_args"]["weight_decay"] == 0.25
+
+
+def test_callbacks_of_a_later_file_replace_and_append(parse: Parse) -> None:
+    for name, content in {
+        "first": {"trainer": {"callbacks": [{"class_path": "Timer"}]}},
+        "replace": {"trainer": {"callbacks": [{"class_path": "RichProgressBar"}]}},
+        "append": {"trainer": {"callbacks+": [{"class_path": "RichProgressBar"}]}},
+    }.items():
+        Path(f"{name}.yaml").write_text(yaml.safe_dump(content))
+
+    def callbacks(*words: str) -> list[str]:
+        found = parse("fit", *BASE, "--config", "first.yaml", *words)["trainer"]["callbacks"]
+        return [callback["class_path"].rsplit(".", 1)[-1] for callback in found]
+
+    assert callbacks("--config", "replace.yaml") == ["RichProgressBar"]
+    assert callbacks("--config", "append.yaml") == ["Timer", "RichProgressBar"]
+    assert callbacks("--trainer.callbacks+=RichProgressBar") == ["Timer", "RichProgressBar"]
+
+
+def test_abstract_numbers_survive_the_printed_config(parse: Parse) -> None:
+    transform = '[{"class_path": "RandomAffine", "init_args": {"degrees": 9, "translate": [0.1, 0.1]}}]'
+    (affine,) = value_at(parse("fit", *BASE, "--data.train_transform", transform), "data.train_transform")
+    assert affine["init_args"]["degrees"] == 9

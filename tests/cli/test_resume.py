@@ -1,0 +1,89 @@
+"""A checkpoint goes on where it stopped, tells what it was trained on, and starts other runs."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from tests.conftest import SMALL
+
+from litclassify.cli import main
+
+Fit = Callable[..., Path]
+RESUME = ["--trainer.enable_progress_bar", "false"]
+FOLDER = ["--data.root", "images", "--data.image_size", "8", "--data.grayscale", "true", "--data.num_workers", "0"]
+
+
+def test_fit_goes_on_in_its_own_run_with_all_its_settings(fit: Fit) -> None:
+    run = fit("--data.batch_size", "128", "--early_stopping.patience", "7", "--trainer.gradient_clip_val", "0.5")
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "4", *RESUME])
+    assert list(Path("runs").glob("*/*")) == [run]
+    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    assert config["trainer"]["gradient_clip_val"] == 0.5
+    assert config["early_stopping"]["init_args"]["patience"] == 7
+    assert config["data"]["init_args"]["batch_size"] == 128
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 3
+
+
+def test_the_curve_goes_on_where_it_stopped(fit: Fit) -> None:
+    run = fit()
+    main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "4", *RESUME])
+    with (run / "metrics.csv").open(newline="") as file:
+        epochs = [int(row["epoch"]) for row in csv.DictReader(file) if row["val_acc"]]
+    assert epochs == [0, 1, 2, 3]
+
+
+def test_a_name_of_its_own_gives_the_continuation_a_run_of_its_own(fit: Fit) -> None:
+    first = fit()
+    main(["fit", "--ckpt_path", str(first), "--run_name", "second", "--trainer.max_epochs", "3", *RESUME])
+    assert len(list(Path("runs/second").iterdir())) == 1
+
+
+def test_data_with_other_classes_is_refused_with_both_lists(
+    fit: Fit, class_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit()
+    with pytest.raises(SystemExit) as stop:
+        main(["test", "--ckpt_path", str(run), "--data", "ImageFolder", *FOLDER])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert "checkpoint (10): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in message
+    assert "data (2): bright, dark" in message
+
+
+def test_other_data_with_the_same_classes_is_evaluated(class_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["fit", *SMALL, "--data", "ImageFolder", *FOLDER, "--data.val_split", "6", "--data.test_split", "6"])
+    class_folders.rename("elsewhere")
+    main(["test", "--ckpt_path", "best", "--data.root", "elsewhere", *RESUME])
+    assert "test_acc" in capsys.readouterr().out
+
+
+def test_a_run_for_other_classes_starts_from_the_weights_of_a_checkpoint(fit: Fit, class_folders: Path) -> None:
+    run = fit()
+    checkpoint = run / "checkpoints" / "last.ckpt"
+    main(["fit", *SMALL, "--data", "ImageFolder", *FOLDER, "--model.init_from", str(checkpoint), "--run_name", "other"])
+    assert list(Path("runs/other").glob("*/checkpoints/last.ckpt"))
+
+
+def test_an_argument_that_a_class_no_longer_has_is_reported_and_left_out(fit: Fit) -> None:
+    run = fit()
+    path = run / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["datamodule_hyper_parameters"]["shuffel"] = True
+    checkpoint["hyper_parameters"]["network"]["init_args"]["old"] = 3
+    torch.save(checkpoint, path)
+    with pytest.warns(UserWarning, match="is left out") as warned:
+        main(["test", "--ckpt_path", str(path), *RESUME])
+    messages = " ".join(str(warning.message) for warning in warned)
+    assert "model.network.old is left out" in messages
+    assert "data.shuffel is left out" in messages
+
+
+def test_a_run_says_what_it_was_made_with(fit: Fit) -> None:
+    environment = json.loads((fit("--seed_everything", "5") / "environment.fit.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert environment["seed"] == 5
+    assert "--seed_everything 5" in environment["command"]
