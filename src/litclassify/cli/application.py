@@ -32,6 +32,7 @@ from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, create_run_dir, discard_unused, run_dir_of
+from litclassify.cli.trust import trusted_imports
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
@@ -64,8 +65,8 @@ def run(args: list[str]) -> None:
     """
     launched_by_lightning = RUN_DIR_VARIABLE in os.environ
     try:
-        with quiet_lightning():
-            ClassificationCLI(args)
+        with quiet_lightning(), trusted_imports(args) as words:
+            ClassificationCLI(words)
     except UserError as error:
         if RUN_DIR_VARIABLE in os.environ and not launched_by_lightning:
             discard_unused(Path(os.environ[RUN_DIR_VARIABLE]))

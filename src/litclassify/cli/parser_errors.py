@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
+from litclassify.cli.trust import refusal
 from litclassify.errors import UserError
 
 KEY = re.compile(r'^Parser key "([^"]+)":\s*')
@@ -188,6 +189,10 @@ def _of(leaf: Leaf) -> str:
 
 Sentence = Callable[[Leaf, re.Match[str]], str]
 CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
+    (
+        re.compile(r"Importing '([^']+)' is not allowed, denied by the '([^']+)' entry"),
+        lambda leaf, match: f"{leaf.key}: {refusal(match[1], match[2])}",
+    ),
     (UNKNOWN_OPTION, _unknown_argument),
     (re.compile(r"the following arguments are required: ([\w., ]+)"), _required),
     (re.compile(r"No module named '([^']+)'"), _no_module),
