@@ -4,6 +4,7 @@ import os
 import sys
 from typing import NoReturn
 
+from litclassify.cli.parser_errors import explain
 from litclassify.errors import UserError
 
 DEBUG_VARIABLE = "LITCLASSIFY_DEBUG"
@@ -28,4 +29,6 @@ def own_words(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, UserError):
         cause = cause.__cause__ or cause.__context__
-    return str(cause or error).rpartition("UserError: ")[2]
+    if cause is None:
+        return str(explain(str(error)))
+    return str(cause).rpartition("UserError: ")[2]

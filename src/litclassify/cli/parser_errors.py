@@ -31,6 +31,7 @@ PLAIN_TYPES = {
     "bool": "true or false",
     "str": "text",
     "list": "a list",
+    "tuple": "a list",
     "dict": "a mapping",
     "collections.abc.Sequence": "a list",
     "collections.abc.Iterable": "a list",
