@@ -20,7 +20,7 @@ import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
 from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
-from litclassify.cli.checkpoints import check_classes
+from litclassify.cli.checkpoints import check_classes, load
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.console import quiet_lightning
 from litclassify.cli.environment import describe_environment
@@ -32,7 +32,7 @@ from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, create_run_dir, discard_unused, run_dir_of
-from litclassify.cli.trust import trusted_imports
+from litclassify.cli.trust import HELP, check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
@@ -111,6 +111,7 @@ class ClassificationCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the arguments that every subcommand has."""
+        parser.epilog = HELP
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint", subclass_mode=True, required=False)
         parser.add_lightning_class_args(EarlyStopping, "early_stopping", subclass_mode=True, required=False)
         parser.set_defaults(
@@ -174,6 +175,8 @@ class ClassificationCLI(LightningCLI):
         assert isinstance(args, list)
         self.command_line = CommandLine(args)
         self.checkpoint = self.command_line.checkpoint
+        if self.checkpoint is not None:
+            check_recorded_paths(load(self.checkpoint.path))
         try:
             self.config = parser.parse_args(self.command_line.words_with_checkpoint())
         except ParsingError as error:

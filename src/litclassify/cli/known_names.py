@@ -42,7 +42,7 @@ def all_argument_names(class_path: str) -> list[str]:
     """Give the arguments of a class, also those that nobody writes; none for a class that is not imported."""
     module, _, name = class_path.rpartition(".")
     cls = getattr(sys.modules.get(module), name, None)
-    if cls is None:
+    if not isinstance(cls, type):
         return []
     return list(ArgumentParser(exit_on_error=False).add_class_arguments(cls, fail_untyped=False))
 

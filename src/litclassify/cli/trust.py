@@ -224,7 +224,8 @@ def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
     paths, path = _util.canonical_import_paths, list(sys.path)
     try:
         _apply_rules(opened)
-        _util.canonical_import_paths = _with_functions_checked(paths, opened)
+        # It has no hook that sees the object beside its path; pinning `jsonargparse<5` keeps this name in place.
+        _util.canonical_import_paths = _with_functions_checked(paths, opened)  # type: ignore[assignment]
         if opened:
             # Last, so that no file of the current directory stands in for an installed package.
             sys.path.append(str(Path.cwd()))
@@ -272,6 +273,27 @@ def refusal(path: str, entry: str) -> str:
         # Of a package that is open in part, the next larger part.
         package = path.rpartition(".")[0] if path.count(".") > 1 else path
     return f"{path} lies outside of the packages that a config may use. If you trust it: {FLAG} {package}"
+
+
+def check_recorded_paths(checkpoint: Mapping[str, Any]) -> None:
+    """Check the files that a resumed `ModelCheckpoint` takes for its own: it deletes them when better ones come.
+
+    Args:
+        checkpoint: The content of a checkpoint file.
+
+    Raises:
+        UserError: One of them is no checkpoint in the directory of checkpoints.
+    """
+    states = checkpoint.get("callbacks")
+    for state in states.values() if isinstance(states, Mapping) else ():
+        if not isinstance(state, Mapping) or "best_k_models" not in state:
+            continue
+        own = [state.get("kth_best_model_path"), state.get("last_model_path"), *state["best_k_models"]]
+        for file in map(str, filter(None, own)):
+            path = Path(file)
+            inside = Path(str(state.get("dirpath", ""))) in path.parents and ".." not in path.parts
+            if not inside or path.suffix != ".ckpt":
+                raise UserError(f"--ckpt_path: the checkpoint calls '{file}' its own, and training on could delete it.")
 
 
 def _value(text: str) -> str:
