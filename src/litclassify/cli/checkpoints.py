@@ -81,11 +81,18 @@ def load(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = why_not_loaded(error)
         raise UserError(f"'{path}' is not a checkpoint that can be loaded safely: {reason}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"'{path}' is not a Lightning checkpoint: it has no 'state_dict'.")
     return checkpoint
+
+
+def why_not_loaded(error: Exception) -> str:
+    """Give torch's reason in a few words, without its advice to unpickle what is not trusted."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "it holds more than tensors and plain values."
+    return str(error).strip().partition("\n")[0][:200]
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
