@@ -109,6 +109,7 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # A port where nothing listens.
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr("urllib.request._opener", None)  # It keeps the proxies of its first use for the whole process.
     words = ["--model.network.in_features", "784", "--data", "MNIST", "--data.root", "downloads"]
     message = mistake("fit", *SMALL, *words)
     assert "downloads/MNIST/raw" in message
