@@ -22,6 +22,7 @@ from litclassify import data
 from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
 from litclassify.cli.checkpoints import check_classes, load
 from litclassify.cli.command_line import CommandLine
+from litclassify.cli.commands import find_command
 from litclassify.cli.console import quiet_lightning
 from litclassify.cli.environment import describe_environment
 from litclassify.cli.hyperparameters import flat_hyperparameters
@@ -66,7 +67,7 @@ def run(args: list[str]) -> None:
     launched_by_lightning = RUN_DIR_VARIABLE in os.environ
     try:
         with quiet_lightning(), trusted_imports(args) as words:
-            ClassificationCLI(words)
+            (find_command(words) or ClassificationCLI)(words)
     except UserError as error:
         if RUN_DIR_VARIABLE in os.environ and not launched_by_lightning:
             discard_unused(Path(os.environ[RUN_DIR_VARIABLE]))

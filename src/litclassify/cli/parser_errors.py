@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from litclassify.cli.commands import COMMANDS
 from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
 from litclassify.cli.trust import refusal
 from litclassify.errors import UserError
@@ -223,11 +224,13 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
     ),
     (
         re.compile(r"^argument subcommand: invalid choice: '([^']+)' \(choose from (.+)\)"),
-        lambda match, _: f"There is no subcommand '{match[1]}': choose from {match[2].replace(chr(39), '')}.",
+        lambda match, _: (
+            f"There is no subcommand '{match[1]}': choose from {match[2].replace(chr(39), '')}, {', '.join(COMMANDS)}."
+        ),
     ),
     (
         re.compile(r'^expected "subcommand" to be one of \{(.+)\}'),
-        lambda match, _: f"Say what to do: {match[1].replace(',', ', ')}.",
+        lambda match, _: f"Say what to do: {match[1].replace(',', ', ')}, {', '.join(COMMANDS)}. --help explains each.",
     ),
 )
 

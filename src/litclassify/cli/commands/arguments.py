@@ -1,0 +1,23 @@
+"""The arguments of a command."""
+
+import argparse
+from typing import NoReturn
+
+from litclassify.errors import UserError
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose mistakes are `UserError`, of a sentence or two.
+
+    Args:
+        name: The command as typed, such as `config diff`.
+        description: What it does.
+    """
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(prog=f"python main.py {name}", description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the mistake with the way to call the command."""
+        usage = " ".join(self.format_usage().removeprefix("usage: ").split())
+        raise UserError(f"{message}\nUsage: {usage}")

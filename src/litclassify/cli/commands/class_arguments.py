@@ -1,0 +1,61 @@
+"""The classes that a config can name, and their arguments."""
+
+import inspect
+from collections.abc import Iterator
+
+from jsonargparse import ArgumentParser, _common
+from jsonargparse._typehints import ActionTypeHint, get_all_subclass_paths
+from jsonargparse._util import import_object
+from torch import nn
+from torch.nn.modules.loss import _Loss
+
+from litclassify.cli.known_names import BASES
+from litclassify.networks.factory import Network
+
+Skip = frozenset[str | int]
+
+# Of the several hundred modules of torch and torchvision, those that a config names where a module is wanted.
+LOSSES = (_Loss, nn.AdaptiveLogSoftmaxWithLoss)
+# Neither abstract nor of use by themselves.
+TO_DERIVE_FROM = (*BASES, Network)
+OWN_LOSSES = "litclassify.losses."
+
+
+def subclasses(base: type) -> dict[str, type]:
+    """Give the classes that a config can name where `base` is wanted, by import path; of modules, the losses."""
+    found = {path: import_object(path) for path in get_all_subclass_paths(base) if _may_be_named(path)}
+    found = {path: cls for path, cls in found.items() if not inspect.isabstract(cls)}
+    if base is nn.Module:
+        return {path: cls for path, cls in found.items() if issubclass(cls, LOSSES) or path.startswith(OWN_LOSSES)}
+    return {path: cls for path, cls in found.items() if cls not in TO_DERIVE_FROM}
+
+
+def arguments(cls: type, skip: Skip) -> Iterator[ActionTypeHint]:
+    """Give the arguments of a class as jsonargparse resolves them, through `**kwargs` and docstrings.
+
+    Args:
+        cls: The class.
+        skip: Names, or a number of positional arguments, that the application supplies.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    try:
+        parser.add_class_arguments(cls, fail_untyped=False, skip=set(skip))
+    except Exception:
+        # A foreign signature can trip on anything: the class is then not described.
+        return
+    yield from arguments_of(parser)
+
+
+def arguments_of(parser: ArgumentParser) -> Iterator[ActionTypeHint]:
+    """Give the arguments of a parser that hold a value."""
+    yield from (action for action in parser._actions if isinstance(action, ActionTypeHint))
+
+
+def spellings(path: str, cls: type) -> list[str]:
+    """Give the ways to write a class in a config: short name, import path, path of its definition."""
+    return list(dict.fromkeys((cls.__name__, path, f"{cls.__module__}.{cls.__qualname__}")))
+
+
+def _may_be_named(path: str) -> bool:
+    private = any(part.startswith("_") for part in path.split("."))
+    return not private and _common.denying_import_path_entry(path) is None

@@ -1,0 +1,102 @@
+"""`--help`."""
+
+import pytest
+
+from litclassify.cli import main
+from litclassify.cli.commands import COMMANDS
+from litclassify.cli.commands.class_arguments import arguments
+from litclassify.cli.commands.help import CHECKPOINT, CONFIG, DATA, GROUPS, MODEL, SUBCOMMANDS
+from litclassify.cli.commands.parsers import subcommand_parsers
+from litclassify.data import Digits, ImageFolder
+from litclassify.models import ImageClassifier
+
+
+def printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code in (0, None)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--help=all"]])
+def test_help_has_a_line_for_every_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(words)
+    lines = capsys.readouterr().out.splitlines()
+    for name, text in {**SUBCOMMANDS, **COMMANDS}.items():
+        assert [line for line in lines if line.split() == [name, *text.split()]]
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_of_fit_is_short(flag: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    main(["fit", flag])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 100
+    text = "\n".join(lines)
+    for key in ("--data.batch_size", "--model.optimizer", "--trainer.max_epochs", "--runs_dir", "--early_stopping"):
+        assert key in text
+    assert "ResNet9" in text
+    assert "(10)" in text
+
+
+def test_every_key_of_the_help_exists() -> None:
+    parser = subcommand_parsers()["fit"]
+    of_classes = {
+        "--data": {a.dest for cls in (Digits, ImageFolder) for a in arguments(cls, frozenset())},
+        "--model": {action.dest for action in arguments(ImageClassifier, frozenset())},
+    }
+    for group in (CONFIG, DATA, MODEL, CHECKPOINT):
+        for key in group:
+            section, _, name = key.partition(".")
+            known = key in parser._option_string_actions or key == "--allow_import"
+            assert known or section not in of_classes or name in of_classes[section], key
+
+
+def test_trainer_keys_of_the_help_exist() -> None:
+    options = subcommand_parsers()["fit"]._option_string_actions
+    assert [key for key in GROUPS["Trainer"] if key not in options] == []
+
+
+@pytest.mark.parametrize("subcommand", ["validate", "test", "predict"])
+def test_help_of_the_others_leaves_training_out(subcommand: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([subcommand, "--help"])
+    text = capsys.readouterr().out
+    assert "--early_stopping.patience" not in text
+    assert ("--output" in text) == (subcommand == "predict")
+
+
+def test_all_of_the_help_is_the_parsers_own(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(["fit", "--help=all"], capsys)
+    assert "--trainer.reload_dataloaders_every_n_epochs" in text
+    assert len(text.splitlines()) > 300
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["fit", "--data.help", "Digits"], "--data.batch_size"),
+        (["fit", "--model.network.help", "LeNet"], "--model.init_args.network.width"),
+        (["fit", "--model.optimizer.help", "SGD"], "momentum"),
+    ],
+)
+def test_help_of_a_class_goes_on_to_work(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert expected.rsplit(".", maxsplit=1)[-1] in printed(words, capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_have_a_help_of_their_own(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"python main.py {command}" in printed([command, "--help"], capsys)
+
+
+@pytest.mark.parametrize("words", [["fitt"], []])
+def test_what_is_no_command_is_told_all_commands(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert [name for name in (*SUBCOMMANDS, *COMMANDS) if name not in message] == []
+
+
+def test_a_class_whose_signature_cannot_be_read_is_not_described() -> None:
+    assert list(arguments(type("Odd", (), {"__init__": None}), frozenset())) == []
