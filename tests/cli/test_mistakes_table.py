@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.cli.test_mistakes import mistake  # noqa: F401 - a fixture
 
 Mistake = Callable[..., str]
 
@@ -170,7 +169,7 @@ def nested(key: str, value: object) -> dict[str, object]:
     return value  # type: ignore[return-value]
 
 
-def from_file(mistake: Mistake, key: str, value: object) -> str:  # noqa: F811
+def from_file(mistake: Mistake, key: str, value: object) -> str:
     Path("base.yaml").write_text(BASE)
     Path("broken.yaml").write_text(yaml.safe_dump(nested(key, value)))
     return mistake("fit", "--config", "base.yaml", "--config", "broken.yaml")
@@ -181,7 +180,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
     key: str,
     value: object,
     expected: list[str],
-    mistake: Mistake,  # noqa: F811
+    mistake: Mistake,
 ) -> None:
     message = from_file(mistake, key, value)
     # What a class itself says of its arguments names the argument alone.
@@ -196,7 +195,7 @@ def test_a_misspelt_key_is_named_with_the_nearest(
     key: str,
     meant: str | None,
     source: str,
-    mistake: Mistake,  # noqa: F811
+    mistake: Mistake,
 ) -> None:
     if source == "file":
         message = from_file(mistake, key, 1)

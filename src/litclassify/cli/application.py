@@ -20,7 +20,7 @@ import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
 from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
-from litclassify.cli.checkpoints import check_classes, load
+from litclassify.cli.checkpoints import check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
 from litclassify.cli.console import quiet_lightning
@@ -177,7 +177,7 @@ class ClassificationCLI(LightningCLI):
         self.command_line = CommandLine(args)
         self.checkpoint = self.command_line.checkpoint
         if self.checkpoint is not None:
-            check_recorded_paths(load(self.checkpoint.path))
+            check_recorded_paths(self.checkpoint.callbacks)
         try:
             self.config = parser.parse_args(self.command_line.words_with_checkpoint())
         except ParsingError as error:

@@ -1,18 +1,17 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file and the configuration inside it."""
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from lightning.pytorch.utilities import rank_zero_warn
 
 from litclassify.cli.known_names import PUBLISHED, all_argument_names, some_of
 from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run, run_dir_of
 from litclassify.errors import UserError
+from litclassify.safe_loading import load_safely
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,8 @@ class Checkpoint:
     """The sections `model` and `data`, and the `trainer`'s precision, as a config file has them."""
     published: dict[str, Any]
     """What the training data published to the model: class names, mean, std, image shape."""
+    callbacks: Any
+    """States of the callbacks, as the file has them."""
 
 
 def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
@@ -78,21 +79,10 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         UserError: The file is not a checkpoint, is damaged, or holds objects that could run code.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
-        reason = why_not_loaded(error)
-        raise UserError(f"'{path}' is not a checkpoint that can be loaded safely: {reason}") from error
+    checkpoint = load_safely(path, f"'{path}' is not a checkpoint that can be loaded safely", mmap=True)
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"'{path}' is not a Lightning checkpoint: it has no 'state_dict'.")
     return checkpoint
-
-
-def why_not_loaded(error: Exception) -> str:
-    """Give torch's reason in a few words, without its advice to unpickle what is not trusted."""
-    if isinstance(error, pickle.UnpicklingError):
-        return "it holds more than tensors and plain values."
-    return str(error).strip().partition("\n")[0][:200]
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -105,7 +95,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if "precision" in content:
         sections["trainer"] = {"precision": content["precision"]}
     present = {name: _without_stale_arguments(config, name) for name, config in sections.items() if config}
-    return Checkpoint(path, present, published)
+    return Checkpoint(path, present, published, content.get("callbacks"))
 
 
 def read_run_config(checkpoint: Path) -> dict[str, Any]:

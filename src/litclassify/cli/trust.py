@@ -275,16 +275,15 @@ def refusal(path: str, entry: str) -> str:
     return f"{path} lies outside of the packages that a config may use. If you trust it: {FLAG} {package}"
 
 
-def check_recorded_paths(checkpoint: Mapping[str, Any]) -> None:
+def check_recorded_paths(states: Any) -> None:
     """Check the files that a resumed `ModelCheckpoint` takes for its own: it deletes them when better ones come.
 
     Args:
-        checkpoint: The content of a checkpoint file.
+        states: States of the callbacks, as a checkpoint file has them.
 
     Raises:
         UserError: One of them is no checkpoint in the directory of checkpoints.
     """
-    states = checkpoint.get("callbacks")
     for state in states.values() if isinstance(states, Mapping) else ():
         if not isinstance(state, Mapping) or "best_k_models" not in state:
             continue

@@ -1,14 +1,13 @@
 """Starting from the weights of another checkpoint, as far as they fit."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
+from litclassify.safe_loading import load_safely
 
 # Where an ImageClassifier keeps its network.
 NETWORK_PREFIX = "network."
@@ -41,11 +40,7 @@ def read_network_state(path: str) -> dict[str, Tensor]:
     """
     if not Path(path).is_file():
         raise UserError(f"model.init_from '{path}' is no file. Give a checkpoint file.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        reason = str(error).strip().partition("\n")[0][:200]
-        raise UserError(f"model.init_from '{path}' is no checkpoint that can be loaded safely: {reason}") from error
+    content = load_safely(Path(path), f"model.init_from '{path}' is no checkpoint that can be loaded safely")
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     weights = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     network = {

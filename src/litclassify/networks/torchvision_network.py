@@ -2,7 +2,6 @@
 
 import difflib
 import math
-import pickle
 import re
 import textwrap
 from collections import OrderedDict
@@ -16,6 +15,7 @@ from torchvision import models
 
 from litclassify.errors import UserError
 from litclassify.networks.factory import Network
+from litclassify.safe_loading import load_safely
 
 # These two have extra heads in training, which return a tuple of logits. The plain network has one.
 _NETWORKS_WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
@@ -198,14 +198,11 @@ def _download(weights: str, entry: models.WeightsEnum) -> dict[str, Tensor]:
 
 def _read_file(path: Path) -> dict[str, Tensor]:
     given = f"model.network.init_args.weights is {str(path)!r}, but that file"
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"{given} can't be read with torch.load(weights_only=True): {reason} "
-            f"Save a state dict: torch.save(network.state_dict(), path)."
-        ) from error
+    content = load_safely(
+        path,
+        f"{given} can't be read with torch.load(weights_only=True)",
+        remedy="Save a state dict: torch.save(network.state_dict(), path).",
+    )
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
