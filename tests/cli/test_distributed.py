@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,11 @@ from tests.conftest import REPOSITORY, SMALL
 DDP = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
 
 
-def launch(*words: str) -> None:
-    subprocess.run([sys.executable, REPOSITORY / "main.py", *words], check=True, timeout=240)
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+
+def launch(*words: str, launcher: Sequence[str] = ()) -> None:
+    subprocess.run([sys.executable, *launcher, REPOSITORY / "main.py", *words], check=True, timeout=240)
 
 
 def metrics() -> dict[str, float]:
@@ -30,6 +35,17 @@ def test_two_processes_share_a_run_and_count_every_image_once() -> None:
     # 359 images: shared out with repetition, one would count twice.
     assert together["test_acc"] == alone["test_acc"]
     assert together["test_loss"] == pytest.approx(alone["test_loss"], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_processes_that_torchrun_starts_share_a_run() -> None:
+    launch("fit", *SMALL, *DDP, "--test_after_fit", "true", launcher=TORCHRUN)
+    metrics()
+    (run,) = Path("runs").glob("*/*")
+    shutil.copy(run / "checkpoints" / "last.ckpt", "exported.ckpt")
+    launch("predict", "--ckpt_path", "exported.ckpt", "--run_name", "elsewhere", *DDP, launcher=TORCHRUN)
+    (predictions,) = Path("runs/elsewhere").glob("*/predictions.csv")
+    assert len(predictions.read_text().splitlines()) == 360
 
 
 @pytest.mark.slow

@@ -21,13 +21,13 @@ def make_run(path: Path, best: str = "a.ckpt", files: tuple[str, ...] = ("a.ckpt
 
 def test_launches_in_the_same_second_get_directories_of_their_own(tmp_path: Path) -> None:
     with ThreadPoolExecutor(20) as pool:
-        runs = list(pool.map(lambda _: create_run_dir(tmp_path, "run"), range(20)))
+        runs = list(pool.map(lambda _: create_run_dir(tmp_path / "run"), range(20)))
     assert len(set(runs)) == 20
     assert all(run.is_dir() for run in runs)
 
 
 def test_a_run_without_results_is_discarded_with_the_folders_made_for_it(tmp_path: Path) -> None:
-    run = create_run_dir(tmp_path / "runs", "name")
+    run = create_run_dir(tmp_path / "runs" / "name")
     (run / "config.fit.yaml").touch()
     discard_unused(run)
     assert list(tmp_path.iterdir()) == []
@@ -35,7 +35,7 @@ def test_a_run_without_results_is_discarded_with_the_folders_made_for_it(tmp_pat
 
 @pytest.mark.parametrize("result", ["checkpoints", "metrics.csv"])
 def test_a_run_with_a_result_stays(tmp_path: Path, result: str) -> None:
-    run = create_run_dir(tmp_path, "name")
+    run = create_run_dir(tmp_path / "name")
     (run / result).mkdir()
     discard_unused(run)
     assert run.is_dir()

@@ -31,19 +31,28 @@ class PredictionWriter(BasePredictionWriter):
         top_k: How many of the most probable classes a row lists; all if there are fewer.
 
     Raises:
-        UserError: Another file ending, or a directory that does not exist.
+        UserError: Another file ending.
     """
 
     def __init__(self, path: Path, class_names: Sequence[str], top_k: int = 5) -> None:
         super().__init__(write_interval="batch")
         if path.suffix not in SUFFIXES:
             raise UserError(f"--output must end in {' or '.join(SUFFIXES)}, got '{path}'.")
-        if not path.parent.is_dir():
-            raise UserError(f"--output '{path}' lies in a directory that does not exist: create '{path.parent}'.")
         self.path = path
         self.class_names = list(class_names)
         self.top_k = min(top_k, len(self.class_names))
         self._part: TextIO | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take the first process's path.
+
+        Raises:
+            UserError: Its directory does not exist.
+        """
+        self.path = trainer.strategy.broadcast(self.path)
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise UserError(f"--output '{self.path}' lies in a directory that does not exist: create '{folder}'.")
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open this process's part."""

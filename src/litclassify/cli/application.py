@@ -1,7 +1,6 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import yaml
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
@@ -20,6 +19,7 @@ import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
 from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
+from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
 from litclassify.cli.checkpoints import check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
@@ -27,35 +27,21 @@ from litclassify.cli.console import quiet_lightning
 from litclassify.cli.environment import describe_environment
 from litclassify.cli.hyperparameters import flat_hyperparameters
 from litclassify.cli.known_names import PUBLISHED
+from litclassify.cli.launch import launch, run_dir_of_launch
 from litclassify.cli.loggers import fit_loggers, tensorboard_logger
 from litclassify.cli.messages import exit_with_message, own_words
 from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_run_summary
-from litclassify.cli.runs import CHECKPOINTS, create_run_dir, discard_unused, run_dir_of
-from litclassify.cli.trust import HELP, check_recorded_paths, trusted_imports
+from litclassify.cli.runs import CHECKPOINTS, run_dir_of
+from litclassify.cli.trust import check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
 __all__ = ["ClassificationCLI", "data", "run"]
 
-DEFAULT_SEED = 0
-MONITOR = {"monitor": "val_acc", "mode": "max"}
-CHECKPOINT_DEFAULTS = {
-    **MONITOR,
-    "save_top_k": 5,
-    "save_last": True,
-    "filename": "epoch{epoch:03d}-val_acc{val_acc:.4f}",
-    "auto_insert_metric_name": False,
-}
-EARLY_STOPPING_DEFAULTS = {**MONITOR, "patience": 10}
-TRAINER_DEFAULTS = {"max_epochs": 10, "log_every_n_steps": 10}
-
 # A key of a config, as messages name it.
 KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")
-
-# Lightning starts the other processes of a node by running the same command line again: they find the run here.
-RUN_DIR_VARIABLE = "LITCLASSIFY_RUN_DIR"
 
 
 def run(args: list[str]) -> None:
@@ -64,16 +50,11 @@ def run(args: list[str]) -> None:
     Args:
         args: The words after the program's name.
     """
-    launched_by_lightning = RUN_DIR_VARIABLE in os.environ
     try:
-        with quiet_lightning(), trusted_imports(args) as words:
+        with quiet_lightning(), launch(), trusted_imports(args) as words:
             (find_command(words) or ClassificationCLI)(words)
     except UserError as error:
-        if RUN_DIR_VARIABLE in os.environ and not launched_by_lightning:
-            discard_unused(Path(os.environ[RUN_DIR_VARIABLE]))
         exit_with_message(error)
-    finally:
-        os.environ.pop(RUN_DIR_VARIABLE, None)
 
 
 class ClassificationCLI(LightningCLI):
@@ -111,24 +92,8 @@ class ClassificationCLI(LightningCLI):
         return {name: skip | skipped for name, skip in LightningCLI.subcommands().items()}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the arguments that every subcommand has."""
-        parser.epilog = HELP
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint", subclass_mode=True, required=False)
-        parser.add_lightning_class_args(EarlyStopping, "early_stopping", subclass_mode=True, required=False)
-        parser.set_defaults(
-            {
-                "model": {"class_path": "litclassify.models.ImageClassifier"},
-                "checkpoint": {"class_path": "ModelCheckpoint", "init_args": CHECKPOINT_DEFAULTS},
-                "early_stopping": {"class_path": "EarlyStopping", "init_args": EARLY_STOPPING_DEFAULTS},
-            }
-        )
-        parser.add_argument("--runs_dir", type=str, default="runs", help="Directory that holds all runs.")
-        parser.add_argument(
-            "--run_name",
-            type=str | None,
-            default=None,
-            help="The run is <runs_dir>/<run_name>/<time stamp>. Null takes the name of the first config file.",
-        )
+        """Add this application's arguments, and the links from data to model."""
+        add_shared_arguments(parser)
         for name in PUBLISHED:
             parser.link_arguments(
                 "data", f"model.init_args.{name}", compute_fn=self._published(name), apply_on="instantiate"
@@ -139,18 +104,7 @@ class ClassificationCLI(LightningCLI):
     ) -> None:
         """Add the arguments of single subcommands."""
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
-        self._parser("fit").add_argument(
-            "--test_after_fit",
-            type=bool,
-            default=False,
-            help="Test the best checkpoint when training has ended.",
-        )
-        self._parser("predict").add_argument(
-            "--output",
-            type=str | None,
-            default=None,
-            help="File for the predictions, .csv or .jsonl. Null writes predictions.csv into the run.",
-        )
+        add_own_arguments(self._subcommand_parsers)
 
     def _published(self, name: str) -> Callable[[LightningDataModule], Any]:
         """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
@@ -216,15 +170,13 @@ class ClassificationCLI(LightningCLI):
         return self.trainer_class(**{**settings, "callbacks": callbacks})
 
     def _find_run_dir(self, root: str | None) -> Path:
-        """Give the run of the checkpoint, that of the process that started this one, or a new one."""
-        if RUN_DIR_VARIABLE in os.environ:
-            return Path(os.environ[RUN_DIR_VARIABLE])
-        run_dir = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
-        if run_dir is None or (self.subcommand == "fit" and self.command_line.names_a_run):
-            config = self.config[self.subcommand]
-            run_dir = create_run_dir(Path(root or "") / config.runs_dir, config.run_name or self._default_run_name())
-        os.environ[RUN_DIR_VARIABLE] = str(run_dir)
-        return run_dir
+        """Give the run of the checkpoint, unless a fit is to have a run of its own."""
+        config = self.config[self.subcommand]
+        existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
+        if self.subcommand == "fit" and self.command_line.names_a_run:
+            existing = None
+        name = config.run_name or self._default_run_name()
+        return run_dir_of_launch(existing, Path(root or "") / config.runs_dir / name)
 
     def _default_run_name(self) -> str:
         config: Namespace = self.config[self.subcommand]

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
@@ -21,6 +22,7 @@ class AppendingCSVLogger(CSVLogger):
     """A CSV logger that goes on where an interrupted run stopped; Lightning's deletes what is there."""
 
     @property
+    @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
         """The writer, made on first use."""
         if self._experiment is None:

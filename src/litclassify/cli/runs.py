@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -10,19 +11,20 @@ LAST = "last.ckpt"
 RESULTS = (CHECKPOINTS, "metrics.csv", "metrics.json", "predictions.csv")
 
 
-def create_run_dir(runs_dir: Path, run_name: str) -> Path:
+def create_run_dir(parent: Path) -> Path:
     """Create a directory that no other launch has, named by the present time.
 
     Of several launches in the same second, the first gets `2026-11-24_10-15-00`, the next `2026-11-24_10-15-00_2`, …
+
+    Args:
+        parent: `<runs_dir>/<run_name>`.
     """
-    parent = runs_dir / run_name
-    parent.mkdir(parents=True, exist_ok=True)
     for path in _candidates(parent, datetime.now().strftime("%Y-%m-%d_%H-%M-%S")):
-        try:
+        parent.mkdir(parents=True, exist_ok=True)
+        # Another launch has taken the name, or has just discarded its own run and the folder left empty.
+        with suppress(FileExistsError, FileNotFoundError):
             path.mkdir()
-        except FileExistsError:
-            continue
-        return path
+            return path
     raise AssertionError("the candidates never end")
 
 
@@ -38,10 +40,10 @@ def discard_unused(run_dir: Path) -> None:
     """Remove the directory of a run that ended before its first result: it holds neither metrics nor checkpoints."""
     if not any((run_dir / name).exists() for name in RESULTS):
         shutil.rmtree(run_dir)
-        for parent in run_dir.parents[:2]:
-            if any(parent.iterdir()):
-                break
-            parent.rmdir()
+        # Of the folders above, rmdir refuses those that hold other runs.
+        with suppress(OSError):
+            for parent in run_dir.parents[:2]:
+                parent.rmdir()
 
 
 def run_dir_of(checkpoint: Path) -> Path | None:

@@ -1,0 +1,61 @@
+"""What this application adds to the arguments of LightningCLI, and the defaults that it changes."""
+
+from collections.abc import Mapping
+
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser
+
+from litclassify.cli.trust import HELP
+
+DEFAULT_SEED = 0
+TRAINER_DEFAULTS = {"max_epochs": 10, "log_every_n_steps": 10}
+MONITOR = {"monitor": "val_acc", "mode": "max"}
+CHECKPOINT_DEFAULTS = {
+    **MONITOR,
+    "save_top_k": 5,
+    "save_last": True,
+    "filename": "epoch{epoch:03d}-val_acc{val_acc:.4f}",
+    "auto_insert_metric_name": False,
+}
+EARLY_STOPPING_DEFAULTS = {**MONITOR, "patience": 10}
+
+
+def add_shared_arguments(parser: LightningArgumentParser) -> None:
+    """Add the arguments that every subcommand has."""
+    parser.epilog = HELP
+    parser.add_lightning_class_args(ModelCheckpoint, "checkpoint", subclass_mode=True, required=False)
+    parser.add_lightning_class_args(EarlyStopping, "early_stopping", subclass_mode=True, required=False)
+    parser.set_defaults(
+        {
+            "model": {"class_path": "litclassify.models.ImageClassifier"},
+            "checkpoint": {"class_path": "ModelCheckpoint", "init_args": CHECKPOINT_DEFAULTS},
+            "early_stopping": {"class_path": "EarlyStopping", "init_args": EARLY_STOPPING_DEFAULTS},
+        }
+    )
+    parser.add_argument("--runs_dir", type=str, default="runs", help="Directory that holds all runs.")
+    parser.add_argument(
+        "--run_name",
+        type=str | None,
+        default=None,
+        help="The run is <runs_dir>/<run_name>/<time stamp>. Null takes the name of the first config file.",
+    )
+
+
+def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
+    """Add the arguments of single subcommands.
+
+    Args:
+        parsers: The parser of each subcommand.
+    """
+    parsers["fit"].add_argument(
+        "--test_after_fit",
+        type=bool,
+        default=False,
+        help="Test the best checkpoint when training has ended.",
+    )
+    parsers["predict"].add_argument(
+        "--output",
+        type=str | None,
+        default=None,
+        help="File for the predictions, .csv or .jsonl. Null writes predictions.csv into the run.",
+    )
