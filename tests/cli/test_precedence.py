@@ -29,6 +29,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "model.optimizer.lr": {"default": 0.001, "checkpoint": 0.1, "first": 0.2, "second": 0.3, "flag": 0.4},
     "early_stopping.patience": {"default": 10, "checkpoint": 10, "first": 2, "second": 3, "flag": 4},
 }
+ONE_BATCH = ["--trainer.max_steps=1", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
 BASE = ["--data", "Digits", "--model.network", "MLP", "--model.network.in_features", "64", "--model.optimizer", "Adam"]
 
 
@@ -120,6 +121,59 @@ def test_callbacks_of_a_later_file_replace_and_append(parse: Parse) -> None:
     assert callbacks("--config", "replace.yaml") == ["RichProgressBar"]
     assert callbacks("--config", "append.yaml") == ["Timer", "RichProgressBar"]
     assert callbacks("--trainer.callbacks+=RichProgressBar") == ["Timer", "RichProgressBar"]
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        (["--trainer.max_epochs=3", "--config", "recipe.yaml"], "trainer.max_epochs", 3),
+        (["--trainer.max_epochs", "3", "-c", "recipe.yaml"], "trainer.max_epochs", 3),
+        (["--data.batch_size", "5", "--config=recipe.yaml"], "data.batch_size", 5),
+        (["--config", "recipe.yaml", "--data.batch_size", "5", "--data", "Digits"], "data.batch_size", 5),
+        (["--data.image_size", "[9, 8]", "--data", "Digits", "--config", "recipe.yaml"], "data.image_size", [9, 8]),
+        (
+            ["--model.network.width", "7", "--config", "recipe.yaml", "--model.network", "LeNet"],
+            "model.network.width",
+            7,
+        ),
+        (
+            ["--model.optimizer.momentum=0.5", "--config=recipe.yaml", "--model.optimizer=SGD"],
+            "model.optimizer.momentum",
+            0.5,
+        ),
+    ],
+)
+def test_a_flag_holds_wherever_it_stands(parse: Parse, words: list[str], key: str, value: Any) -> None:
+    network = {"class_path": "MLP", "init_args": {"in_features": 64}}
+    recipe = {
+        "trainer": {"max_epochs": 9},
+        "data": {"class_path": "Digits", "init_args": {"batch_size": 9}},
+        "model": {"network": network, "optimizer": {"class_path": "Adam"}},
+    }
+    arguments = {"data": {"init_args": {"batch_size": 3}}, "model": {"network": {"init_args": {"width": 7}}}}
+    Path("recipe.yaml").write_text(yaml.safe_dump(recipe))
+    Path("batch.yaml").write_text("data: {init_args: {batch_size: 3}}")
+    Path("arguments.yaml").write_text(yaml.safe_dump(arguments))
+    assert value_at(parse("fit", *words), key) == value
+
+
+def test_paths_in_a_config_are_relative_to_the_current_directory(parse: Parse, class_folders: Path) -> None:
+    Path("elsewhere").mkdir()
+    config = {"data": {"class_path": "ImageFolder", "init_args": {"root": "images"}}, "runs_dir": "results"}
+    Path("elsewhere/recipe.yaml").write_text(yaml.safe_dump(config))
+    model = ["--model.network", "LeNet", "--model.optimizer", "Adam"]
+    parsed = parse("fit", "--config", "elsewhere/recipe.yaml", *model)
+    assert value_at(parsed, "data.root") == "images"
+    main(["fit", "--config", "elsewhere/recipe.yaml", *model, *ONE_BATCH])
+    assert len(list(Path("results/recipe").iterdir())) == 1
+
+
+def test_a_callback_that_is_appended_keeps_the_arguments_that_follow_it(parse: Parse) -> None:
+    words = ["--trainer.callbacks+=LearningRateMonitor", "--trainer.callbacks.logging_interval=step"]
+    words += ["--trainer.callbacks+=RichProgressBar", "--trainer.callbacks.refresh_rate=3"]
+    first, second = parse("fit", *words, *BASE)["trainer"]["callbacks"]
+    assert first["init_args"]["logging_interval"] == "step"
+    assert second["init_args"]["refresh_rate"] == 3
 
 
 def test_abstract_numbers_survive_the_printed_config(parse: Parse) -> None:

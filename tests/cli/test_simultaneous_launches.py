@@ -31,7 +31,7 @@ def test_twenty_launches_at_the_same_time_give_twenty_complete_runs() -> None:
     seeds = set()
     for run in runs:
         files = {path.name for path in run.iterdir()}
-        assert RUN_FILES <= files
+        assert files >= RUN_FILES
         assert any(name.startswith("events.out.tfevents") for name in files)
         seeds.add(yaml.safe_load((run / "config.fit.yaml").read_text())["seed_everything"])
         checkpoints = sorted((run / "checkpoints").glob("*.ckpt"))

@@ -12,7 +12,7 @@ from torchvision.datasets import utils
 from litclassify.data import MNIST, FashionMNIST
 from litclassify.errors import UserError
 
-TEST_DATA = os.environ.get("LITCLASSIFY_TEST_DATA")
+TEST_DATA = os.environ.get("TEST_IMAGES")
 
 
 def write_idx(folder: Path, part: str, images: torch.Tensor, targets: torch.Tensor) -> None:
@@ -79,7 +79,7 @@ def test_missing_files_are_a_user_error_in_setup(tmp_path: Path):
         FashionMNIST(root=str(tmp_path)).setup("test")
 
 
-@pytest.mark.skipif(TEST_DATA is None, reason="LITCLASSIFY_TEST_DATA is unset")
+@pytest.mark.skipif(TEST_DATA is None, reason="TEST_IMAGES is unset")
 def test_real_test_images_have_the_published_mean_and_std(tmp_path: Path):
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)

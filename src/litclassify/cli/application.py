@@ -25,12 +25,13 @@ from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
 from litclassify.cli.console import quiet_lightning
 from litclassify.cli.environment import describe_environment
+from litclassify.cli.environment_variables import flags_from_environment
 from litclassify.cli.hyperparameters import flat_hyperparameters
 from litclassify.cli.known_names import PUBLISHED
 from litclassify.cli.launch import launch, run_dir_of_launch
 from litclassify.cli.loggers import fit_loggers, tensorboard_logger
 from litclassify.cli.messages import exit_with_message, own_words
-from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse
+from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_level_names
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, run_dir_of
@@ -74,6 +75,7 @@ class ClassificationCLI(LightningCLI):
             LightningDataModule,
             args=args,
             parser_class=ArgumentParser,
+            parser_kwargs={"parser_mode": "omegaconf+"},
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
@@ -128,7 +130,7 @@ class ClassificationCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the command line, with the checkpoint's own configuration below all that the user gives."""
         assert isinstance(args, list)
-        self.command_line = CommandLine(args)
+        self.command_line = CommandLine(args, self._flags_from_environment(args))
         self.checkpoint = self.command_line.checkpoint
         if self.checkpoint is not None:
             check_recorded_paths(self.checkpoint.callbacks)
@@ -136,6 +138,12 @@ class ClassificationCLI(LightningCLI):
             self.config = parser.parse_args(self.command_line.words_with_checkpoint())
         except ParsingError as error:
             raise UserError(self.command_line.located(str(error), error.key)) from error
+
+    def _flags_from_environment(self, words: list[str]) -> list[str]:
+        names = {name: top_level_names(parser) for name, parser in self._subcommand_parsers.items()}
+        if not words or words[0] not in names:
+            return []
+        return flags_from_environment(accepted=names[words[0]], known=set().union(*names.values()))
 
     def _parse_ckpt_path(self) -> None:
         """Do nothing: in the stock class a checkpoint's hyperparameters overrule what the user typed."""
@@ -192,7 +200,7 @@ class ClassificationCLI(LightningCLI):
 
     def _environment(self) -> str:
         seed = self.config[self.subcommand].seed_everything
-        return json.dumps(describe_environment(self.command_line.words, seed), indent=2)
+        return json.dumps(describe_environment(self.command_line.typed, seed), indent=2)
 
     def _loggers(self, configured: Logger | list[Logger] | bool | None) -> Logger | list[Logger] | bool:
         """Give TensorBoard and CSV in the run unless the config names others."""

@@ -1,6 +1,7 @@
 """The words of a command line, before they are parsed."""
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -8,23 +9,29 @@ import yaml
 
 from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config, resolve_checkpoint
 from litclassify.cli.config_lines import find_line
+from litclassify.cli.environment_variables import variable_of
 from litclassify.errors import UserError
 
+CONFIG_FLAGS = ("--config", "-c")
+CLASS_FLAGS = ("--data", *(f"--model.{name}" for name in ("network", "criterion", "optimizer", "lr_scheduler")))
 NEEDS_CHECKPOINT = ("validate", "test", "predict")
 
 
 class CommandLine:
     """What must be known of a command line before the parser sees it: the checkpoint.
 
-    Precedence is class defaults, then the checkpoint's own arguments, then `--config` files in order, then flags. The
-    parser reads from left to right, so the checkpoint's arguments go in right after the subcommand.
+    Precedence is class defaults, then the checkpoint's own arguments, then `--config` files in order, then environment
+    variables, then flags. The parser reads from left to right, so the words are put in that order: a flag holds
+    wherever it was typed.
 
     Args:
-        words: The words after the program's name; the subcommand comes first.
+        typed: The words after the program's name; the subcommand comes first.
+        from_environment: Flags that environment variables stand for; typed ones overrule them.
     """
 
-    def __init__(self, words: list[str]) -> None:
-        self.words = words
+    def __init__(self, typed: list[str], from_environment: Sequence[str] = ()) -> None:
+        self.typed = typed
+        self.words = in_order_of_precedence([*typed[:1], *from_environment, *typed[1:]])
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:
@@ -56,10 +63,11 @@ class CommandLine:
         return [self.words[0], *first, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
 
     def located(self, text: str, key: str) -> str:
-        """Add file and line to a message about a key, if the key stands in a config file and not in a flag."""
+        """Add to a message about a key where it stands, unless that is a flag: file and line, or the variable."""
         flags = [word.split("=", 1)[0].removesuffix("+").lstrip("-") for word in self.words if word.startswith("--")]
         if any(flag == key or flag.startswith(f"{key}.") for flag in flags):
-            return text
+            variable = variable_of(key)
+            return text if variable is None else f"{text}\nIt comes from the environment variable {variable}."
         for file in reversed(self.config_files):
             line = find_line(file, key)
             if line is not None:
@@ -70,7 +78,7 @@ class CommandLine:
     @property
     def config_files(self) -> list[Path]:
         """The files of `--config`, in order."""
-        return [Path(file) for file in (*self._values_of("--config"), *self._values_of("-c"))]
+        return [Path(file) for flag in CONFIG_FLAGS for file in self._values_of(flag)]
 
     @property
     def names_a_run(self) -> bool:
@@ -97,6 +105,49 @@ class CommandLine:
     def _values_of(self, flag: str) -> list[str]:
         following = [value for word, value in zip(self.words, self.words[1:], strict=False) if word == flag]
         return following + [word.removeprefix(f"{flag}=") for word in self.words if word.startswith(f"{flag}=")]
+
+
+def in_order_of_precedence(words: list[str]) -> list[str]:
+    """Give the words with config files first, then flags, a class before its arguments.
+
+    `--data.batch_size 32 --data MNIST` is the same as `--data MNIST --data.batch_size 32`: read from left to right,
+    naming the class would drop the argument in silence. A flag that names a class comes before the config files too,
+    for one that holds nothing but arguments of that class.
+    """
+    subcommand, flags = words[:1], _flags(words[1:])
+    configs = [flag for flag in flags if _name(flag) in CONFIG_FLAGS]
+    last_classes = {_name(flag): flag for flag in flags if _name(flag) in CLASS_FLAGS}
+    ordered: list[list[str]] = []
+    for flag in flags:
+        if flag not in configs and last_classes.get(_name(flag), flag) is flag:
+            ordered.insert(_place(flag, ordered), flag)
+    classes = [flag for flag in ordered if _name(flag) in CLASS_FLAGS]
+    return [*subcommand, *(word for flag in (*classes, *configs, *ordered) for word in flag)]
+
+
+def _flags(words: list[str]) -> list[list[str]]:
+    """Group words into flags, each with its values."""
+    flags: list[list[str]] = []
+    for word in words:
+        if word.startswith("--") or word in CONFIG_FLAGS or not flags:
+            flags.append([word])
+        else:
+            flags[-1].append(word)
+    return flags
+
+
+def _name(flag: list[str]) -> str:
+    return flag[0].split("=", 1)[0]
+
+
+def _place(flag: list[str], earlier: list[list[str]]) -> int:
+    """Give where a flag goes: before the first argument of what it names, else last.
+
+    A flag that appends (`--trainer.callbacks+=X`) belongs to the arguments that follow it, and stays.
+    """
+    arguments = [i for i, other in enumerate(earlier) if _name(other).startswith(f"{_name(flag)}.")]
+    named_before = any(_name(other).removesuffix("+") == _name(flag) for other in earlier)
+    return arguments[0] if arguments and not named_before else len(earlier)
 
 
 def _top_level_value(file: Path, name: str) -> str | None:

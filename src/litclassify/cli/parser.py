@@ -1,15 +1,18 @@
 """The parser whose errors a person can act on."""
 
+import inspect
 import numbers
 from collections.abc import Iterator
+from functools import wraps
 from typing import Any, NoReturn
 
 import yaml
-from jsonargparse import Namespace, _typehints
+from jsonargparse import Namespace, _common, _core, _typehints
 from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 
 from litclassify.cli.parser_errors import explain
+from litclassify.cli.references import resolve_references
 
 
 class ArgumentParser(LightningArgumentParser):
@@ -33,6 +36,12 @@ class ArgumentParser(LightningArgumentParser):
             yield from (option.lstrip("-") for option in action.option_strings)
             for parser in action.choices.values() if isinstance(action.choices, dict) else ():
                 yield from parser._keys()
+
+
+def top_level_names(parser: LightningArgumentParser) -> set[str]:
+    """Give the names of a parser's arguments and groups, such as `trainer`."""
+    options = (option for action in parser._actions for option in action.option_strings)
+    return {option.lstrip("-").split(".", 1)[0] for option in options}
 
 
 def register_number_type() -> None:
@@ -62,6 +71,25 @@ def prepare_jsonargparse() -> None:
     register_number_type()
     write_string_enums_as_strings()
     drop_arguments_of_replaced_classes()
+    allow_references_everywhere()
+
+
+def allow_references_everywhere() -> None:
+    """Let `${data.batch_size}` stand in every place of a recipe, and mean a key of the recipe.
+
+    In mode `omegaconf+`, jsonargparse takes a reference for a whole argument, but not inside of a list or mapping, and
+    looks for the key in the configuration of the whole command line, where all keys begin with the subcommand. It has
+    no setting for either, so its own functions are replaced; pinning `jsonargparse<5` keeps the names in place.
+    """
+    vars(_core)["omegaconf_apply"] = resolve_references
+    adapt = inspect.unwrap(_typehints.adapt_typehints)
+
+    @wraps(adapt)
+    def adapt_unless_reference(value: Any, *args: Any, **kwargs: Any) -> Any:
+        is_reference = _common.lenient_check.get() and isinstance(value, str) and "${" in value
+        return value if is_reference else adapt(value, *args, **kwargs)
+
+    vars(_typehints)["adapt_typehints"] = adapt_unless_reference
 
 
 def drop_arguments_of_replaced_classes() -> None:

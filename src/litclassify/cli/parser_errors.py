@@ -124,7 +124,7 @@ def explain(message: str, known: Iterable[str] = ()) -> ParsingError:
     """
     for pattern, sentence in TOP_LEVEL:
         if match := pattern.search(message):
-            return ParsingError(sentence(match, known), key=match[1])
+            return ParsingError(sentence(match, known), key=match[1].split("=", 1)[0].lstrip("-"))
     leaves = read_tree(message)
     if not leaves:
         return ParsingError(message)

@@ -1,0 +1,47 @@
+"""Arguments from the environment: `LITCLASSIFY_TRAINER__MAX_EPOCHS=3` is `--trainer.max_epochs 3`."""
+
+import os
+from collections.abc import Iterable
+
+from lightning.pytorch.utilities import rank_zero_warn
+
+from litclassify.cli.known_names import nearest
+from litclassify.cli.launch import RUN_DIR_VARIABLE
+from litclassify.cli.messages import DEBUG_VARIABLE
+from litclassify.cli.trust import VARIABLE as ALLOW_IMPORT_VARIABLE
+
+PREFIX = "LITCLASSIFY_"
+OTHER_VARIABLES = (ALLOW_IMPORT_VARIABLE, DEBUG_VARIABLE, RUN_DIR_VARIABLE)
+
+
+def flags_from_environment(accepted: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Give the variables that set arguments as flags; warn of one that matches no argument of any subcommand.
+
+    Args:
+        accepted: Names of the arguments and groups that the subcommand takes, such as `trainer`.
+        known: Those that any subcommand takes.
+    """
+    accepted, known = set(accepted), set(known)
+    flags = []
+    for variable in sorted(os.environ):
+        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        key = key_of(variable)
+        name = key.split(".", 1)[0]
+        if name in accepted:
+            flags.append(f"--{key}={os.environ[variable]}")
+        elif name not in known:
+            rank_zero_warn(f"The environment variable {variable} matches no argument.{nearest(name, known)}")
+    return flags
+
+
+def key_of(variable: str) -> str:
+    """Give the key that a variable sets; words in capitals are taken as lower case, others as they are."""
+    parts = variable.removeprefix(PREFIX).split("__")
+    return ".".join(part.lower() if part.isupper() else part for part in parts)
+
+
+def variable_of(key: str) -> str | None:
+    """Give the variable that sets a key, or a key below it; None if there is none."""
+    candidates = (variable for variable in os.environ if variable.startswith(PREFIX))
+    return next((name for name in candidates if key_of(name) == key or key_of(name).startswith(f"{key}.")), None)
