@@ -161,7 +161,7 @@ def test_paths_in_a_config_are_relative_to_the_current_directory(parse: Parse, c
     Path("elsewhere").mkdir()
     config = {"data": {"class_path": "ImageFolder", "init_args": {"root": "images"}}, "runs_dir": "results"}
     Path("elsewhere/recipe.yaml").write_text(yaml.safe_dump(config))
-    model = ["--model.network", "LeNet", "--model.optimizer", "Adam"]
+    model = ["--model.network=LeNet", "--model.network.in_channels=3", "--model.optimizer=Adam", "--data.image_size=32"]
     parsed = parse("fit", "--config", "elsewhere/recipe.yaml", *model)
     assert value_at(parsed, "data.root") == "images"
     main(["fit", "--config", "elsewhere/recipe.yaml", *model, *ONE_BATCH])
