@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from string import Template
 
-from litclassify.cli.commands import COMMANDS
+from litclassify.cli.commands import COMMANDS, SUBCOMMANDS
 from litclassify.cli.commands.arguments import CommandParser
 from litclassify.cli.commands.completion_words import Values, option_values
-from litclassify.cli.commands.help import SUBCOMMANDS
 from litclassify.cli.commands.json_schema import Schema, config_schema
 from litclassify.cli.commands.parsers import subcommand_parsers
 
