@@ -1,9 +1,12 @@
 """`config diff` and `config check`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 from tests.conftest import CONFIGS
 
 from litclassify.cli import main
@@ -131,3 +134,66 @@ def test_check_says_what_fit_says(broken: str, capsys: pytest.CaptureFixture[str
         messages.append(capsys.readouterr().err)
     assert messages[0] == messages[1]
     assert "broken.yaml, line 1" in messages[0]
+
+
+REFUSED = {
+    "model: {network: {width: -1}}": "model.network: Trying to create tensor with negative dimension",
+    "model: {network: {class_path: MLP, init_args: {in_features: 63}}}": "the data gives 64 (1x8x8)",
+    "model: {network: {class_path: MLP, init_args: {in_features: 64, dropout: 2}}}": "model.network: dropout",
+    "model: {network: torchvision.models.resnet18}": "takes 3-channel images",
+    "model: {network: {class_path: TorchvisionNetwork, init_args: {name: resnet81}}}": "Nearest: resnet18",
+    "model: {optimizer: {lr: -1}}": "model.optimizer: Invalid learning rate: -1",
+    "model: {lr_scheduler: {warmup: 3}}": "warmup must be at least 0",
+    "data: {train_transform: [RandomCropp]}": "Did you mean 'RandomCrop'?",
+    "data: {train_transform: [{class_path: RandomErasing, init_args: {p: 3}}]}": "data.train_transform.0: `p` should",
+    "data: {batch_size: 0}": "at least 1, got 0",
+    "early_stopping: {mode: highest}": "early_stopping: `mode` can be",
+    "checkpoint: {save_top_k: -9}": "checkpoint: Invalid value for save_top_k",
+    "trainer: {callbacks: [{class_path: EarlyStopping, init_args: {monitor: a, mode: b}}]}": "EarlyStopping: `mode`",
+}
+
+
+@pytest.mark.parametrize(("broken", "expected"), REFUSED.items())
+def test_check_sees_what_a_class_refuses_when_it_is_built(
+    broken: str, expected: str, mistake: Callable[..., str]
+) -> None:
+    Path("broken.yaml").write_text(broken)
+    message = mistake("config", "check", DIGITS, "broken.yaml")
+    assert expected in message
+    if not expected.startswith(("EarlyStopping", "data.train_transform.0")):
+        assert "broken.yaml, line 1" in message
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "trainer: {accelerator: gpu, devices: 8, strategy: ddp, precision: bf16-mixed}",
+        "data: {class_path: ImageFolder, init_args: {root: elsewhere}}\nmodel: {network: {in_channels: 3}}",
+        "data: {class_path: CIFAR10, init_args: {root: elsewhere}}\nmodel: {network: {in_channels: 3}}",
+        "trainer: {logger: {class_path: TensorBoardLogger, init_args: {save_dir: logs}}}",
+    ],
+)
+def test_check_needs_no_data_and_no_device(harmless: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Path("more.yaml").write_text(harmless)
+    main(["config", "check", DIGITS, "more.yaml"])
+    assert capsys.readouterr().out == "ok\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["more.yaml"]
+
+
+@pytest.mark.parametrize("network", ["TorchvisionNetwork", "torchvision.models.resnet18"])
+def test_check_fetches_no_weights(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("torch.hub.download_url_to_file", lambda url, *_, **__: asked.append(url))
+    monkeypatch.setenv("TORCH_HOME", "cache")
+    name = {"name": "resnet18", "in_channels": 1} if network == "TorchvisionNetwork" else {}
+    config = {"model": {"network": {"class_path": network, "init_args": {**name, "weights": "DEFAULT"}}}}
+    Path("weights.yaml").write_text(yaml.safe_dump(config))
+    with suppress(SystemExit):  # The function takes no `num_classes` in this form.
+        main(["config", "check", DIGITS, "weights.yaml"])
+    assert asked == []
+
+
+def test_check_leaves_the_random_numbers_alone() -> None:
+    torch.manual_seed(1)
+    main(["config", "check", DIGITS])
+    assert torch.initial_seed() == 1
