@@ -124,7 +124,13 @@ def test_lines_fit_a_terminal_of_80_columns(
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [(["--runs_dir", "nope"], "nope"), (["--sort", "val_ac"], "Did you mean 'val_acc'?"), (["--bogus"], "--bogus")],
+    [
+        (["--runs_dir", "nope"], "nope"),
+        (["--sort", "val_ac"], "Did you mean 'val_acc'?"),
+        (["--srot", "val_acc"], "Did you mean '--sort'?"),
+        (["--bogus"], "--bogus"),
+        (["--sort"], "expected one argument"),
+    ],
 )
 def test_mistakes_end_with_code_2(
     words: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -42,6 +42,8 @@ REFUSED = [
     "trainer.max_epochs+: {}",
     "data: [Digits]",
     "data: Digit",
+    "data: litclassify.data.Digit",
+    "model: {network: {class_path: litclassify.networks.LeNett}}",
     "data: {class_path: Digits, init_args: {batchsize: 3}}",
     "data: {class_path: Digits, batch_size: 3}",
     "data: {class_path: Digits, init_args: [3]}",
@@ -62,7 +64,7 @@ REFUSED = [
     "trainer: {callbacks+: {class_path: EarlyStopping, init_args: {monitr: x}}}",
 ]
 # The others are for the classes themselves to refuse: ranges, files, names inside of torchvision, what is missing.
-WRONG_BY_TYPE = 60
+WRONG_BY_TYPE = 65
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import yaml
 
 from litclassify.cli.commands import COMMANDS
-from litclassify.cli.commands.arguments import CommandParser
+from litclassify.cli.commands.arguments import CommandParser, did_you_mean
 from litclassify.cli.commands.tables import print_table
 from litclassify.errors import UserError
 
@@ -84,9 +83,8 @@ def sort_by(runs: Sequence[Run], metric: str) -> list[Run]:
     """
     known = {name for run in runs for name in run.metrics}
     if metric not in known:
-        near = get_close_matches(metric, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else f" There are {', '.join(sorted(known)) or 'none'}."
-        raise UserError(f"--sort {metric}: no run has this metric.{hint}")
+        hint = did_you_mean(metric, known) or f". There are {', '.join(sorted(known)) or 'none'}."
+        raise UserError(f"--sort {metric}: no run has this metric{hint}")
     return sorted(runs, key=partial(_rank, metric=metric))
 
 
