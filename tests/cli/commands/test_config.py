@@ -80,6 +80,7 @@ def test_runs_and_checkpoints_are_compared(fit: Fit, diff: Diff) -> None:
     last = [run / "checkpoints" / "last.ckpt" for run in (first, second)]
     assert diff(*last) == (1, [["model.optimizer.lr", "0.01", "0.02"]])
     assert diff(first, last[0]) == (0, [])
+    main(["config", "check", str(first)])
 
 
 def test_fragments_are_compared_as_written(diff: Diff) -> None:
@@ -95,13 +96,19 @@ def test_fragments_are_compared_as_written(diff: Diff) -> None:
         (["diff", "list.yaml", DIGITS], "mapping"),
         (["diff", "broken.yaml", DIGITS], "YAML"),
         (["difff"], "choose from"),
+        (["diff", str(CONFIGS / "trainer" / "cpu.yaml"), DIGITS], "is no complete config"),
         (["check"], "FILE"),
+        (["check", "nope.yaml"], "There is no file 'nope.yaml'"),
+        (["check", "list.yaml"], "mapping"),
+        (["check", "broken.yaml"], "no valid YAML, line 1, column 5"),
+        (["check", "binary.ckpt"], "cannot be read as text"),
         ([], "action"),
     ],
 )
 def test_mistakes_end_with_code_2(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("list.yaml").write_text("[1]")
     Path("broken.yaml").write_text("a: [")
+    Path("binary.ckpt").write_bytes(b"\x80\x00")
     with pytest.raises(SystemExit) as stop:
         main(["config", *words])
     assert stop.value.code == 2

@@ -12,6 +12,7 @@ from lightning.pytorch import LightningDataModule, Trainer
 from litclassify.cli.application import KEY
 from litclassify.cli.commands.arguments import CommandParser
 from litclassify.cli.commands.config_diff import flatten
+from litclassify.cli.commands.config_files import config_file, read_config
 from litclassify.cli.commands.parsers import DryRun
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -35,9 +36,11 @@ def main(words: list[str]) -> None:
         UserError: They do not parse, or a class refuses its arguments.
     """
     parser = CommandParser("config check", DESCRIPTION)
-    parser.add_argument("files", nargs="+", metavar="FILE")
-    files = parser.parse_args(words).files
-    Rehearsal(["fit", *(word for file in files for word in ("--config", file))])
+    parser.add_argument("files", nargs="+", metavar="FILE", help="Config file, or the directory of a run.")
+    files = [config_file(given) for given in parser.parse_args(words).files]
+    for file in files:
+        read_config(file)
+    Rehearsal(["fit", *(word for file in files for word in ("--config", str(file)))])
     sys.stdout.write("ok\n")
 
 

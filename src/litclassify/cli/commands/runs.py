@@ -16,6 +16,7 @@ import yaml
 
 from litclassify.cli.commands import COMMANDS
 from litclassify.cli.commands.arguments import CommandParser, did_you_mean
+from litclassify.cli.commands.config_files import RUN_CONFIG
 from litclassify.cli.commands.tables import print_table
 from litclassify.errors import UserError
 
@@ -69,7 +70,7 @@ def main(words: list[str]) -> None:
 
 def read_runs(runs_dir: Path) -> list[Run]:
     """Give the runs below a directory, by their time stamps."""
-    folders = {file.parent for file in runs_dir.glob("**/config.fit.yaml")}
+    folders = {file.parent for file in runs_dir.glob(f"**/{RUN_CONFIG}")}
     return [read_run(folder) for folder in sorted(folders, key=lambda folder: (folder.name, str(folder)))]
 
 
@@ -99,7 +100,7 @@ def _rank(run: Run, metric: str) -> tuple[bool, str, float]:
 
 def read_run(path: Path) -> Run:
     """Read the config and metrics of a run directory; what cannot be read is left out."""
-    config = _read_config(path / "config.fit.yaml")
+    config = _read_config(path / RUN_CONFIG)
     rows = _read_rows(path / "metrics.csv")
     monitor = _at(config, "checkpoint", "init_args", "monitor")
     mode = _at(config, "checkpoint", "init_args", "mode") or "min"
