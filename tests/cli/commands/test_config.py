@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from rich.text import Text
 from tests.conftest import CONFIGS
 
 from litclassify.cli import main
@@ -56,6 +57,25 @@ def test_an_argument_of_one_class_alone_is_absent_in_the_other() -> None:
         ["model.network.dropout", "-", "0.1"],
     ]
     assert differences(a, b) == expected
+
+
+def test_what_one_class_alone_has_stands_with_that_class() -> None:
+    a = {"optimizer": {"class_path": "AdamW", "init_args": {"eps": 1}}, "seed": 1}
+    b = {"optimizer": {"class_path": "SGD", "init_args": {"momentum": 2}}, "seed": 2}
+    assert [key for key, _, _ in differences(a, b)] == ["optimizer", "optimizer.eps", "optimizer.momentum", "seed"]
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_keys_are_whole_on_a_narrow_terminal(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with pytest.raises(SystemExit):
+        main(["config", "diff", DIGITS, str(CONFIGS / "cifar10.yaml")])
+    lines = Text.from_ansi(capsys.readouterr().out).plain.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert [line for line in lines if line.startswith("model.lr_scheduler.steps_per_epoch ")]
 
 
 def test_values_that_end_alike_differ() -> None:

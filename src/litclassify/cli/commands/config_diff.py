@@ -36,15 +36,14 @@ def main(words: list[str]) -> None:
         configs = [{key: config[key] for key in STORED if key in config} for config in configs]
     rows = differences(*configs)
     if rows:
-        print_table(["key", *given], rows)
+        print_table(["key", *given], rows, whole=["key"])
     raise SystemExit(1 if rows else 0)
 
 
 def differences(a: Config, b: Config) -> list[list[str]]:
     """Give a row for each key that differs: the key as typed on the command line, and both values."""
     flat_a, flat_b = dict(flatten(a)), dict(flatten(b))
-    keys = [*flat_a, *(key for key in flat_b if key not in flat_a)]
-    rows = [[key, flat_a.get(key, ABSENT), flat_b.get(key, ABSENT)] for key in keys]
+    rows = [[key, flat_a.get(key, ABSENT), flat_b.get(key, ABSENT)] for key in _by_section([*flat_a, *flat_b])]
     return [[key, left, right] for key, left, right in rows if not _equal(left, right)]
 
 
@@ -59,6 +58,16 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from flatten(item, f"{key}.{position}")
     elif not isinstance(value, Mapping):
         yield key, _as_text(value)
+
+
+def _by_section(keys: Sequence[str]) -> list[str]:
+    """Give each key once, a class with its arguments, sections in the order in which they come."""
+    unique = list(dict.fromkeys(keys))
+    sections = {key.rpartition(".")[0] for key in unique}
+    groups: dict[str, list[str]] = {}
+    for key in unique:
+        groups.setdefault(key if key in sections else key.rpartition(".")[0], []).append(key)
+    return [key for group in groups.values() for key in group]
 
 
 def _as_text(value: Any) -> str:

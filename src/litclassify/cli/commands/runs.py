@@ -125,7 +125,7 @@ def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
         [str(run.path.relative_to(runs_dir)), _state(run), *(_number(run.metrics.get(name)) for name in metrics)]
         for run in runs
     ]
-    print_table(["run", "epochs", *names], rows, numbers=names)
+    print_table(["run", "epochs", *names], rows, numbers=names, whole=["epochs"])
 
 
 def _state(run: Run) -> str:
