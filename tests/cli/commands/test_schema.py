@@ -12,6 +12,10 @@ from tests.cli.test_mistakes_table import BASE, WRONG_KEYS, WRONG_VALUES, nested
 from tests.conftest import CONFIGS, SMALL
 
 from litclassify.cli import main
+from litclassify.cli.commands import json_schema
+from litclassify.cli.commands.class_arguments import arguments
+from litclassify.cli.commands.parsers import subcommand_parsers
+from litclassify.data import Digits
 
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
 
@@ -128,3 +132,16 @@ def test_arguments_carry_their_descriptions(validator: Draft202012Validator) -> 
     digits = validator.schema["$defs"]["arguments_of_litclassify.data.Digits"]["properties"]
     assert digits["batch_size"]["description"].startswith("Images per batch")
     assert digits["batch_size"]["default"] == 64
+
+
+def test_a_class_that_cannot_be_described_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(cls: type, skip: json_schema.Skip) -> object:
+        if cls is Digits:
+            raise ValueError("a signature of the future")
+        return arguments(cls, skip)
+
+    monkeypatch.setattr(json_schema, "arguments", refusing)
+    validator = Draft202012Validator(json_schema.config_schema(subcommand_parsers()["fit"], "title"))
+    config = "data: {class_path: %s, init_args: {anything: 3}}"
+    assert validator.is_valid(yaml.safe_load(config % "Digits"))
+    assert not validator.is_valid(yaml.safe_load(config % "MNIST"))

@@ -214,7 +214,11 @@ class _Builder:
         name = "-".join([f"arguments of {path}".replace(" ", "_"), *sorted(map(str, skip))])
         if name not in self.definitions:
             self.definitions[name] = {"type": "object"}
-            self.definitions[name].update(properties=self.properties(arguments(cls, skip)), additionalProperties=False)
+            try:
+                actions = list(arguments(cls, skip))
+            except ValueError:  # A signature that jsonargparse cannot parse is left open.
+                return name
+            self.definitions[name].update(properties=self.properties(actions), additionalProperties=False)
         return name
 
     def _without_class_path(self, names: Iterable[str]) -> Schema:
