@@ -177,8 +177,11 @@ def _read_metrics(file: Path) -> dict[str, float]:
 
 
 def _numbers(items: Mapping[Any, Any]) -> dict[str, float]:
+    """Give what is a number, by name."""
     found = {}
     for name, value in items.items():
+        if value == "":  # Most cells are empty: to try each would take most of the time of a long list.
+            continue
         with suppress(TypeError, ValueError):
             found[name] = float(value)
     return found
