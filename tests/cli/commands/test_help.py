@@ -100,5 +100,7 @@ def test_what_is_no_command_is_told_all_commands(words: list[str], capsys: pytes
     assert [name for name in (*SUBCOMMANDS, *COMMANDS) if name not in message] == []
 
 
-def test_a_class_whose_signature_cannot_be_read_is_not_described() -> None:
-    assert list(arguments(type("Odd", (), {"__init__": None}), frozenset())) == []
+def test_a_signature_that_cannot_be_read_is_told_from_one_without_arguments() -> None:
+    with pytest.raises(ValueError, match="unsupported"):
+        list(arguments(type("Odd", (), {"__init__": None}), frozenset()))
+    assert list(arguments(type("Plain", (), {}), frozenset())) == []
