@@ -1,7 +1,10 @@
-"""The command line. Importing this package is cheap: torch is loaded when `main` runs."""
+"""The command line. Importing this package is cheap: torch is loaded when `main` runs what needs it."""
 
 import sys
 from collections.abc import Sequence
+
+from litclassify.cli.commands import Command, find_command
+from litclassify.errors import UserError
 
 MISMATCHED_TORCHVISION = (
     "torch and torchvision do not fit together: this torchvision was built for another torch.\n"
@@ -18,6 +21,27 @@ def main(args: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: With code 2 for a user's mistake, after a few lines on standard error.
     """
+    words = sys.argv[1:] if args is None else list(args)
+    command = find_command(words, without_torch=True)
+    if command is not None:
+        _run_without_torch(command, words)
+        return
+    _check_torchvision()
+    from litclassify.cli.application import run  # noqa: PLC0415
+
+    run(words)
+
+
+def _run_without_torch(command: Command, words: list[str]) -> None:
+    try:
+        command(words)
+    except UserError as error:
+        from litclassify.cli.messages import exit_with_message  # noqa: PLC0415 - it loads torch
+
+        exit_with_message(error)
+
+
+def _check_torchvision() -> None:
     try:
         import torchvision  # noqa: F401, PLC0415
     except RuntimeError as error:
@@ -25,6 +49,3 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         print(MISMATCHED_TORCHVISION, file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from error
-    from litclassify.cli.application import run  # noqa: PLC0415
-
-    run(sys.argv[1:] if args is None else list(args))

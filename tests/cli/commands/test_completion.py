@@ -1,6 +1,7 @@
 """The completion scripts, run by the shells that they are for."""
 
 import io
+import re
 import shutil
 import subprocess
 from contextlib import redirect_stdout
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from litclassify.cli import main
+from litclassify.cli.commands.completion import COMMAND_OPTIONS
 
 BASH = r"""
 source "$1"; shift; function=$1; shift
@@ -19,7 +21,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 # What zsh calls while it completes, in place of a terminal.
 ZSH = r"""
 compdef() { }
-compadd() { shift; print -l -- "$@"; }
+compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -l -- "$@"; }
 compset() { }
 _files() { print files; }
 source "$1"; shift; function=$1; shift
@@ -45,7 +47,9 @@ CASES = [
     ("config c", "check"),
     ("completion z", "zsh"),
     ("runs --sort val_a", "val_acc"),
+    ("fit --ckpt_path b", "best"),
 ]
+OURS = "from litclassify.cli import main\n"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,7 @@ def complete(shell: str, scripts: Path, function: str, words: list[str]) -> list
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 @pytest.mark.parametrize(("line", "expected"), CASES)
 def test_words_are_completed(shell: str, line: str, expected: str, scripts: Path) -> None:
+    Path("main.py").write_text(OURS)
     words = line.split(" ")
     assert expected in complete(shell, scripts, "_litclassify", ["litclassify", *words])
     assert expected in complete(shell, scripts, "_litclassify_python", ["python", "main.py", *words])
@@ -79,6 +84,24 @@ def test_words_are_completed(shell: str, line: str, expected: str, scripts: Path
 
 def test_bash_offers_only_what_begins_alike(scripts: Path) -> None:
     assert complete("bash", scripts, "_litclassify", ["litclassify", "fit", "--data.b"]) == ["--data.batch_size"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_keys_are_offered_level_by_level(shell: str, scripts: Path) -> None:
+    top = complete(shell, scripts, "_litclassify", ["litclassify", "fit", "--"])
+    assert {"--data", "--model", "--trainer", "--run_name"} <= set(top)
+    assert [word for word in top if "." in word] == []
+    below = complete(shell, scripts, "_litclassify", ["litclassify", "fit", "--model."])
+    assert {"--model.network", "--model.help"} <= set(below)
+    assert [word for word in below if word.count(".") > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "code"), [("--model", 0), ("--model.network", 0), ("--model.network.width", 1), ("--run_name", 1)]
+)
+def test_no_space_follows_where_a_dot_may(option: str, code: int, scripts: Path) -> None:
+    script = f"source {scripts / 'bash'}; _litclassify_is_section {option}"
+    assert subprocess.run(["bash", "--norc", "-c", script], check=False).returncode == code
 
 
 @pytest.mark.parametrize("words", [["--trainer.precision", "=", "bf16-m"], ["--trainer.precision", "="]])
@@ -91,15 +114,34 @@ def test_zsh_completes_a_value_after_an_equals_sign(scripts: Path) -> None:
     assert "bf16-mixed" in complete("zsh", scripts, "_litclassify", words)
 
 
-@pytest.mark.parametrize("words", [["fit", "--config", "con"], ["fit", "--data.batch_size", ""]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "--config", "con"],
+        ["fit", "--data.batch_size", ""],
+        ["fit", "--model.init_from", ""],
+        ["config", "diff", "c"],
+        ["config", "check", "a.yaml", ""],
+    ],
+)
 def test_what_has_no_known_values_is_left_to_file_names(words: list[str], scripts: Path) -> None:
     assert complete("bash", scripts, "_litclassify", ["litclassify", *words]) == []
     assert complete("zsh", scripts, "_litclassify", ["litclassify", *words]) == ["files"]
 
 
-def test_other_python_programs_are_left_alone(scripts: Path) -> None:
-    assert complete("bash", scripts, "_litclassify_python", ["python", "other.py", ""]) == []
-    assert complete("zsh", scripts, "_litclassify_python", ["python", "other.py", ""]) == ["files"]
+@pytest.mark.parametrize("program", ["other.py", "main.py", "missing/main.py"])
+def test_other_python_programs_are_left_alone(program: str, scripts: Path) -> None:
+    Path("main.py").write_text("print('of another project')\n")
+    assert complete("bash", scripts, "_litclassify_python", ["python", program, ""]) == []
+    assert complete("zsh", scripts, "_litclassify_python", ["python", program, ""]) == ["files"]
+
+
+@pytest.mark.parametrize("command", COMMAND_OPTIONS)
+def test_options_of_a_command_are_those_of_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    found = re.findall(r"^  (?:-\w, )?(--\w+)", capsys.readouterr().out, re.MULTILINE)
+    assert found == ["--help", *COMMAND_OPTIONS[command]]
 
 
 def test_an_earlier_completion_of_python_goes_on_to_work(scripts: Path) -> None:

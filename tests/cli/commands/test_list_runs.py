@@ -69,7 +69,7 @@ def test_a_run_that_stopped_early_has_finished(tmp_path: Path) -> None:
     assert read_run(make_run(tmp_path / "a", rows)).finished
 
 
-@pytest.mark.parametrize("rows", ["", "epoch,step,val_loss\n", "epoch,step,val_loss\n1,2,0.5\n2,3,0.4,surplus\n"])
+@pytest.mark.parametrize("rows", ["", "epoch,step,val_loss\n", "epoch,step,val_loss\n1,2,0.5\n2,3,0.4"])
 def test_a_run_that_has_hardly_begun_is_listed(tmp_path: Path, rows: str, listed: Listed) -> None:
     make_run(tmp_path / "runs" / "a" / "stamp", rows)
     ((name, epochs, *_),) = listed()
@@ -124,7 +124,13 @@ def test_lines_fit_a_terminal_of_80_columns(
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [(["--runs_dir", "nope"], "nope"), (["--sort", "val_ac"], "Did you mean 'val_acc'?"), (["--bogus"], "--bogus")],
+    [
+        (["--runs_dir", "nope"], "nope"),
+        (["--sort", "val_ac"], "Did you mean 'val_acc'?"),
+        (["--srot", "val_acc"], "Did you mean '--sort'?"),
+        (["--bogus"], "--bogus"),
+        (["--sort"], "expected one argument"),
+    ],
 )
 def test_mistakes_end_with_code_2(
     words: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -142,7 +148,58 @@ def test_no_runs_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "No runs under 'runs'" in capsys.readouterr().out
 
 
-def test_listing_does_not_need_torch() -> None:
-    code = "import sys, litclassify.cli.commands.runs; print('torch' in sys.modules)"
+@pytest.mark.parametrize("words", [["runs"], ["runs", "--sort", "val_acc"], ["--help"], ["-h"]])
+def test_the_answer_does_not_wait_for_torch(words: list[str], tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "a" / "1", curve(0.5))
+    code = f"import sys, litclassify.cli; litclassify.cli.main({words}); print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout == "False\n"
+    assert result.stdout.splitlines()[-1] == "False"
+
+
+def test_best_is_sorted_by_the_mode_of_its_monitor(tmp_path: Path) -> None:
+    for name, accuracy in (("a", 0.9), ("b", 0.7), ("c", 0.8)):
+        make_run(tmp_path / name, curve(accuracy), monitor="val_loss", mode="min")
+    make_run(tmp_path / "d", curve(0.6), monitor="val_acc")
+    assert [run.path.name for run in sort_by(read_runs(tmp_path), "best")] == ["d", "b", "c", "a"]
+
+
+def test_what_is_not_a_number_is_no_best_and_sorts_first(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", "epoch,step,val_loss,val_acc\n0,0,0.5,0.6\n1,1,nan,nan\n")
+    make_run(tmp_path / "b", curve(0.5))
+    runs = read_runs(tmp_path)
+    assert runs[0].metrics["best"] == 0.6
+    assert [run.path.name for run in sort_by(runs, "val_acc")] == ["a", "b"]
+
+
+def test_half_a_line_is_not_read(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "a", curve(0.25, 0.5) + "2,2,0.1,0.9"))
+    assert (run.epochs, run.metrics["val_acc"]) == (2, 0.5)
+
+
+@pytest.mark.parametrize("limit", ["-1", "null", "many"])
+def test_without_a_limit_of_epochs_those_that_ended_are_shown(limit: str, tmp_path: Path, listed: Listed) -> None:
+    path = make_run(tmp_path / "runs" / "a" / "1", curve(0.5, 0.6))
+    (path / "config.fit.yaml").write_text(f"trainer: {{max_epochs: {limit}}}")
+    assert listed()[0][1] == "2"
+
+
+def test_epochs_without_a_validation_count(tmp_path: Path) -> None:
+    rows = "epoch,step,train_loss,train_loss_step,val_loss\n0,1,0.5,,\n1,2,0.4,,0.4\n2,3,,0.3,\n"
+    assert read_run(make_run(tmp_path / "a", rows)).epochs == 2
+
+
+@pytest.mark.parametrize(
+    "config", ["[1, 2]", "checkpoint: x", "checkpoint: {init_args: [1]}", "trainer: 3", "a: [", ""]
+)
+def test_a_broken_config_hides_no_run(config: str, tmp_path: Path, listed: Listed) -> None:
+    path = make_run(tmp_path / "runs" / "a" / "1", curve(0.5))
+    (path / "config.fit.yaml").write_text(config)
+    assert listed()[0][:3] == ["a/1", "1", "-"]
+
+
+@pytest.mark.parametrize("broken", [b"\x00\x01", b"\xff\xfe", b"epoch,val_loss\nx,y\n"])
+def test_broken_metrics_hide_no_run(broken: bytes, tmp_path: Path, listed: Listed) -> None:
+    path = make_run(tmp_path / "runs" / "a" / "1")
+    for name in ("metrics.csv", "metrics.json"):
+        (path / name).write_bytes(broken)
+    assert listed() == [["a/1", "0/3", "-", "-", "-", "-"]]

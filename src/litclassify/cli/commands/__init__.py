@@ -4,12 +4,21 @@ A command is a module of this package with a function `main(words)`. It is impor
 """
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 Command = Callable[[list[str]], None]
 
+SUBCOMMANDS = {
+    "fit": "Train a classifier, from a recipe or from flags.",
+    "validate": "Evaluate a checkpoint on the validation images.",
+    "test": "Evaluate a checkpoint on the test images.",
+    "predict": "Classify the test images, or files of your own.",
+}
+"""Name and purpose of each subcommand of the LightningCLI."""
+
 COMMANDS = {
-    "config": "Compare two configs (diff), or check that files parse (check).",
+    "config": "Compare two configs (diff), or check one before it runs (check).",
     "runs": "List the runs with their best and last metrics.",
     "schema": "Print a JSON Schema of configs, for checks in an editor.",
     "completion": "Print a completion script for bash or zsh.",
@@ -17,20 +26,32 @@ COMMANDS = {
 """Name and purpose of each command."""
 
 FULL_HELP = "--help=all"
+HELP = {"-h", "--help", FULL_HELP}
+
+# They are answered in a fraction of a second; to import torch takes several.
+WITHOUT_TORCH = ("runs", "overview")
 
 
-def find_command(words: list[str]) -> Command | None:
+def find_command(words: list[str], *, without_torch: bool = False) -> Command | None:
     """Give the function that answers a command line; None if it is for LightningCLI.
 
     Args:
         words: The words after the program's name.
+        without_torch: Look only among the commands that do not import torch.
     """
+    name = _module_of(words)
+    if name is None or (without_torch and name not in WITHOUT_TORCH):
+        return None
+    return partial(_call, name)
+
+
+def _module_of(words: list[str]) -> str | None:
     if words and words[0] in COMMANDS:
-        main = _main_of(words[0])
-        return lambda words: main(words[1:])
-    return _main_of("help") if {"-h", "--help", FULL_HELP} & set(words) else None
+        return words[0]
+    if HELP.isdisjoint(words):
+        return None
+    return "overview" if SUBCOMMANDS.keys().isdisjoint(words) else "help"
 
 
-def _main_of(module: str) -> Command:
-    command: Command = import_module(f"{__name__}.{module}").main
-    return command
+def _call(name: str, words: list[str]) -> None:
+    import_module(f"{__name__}.{name}").main(words[1:] if name in COMMANDS else words)

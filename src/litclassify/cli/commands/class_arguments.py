@@ -1,4 +1,7 @@
-"""The classes that a config can name, and their arguments."""
+"""The classes that a config can name, and their arguments.
+
+jsonargparse has no public way to ask for either; pinning `jsonargparse<5` keeps the private names in place.
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -36,13 +39,12 @@ def arguments(cls: type, skip: Skip) -> Iterator[ActionTypeHint]:
     Args:
         cls: The class.
         skip: Names, or a number of positional arguments, that the application supplies.
+
+    Raises:
+        ValueError: The signature has what jsonargparse cannot parse.
     """
     parser = ArgumentParser(exit_on_error=False)
-    try:
-        parser.add_class_arguments(cls, fail_untyped=False, skip=set(skip))
-    except Exception:
-        # A foreign signature can trip on anything: the class is then not described.
-        return
+    parser.add_class_arguments(cls, fail_untyped=False, skip=set(skip))
     yield from arguments_of(parser)
 
 

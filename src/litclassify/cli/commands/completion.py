@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from string import Template
 
-from litclassify.cli.commands import COMMANDS
+from litclassify.cli.commands import COMMANDS, SUBCOMMANDS
 from litclassify.cli.commands.arguments import CommandParser
 from litclassify.cli.commands.completion_words import Values, option_values
-from litclassify.cli.commands.help import SUBCOMMANDS
 from litclassify.cli.commands.json_schema import Schema, config_schema
 from litclassify.cli.commands.parsers import subcommand_parsers
 
@@ -41,15 +40,36 @@ $first
   esac
 }
 
+# Whether an option has keys below it: a dot may follow, or a space.
+_litclassify_is_section() {
+  case "$$1" in
+    $sections) return 0 ;;
+  esac
+  return 1
+}
+
 # Words that may follow: the subcommand (or nothing), the word before, the present word.
 _litclassify_words() {
   case "$$3" in
-    -*) _litclassify_options "$$1" ;;
+    -*)
+      # Of several hundred keys, those that are no deeper than the present word.
+      local dots="$${3//[^.]/}"
+      _litclassify_options "$$1" | awk -F. -v most=$$(($${#dots} + 1)) 'NF <= most'
+      ;;
     *)
       case "$$2" in
         -*) _litclassify_values "$$2" ;;
-        *) _litclassify_first "$$1" ;;
-      esac ;;
+        "$$1") _litclassify_first "$$1" ;;
+      esac
+      ;;
+  esac
+}
+
+# Whether a file is the main.py of LitClassify, and not of another project.
+_litclassify_is_main() {
+  case "$$1" in
+    main.py | */main.py) grep -qs litclassify "$$1" ;;
+    *) return 1 ;;
   esac
 }
 """)
@@ -65,16 +85,15 @@ _litclassify_complete() {
   local IFS=$'\n' subcommand="${line[1]:-}"
   if [[ ${#line[@]} -le 1 ]]; then subcommand=""; before=""; fi
   COMPREPLY=($(compgen -W "$(_litclassify_words "$subcommand" "$before" "$current")" -- "$current"))
+  # Bash before version 4 has no compopt.
+  if _litclassify_is_section "${COMPREPLY[0]:-}"; then compopt -o nospace 2>/dev/null; fi
 }
 
 _litclassify() { _litclassify_complete 0; }
 
 # python main.py: whatever completes python otherwise goes on to do so.
 _litclassify_python() {
-  case "${COMP_WORDS[1]}" in
-    main.py | */main.py)
-      if [[ $COMP_CWORD -gt 1 ]]; then _litclassify_complete 1; return; fi ;;
-  esac
+  if [[ $COMP_CWORD -gt 1 ]] && _litclassify_is_main "${COMP_WORDS[1]}"; then _litclassify_complete 1; return; fi
   if [[ -n ${_litclassify_python_before:-} ]]; then "$_litclassify_python_before" "$@"; fi
 }
 
@@ -86,19 +105,25 @@ complete -o bashdefault -o default -F _litclassify_python python python3
 
 ZSH = r"""
 _litclassify_complete() {
-  local subcommand="${words[2]}" before="${words[CURRENT-1]}" current="${words[CURRENT]}"
+  local subcommand="${words[2]}" before="${words[CURRENT-1]}" current="${words[CURRENT]}" word
   if (( CURRENT <= 2 )); then subcommand=""; before=""; fi
   if [[ $current == --*=* ]]; then before="${current%%=*}"; compset -P '*='; current=""; fi
-  local -a found
+  local -a found sections others
   found=(${(f)"$(_litclassify_words "$subcommand" "$before" "$current")"})
-  if (( $#found )); then compadd -- "${found[@]}"; else _files; fi
+  for word in $found; do
+    if _litclassify_is_section "$word"; then sections+=("$word"); else others+=("$word"); fi
+  done
+  local added=1
+  if (( $#sections )); then compadd -S '' -- "${sections[@]}" && added=0; fi
+  if (( $#others )); then compadd -- "${others[@]}" && added=0; fi
+  if (( added )); then _files; fi
 }
 
 _litclassify() { _litclassify_complete; }
 
 # python main.py: whatever completes python otherwise goes on to do so.
 _litclassify_python() {
-  if [[ ${words[2]} == (main.py|*/main.py) ]] && (( CURRENT > 2 )); then
+  if (( CURRENT > 2 )) && _litclassify_is_main "${words[2]}"; then
     shift words
     (( CURRENT-- ))
     _litclassify_complete
@@ -135,6 +160,7 @@ def script(shell: str, options: Mapping[str, Values]) -> str:
         "options": _cases({command: ["--help", *values] for command, values in options.items()}),
         "values": _cases({name: choices for values in options.values() for name, choices in values.items()}),
         "first": _cases({"": list(options), **COMMAND_WORDS}),
+        "sections": " | ".join(map(quote, _sections(options))),
     }
     return WORDS.substitute(shell=shell, **tables) + SHELLS[shell]
 
@@ -143,6 +169,12 @@ def _all_options() -> dict[str, Values]:
     parsers, definitions = subcommand_parsers(), Schema()
     found = {name: option_values(config_schema(parsers[name], name, definitions)) for name in SUBCOMMANDS}
     return {**found, **COMMAND_OPTIONS}
+
+
+def _sections(options: Mapping[str, Values]) -> list[str]:
+    """Give the options that have keys below them."""
+    names = {name for values in options.values() for name in values}
+    return sorted({name.rpartition(".")[0] for name in names} & names)
 
 
 def _cases(words: Mapping[str, Sequence[str]]) -> str:

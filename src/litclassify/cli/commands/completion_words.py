@@ -17,12 +17,15 @@ ALWAYS: Values = {
     "--help=all": [],
     "--allow_import": [],
 }
+CHECKPOINTS: Values = {"--ckpt_path": ["best", "last"]}
 CONSTANTS: Mapping[str, list[str]] = {"boolean": ["true", "false"], "null": ["null"]}
 
 
 def option_values(schema: Schema) -> Values:
     """Give every option that a schema allows."""
-    return {**ALWAYS, **dict(_Reader(schema).options(schema["properties"], "--", depth=1))}
+    found = dict(_Reader(schema).options(schema["properties"], "--", depth=1))
+    # A lone null would be filled in where a file name or a number is meant.
+    return {**found, **ALWAYS, **{name: [] for name, choices in found.items() if choices == ["null"]}, **CHECKPOINTS}
 
 
 class _Reader:

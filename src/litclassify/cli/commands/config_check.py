@@ -1,21 +1,98 @@
 """`python main.py config check FILE [FILE ...]`."""
 
 import sys
+from collections.abc import Callable
+from traceback import walk_tb
+from typing import Any
 
+from jsonargparse import Namespace
+from jsonargparse._util import import_object
+from lightning.pytorch import LightningDataModule, Trainer
+
+from litclassify.cli.application import KEY
 from litclassify.cli.commands.arguments import CommandParser
-from litclassify.cli.commands.parsers import parse
+from litclassify.cli.commands.config_diff import flatten
+from litclassify.cli.commands.config_files import config_file, read_config
+from litclassify.cli.commands.parsers import DryRun
+from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
+from litclassify.optim import scheduler_config
+
+DESCRIPTION = (
+    "Say whether fit takes these files, read in order. Data module, model, optimizer, schedule and callbacks are "
+    "built; no data is read, no weights are downloaded, and no device is asked for."
+)
+# The true ones may be the names of folders.
+CLASS_NAMES = ["first", "second"]
+NUM_STEPS = 1000
+# What names the weights that torchvision's own builders download.
+BUILDER_WEIGHTS = ("weights",)
 
 
 def main(words: list[str]) -> None:
-    """Parse config files together, as `fit --config FILE --config FILE` does, and print `ok`.
-
-    Nothing is built and no data is read, so what a class itself refuses (a batch size of 0) does not show.
+    """Check config files together, as `fit --config FILE --config FILE` reads them, and print `ok`.
 
     Raises:
-        UserError: They do not parse; the message is that of `fit`.
+        UserError: They do not parse, or a class refuses its arguments.
     """
-    parser = CommandParser("config check", "Say whether fit takes these files, read in order. Nothing runs.")
-    parser.add_argument("files", nargs="+", metavar="FILE")
-    files = parser.parse_args(words).files
-    parse(["fit", *(word for file in files for word in ("--config", file))])
+    parser = CommandParser("config check", DESCRIPTION)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="Config file, or the directory of a run.")
+    files = [config_file(given) for given in parser.parse_args(words).files]
+    for file in files:
+        read_config(file)
+    Rehearsal(["fit", *(word for file in files for word in ("--config", str(file)))])
     sys.stdout.write("ok\n")
+
+
+class Rehearsal(DryRun):
+    """A command line that ends when all but the trainer is built, without data and downloads.
+
+    Args:
+        args: The words after the program's name.
+    """
+
+    model: ImageClassifier
+
+    def _published(self, name: str) -> Callable[[LightningDataModule], Any]:
+        """Give the model two classes, and otherwise what the data knows from its arguments."""
+        return (lambda _: CLASS_NAMES) if name == "class_names" else super()._published(name)
+
+    def before_instantiate_classes(self) -> None:
+        """Leave out what the network's first weights would be read or downloaded from."""
+        network = self.config[self.subcommand].model.init_args.network
+        if isinstance(network, Namespace):
+            default = BUILDER_WEIGHTS if network.class_path.startswith("torchvision.models.") else ()
+            for name in getattr(import_object(network.class_path), "initial_weights", default):
+                network.init_args[name] = None
+
+    def instantiate_classes(self) -> None:
+        """Build all but the trainer."""
+        try:
+            super().instantiate_classes()
+        except Exception as error:  # A class may refuse its arguments with any exception.
+            if KEY.search(str(error)):
+                raise
+            place = self._place_of(error)
+            raise UserError(self.command_line.located(f"{place}: {error}", place)) from error
+
+    def _place_of(self, error: BaseException) -> str:
+        """Give the key of the innermost class of the config that an exception came through.
+
+        It is the class's name where the config has several of that class.
+        """
+        self._dump_config()
+        keys: dict[str, list[str]] = {}
+        for key, text in flatten(self.config_dump):
+            keys.setdefault(text.rsplit(".", 1)[-1], []).append(key)
+        while error.__cause__ or error.__context__:
+            error = error.__cause__ or error.__context__  # type: ignore[assignment] # One of them is there.
+        names = [type(frame.f_locals.get("self")).__name__ for frame, _ in walk_tb(error.__traceback__)]
+        name = next((name for name in reversed(names) if name in keys), "ImageClassifier")
+        return keys[name][0] if len(keys[name]) == 1 else name
+
+    def instantiate_trainer(self, **_: Any) -> Trainer:
+        """Build optimizer and schedule; no trainer, which asks for devices that this machine may not have."""
+        optimizer = self.model.optimizer_factory(self.model.parameters())
+        if self.model.lr_scheduler_factory is not None:
+            scheduler_config(self.model.lr_scheduler_factory, optimizer, self.model.lr_interval, lambda: NUM_STEPS)
+        return None  # type: ignore[return-value] # Nothing runs.

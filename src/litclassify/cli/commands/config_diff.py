@@ -1,6 +1,6 @@
 """`python main.py config diff A B`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +8,15 @@ import yaml
 
 from litclassify.cli.checkpoints import read_checkpoint
 from litclassify.cli.commands.arguments import CommandParser
+from litclassify.cli.commands.config_files import Config, config_file, read_config
 from litclassify.cli.commands.parsers import parse
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.config_lines import SILENT_LEVELS
 from litclassify.errors import UserError
 
-Config = dict[str, Any]
 ABSENT = "-"
 # What a checkpoint stores.
 STORED = ("model", "data")
-RUN_CONFIG = "config.fit.yaml"
 
 
 def main(words: list[str]) -> None:
@@ -32,20 +31,19 @@ def main(words: list[str]) -> None:
     parser.add_argument("b", metavar="B", help="The same.")
     arguments = parser.parse_args(words)
     given = [arguments.a, arguments.b]
-    configs = _on_common_ground([_read(Path(name)) for name in given])
-    if any(Path(name).suffix == ".ckpt" for name in given):
+    configs = _completed([(name, _read(name)) for name in given])
+    if any(_is_checkpoint(Path(name)) for name in given):
         configs = [{key: config[key] for key in STORED if key in config} for config in configs]
     rows = differences(*configs)
     if rows:
-        print_table(["key", *given], rows)
+        print_table(["key", *given], rows, whole=["key"])
     raise SystemExit(1 if rows else 0)
 
 
 def differences(a: Config, b: Config) -> list[list[str]]:
     """Give a row for each key that differs: the key as typed on the command line, and both values."""
     flat_a, flat_b = dict(flatten(a)), dict(flatten(b))
-    keys = [*flat_a, *(key for key in flat_b if key not in flat_a)]
-    rows = [[key, flat_a.get(key, ABSENT), flat_b.get(key, ABSENT)] for key in keys]
+    rows = [[key, flat_a.get(key, ABSENT), flat_b.get(key, ABSENT)] for key in _by_section([*flat_a, *flat_b])]
     return [[key, left, right] for key, left, right in rows if not _equal(left, right)]
 
 
@@ -62,6 +60,16 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, _as_text(value)
 
 
+def _by_section(keys: Sequence[str]) -> list[str]:
+    """Give each key once, a class with its arguments, sections in the order in which they come."""
+    unique = list(dict.fromkeys(keys))
+    sections = {key.rpartition(".")[0] for key in unique}
+    groups: dict[str, list[str]] = {}
+    for key in unique:
+        groups.setdefault(key if key in sections else key.rpartition(".")[0], []).append(key)
+    return [key for group in groups.values() for key in group]
+
+
 def _as_text(value: Any) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
     return text.removesuffix("...\n").strip()
@@ -72,26 +80,30 @@ def _equal(a: str, b: str) -> bool:
     return a == b or (("." in a) != ("." in b) and a.rsplit(".", 1)[-1] == b.rsplit(".", 1)[-1] and a[-1].isalpha())
 
 
-def _on_common_ground(configs: list[Config]) -> list[Config]:
-    """Complete the configs with the defaults of all that they name; if one is a fragment, take both as written."""
-    try:
-        completed = [parse(["fit", "--config", yaml.safe_dump(config)]) for config in configs]
-    except UserError:
-        return configs
-    return [{key: value for key, value in config.items() if key != "config"} for config in completed]
-
-
-def _read(path: Path) -> Config:
-    if path.suffix == ".ckpt" and path.is_file():
+def _read(given: str) -> Config:
+    path = Path(given)
+    if _is_checkpoint(path) and path.is_file():
         return {key: value for key, value in read_checkpoint(path).config.items() if key in STORED}
-    file = path / RUN_CONFIG if path.is_dir() else path
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"config diff: there is no '{file}'.") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"config diff: '{file}' cannot be read as YAML: {reason}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"config diff: '{file}' is no config, which is a mapping of keys to values.")
-    return content
+    return read_config(config_file(given))
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.suffix == ".ckpt"
+
+
+def _completed(configs: Sequence[tuple[str, Config]]) -> list[Config]:
+    """Complete configs with the defaults of all that they name; where neither stands by itself, as they are written.
+
+    Raises:
+        UserError: Only one of them stands by itself.
+    """
+    found, refused = [], []
+    for name, config in configs:
+        try:
+            found.append({**parse(["fit", "--config", yaml.safe_dump(config)]), "config": None})
+        except UserError as error:
+            refused.append((name, error))
+    if found and refused:
+        ((name, mistake),) = refused
+        raise UserError(f"'{name}' is no complete config, unlike the other: {mistake}") from mistake
+    return found or [config for _, config in configs]

@@ -1,31 +1,23 @@
-"""`--help`: what people change first; `--help=all` has the rest."""
+"""`--help` of a subcommand: what people change first; `--help=all` has the rest."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from shutil import get_terminal_size
-from textwrap import wrap
+from argparse import SUPPRESS
+from collections.abc import Mapping
 from typing import Any
 
-from litclassify.cli.commands import COMMANDS, FULL_HELP
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.cli import LightningArgumentParser
 
-SUBCOMMANDS = {
-    "fit": "Train a classifier, from a recipe or from flags.",
-    "validate": "Evaluate a checkpoint on the validation images.",
-    "test": "Evaluate a checkpoint on the test images.",
-    "predict": "Classify the test images, or files of your own.",
-}
-INTRODUCTION = """\
-Train, evaluate and apply image classifiers.
+from litclassify.cli.application import ClassificationCLI
+from litclassify.cli.commands import FULL_HELP, SUBCOMMANDS
+from litclassify.cli.commands.class_arguments import arguments, subclasses
+from litclassify.cli.commands.overview import entries
+from litclassify.cli.commands.parsers import subcommand_parsers
+from litclassify.data import ImageDataModule
+from litclassify.models import ImageClassifier
+from litclassify.networks import Network
 
-usage: python main.py COMMAND [--help] ...
-"""
-EXAMPLES = """
-python main.py fit --config configs/digits.yaml
-python main.py test --ckpt_path best
-python main.py fit --help
-"""
-
-# Of each group, what people change first. A key of a class has no default here: the class has it.
+# Of each group, what people change first.
 CONFIG = {
     "--config": "Config file, such as configs/digits.yaml; repeatable, the later one wins.",
     "--print_config": "Print the complete config; --print_config=comments explains each value.",
@@ -37,8 +29,9 @@ DATA = {
     "--data": "{names} or your own.",
     "--data.root": "Folder with the data.",
     "--data.batch_size": "Images per batch and device.",
+    "--data.path": "Images: a file, a folder, a glob in quotes, or a .txt file of paths.",
     "--data.image_size": "Height and width in pixels: N, or [H, W].",
-    "--data.num_workers": "Processes that load images; auto chooses.",
+    "--data.num_workers": "Processes that load images.",
     "--data.val_split": "Images for validation: a share, or a number.",
     "--data.train_transform": "Transforms of training images, classes of torchvision.transforms.v2.",
 }
@@ -68,7 +61,6 @@ TRAINER = {
 RUNS = {
     "--runs_dir": "Directory that holds all runs.",
     "--run_name": "The run is RUNS_DIR/RUN_NAME/TIME_STAMP.",
-    "--resume": "auto continues the newest unfinished run of this name.",
     "--test_after_fit": "true tests the best checkpoint when training has ended.",
     "--output": "File for the predictions, .csv or .jsonl.",
 }
@@ -78,8 +70,8 @@ CHECKPOINT = {
     "--checkpoint.save_top_k": "How many of the best to keep.",
     "--checkpoint.every_n_train_steps": "Steps between checkpoints; by default one for each validation.",
     "--early_stopping": "null trains to the last epoch.",
-    "--early_stopping.monitor": "Metric to watch, with --early_stopping.mode max or min.",
-    "--early_stopping.patience": "Validations without a better value before training stops.",
+    "--early_stopping.monitor": "Metric to watch.",
+    "--early_stopping.patience": "Validations without a better value that end training.",
 }
 GROUPS = {
     "Config": CONFIG,
@@ -89,79 +81,65 @@ GROUPS = {
     "Run": RUNS,
     "Checkpoints and early stopping": CHECKPOINT,
 }
-FIT_ONLY = (*MODEL, *CHECKPOINT)
+# Keys that have an effect in one subcommand alone.
+FIT_ONLY = {
+    "--test_after_fit",
+    *MODEL,
+    *CHECKPOINT,
+    "--seed_everything",
+    "--data.train_transform",
+    "--trainer.max_epochs",
+    "--trainer.accumulate_grad_batches",
+    "--trainer.gradient_clip_val",
+    "--trainer.limit_train_batches",
+    "--trainer.check_val_every_n_epoch",
+}
+PREDICT_ONLY = {"--data.path", "--output"}
+
+# Bases of the classes whose names a key lists.
+NAMED = {"--data": LightningDataModule, "--model.network": Network}
 
 
 def main(words: list[str]) -> None:
-    """Print the help that a command line asks for."""
-    subcommand = next((word for word in words if word in SUBCOMMANDS), None)
-    if subcommand is None:
-        sys.stdout.write(overview())
-    elif FULL_HELP in words:
-        from litclassify.cli.application import ClassificationCLI  # noqa: PLC0415 - it imports this package
-
+    """Print the help of a subcommand."""
+    subcommand = next(word for word in words if word in SUBCOMMANDS)
+    if FULL_HELP in words:
         ClassificationCLI([subcommand, "--help"])
     else:
         sys.stdout.write(subcommand_help(subcommand))
 
 
-def overview() -> str:
-    """Give one line for each subcommand and command."""
-    lines = [INTRODUCTION, *_entries({**SUBCOMMANDS, **COMMANDS})]
-    return "\n".join([*lines, *(f"  {line}".rstrip() for line in EXAMPLES.splitlines())]) + "\n"
-
-
 def subcommand_help(subcommand: str) -> str:
     """Give the keys of a subcommand that people change first, in groups, with their defaults."""
-    from litclassify.cli.commands.parsers import subcommand_parsers  # noqa: PLC0415 - it loads torch
-
-    parser = subcommand_parsers()[subcommand]
-    defaults = {option: action.default for action in parser._actions for option in action.option_strings}
-    groups = {title: _offered(keys, subcommand, defaults) for title, keys in GROUPS.items()}
+    defaults = _defaults(subcommand_parsers()[subcommand])
     lines = [f"usage: python main.py {subcommand} [--config FILE] [--KEY VALUE ...]", "", SUBCOMMANDS[subcommand]]
-    for title, keys in groups.items():
-        if keys:
-            lines += ["", f"{title}:", *_entries(keys)]
+    for title, keys in GROUPS.items():
+        texts = {key: _complete(key, text, defaults) for key, text in keys.items() if _has_effect(key, subcommand)}
+        if texts:
+            lines += ["", f"{title}:", *entries(texts)]
     lines += ["", f"{FULL_HELP} lists every argument. --KEY=VALUE does the same as --KEY VALUE."]
     return "\n".join(lines) + "\n"
 
 
-def _offered(keys: Mapping[str, str], subcommand: str, defaults: Mapping[str, Any]) -> dict[str, str]:
-    """Give the keys that a subcommand has, with class names and defaults filled in."""
-    offered = {}
-    for key, text in keys.items():
-        is_of_class = key not in defaults and key.split(".")[0] in defaults
-        if (key in defaults or is_of_class or key == "--allow_import") and not _is_out_of_place(key, subcommand):
-            offered[key] = _with_default(text.format(names=_class_names(key)), defaults.get(key))
-    return offered
+def _has_effect(key: str, subcommand: str) -> bool:
+    return not (key in FIT_ONLY and subcommand != "fit") and not (key in PREDICT_ONLY and subcommand != "predict")
 
 
-def _is_out_of_place(key: str, subcommand: str) -> bool:
-    return subcommand != "fit" and key in FIT_ONLY
+def _defaults(parser: LightningArgumentParser) -> dict[str, Any]:
+    """Give the default of each key, also of the keys of data, model and callbacks."""
+    found = {option: action.default for action in parser._actions for option in action.option_strings}
+    for section in ("checkpoint", "early_stopping"):
+        found |= {f"--{section}.{name}": value for name, value in vars(found[f"--{section}"].init_args).items()}
+    for section, cls in (("data", ImageDataModule), ("model", ImageClassifier)):
+        found |= {f"--{section}.{action.dest}": action.default for action in arguments(cls, frozenset())}
+    return found
 
 
-def _with_default(text: str, default: Any) -> str:
-    if not isinstance(default, bool | int | float | str) or default in ("", "==SUPPRESS=="):
+def _complete(key: str, text: str, defaults: Mapping[str, Any]) -> str:
+    """Fill in the names of classes, and the default if it is a plain value."""
+    if key in NAMED:
+        return text.format(names=", ".join(sorted(cls.__name__ for cls in subclasses(NAMED[key]).values())))
+    default = defaults.get(key)
+    if not isinstance(default, bool | int | float | str) or default in ("", SUPPRESS):
         return text
-    return f"{text[:-1]} ({str(default).lower() if isinstance(default, bool) else default})."
-
-
-def _class_names(key: str) -> str:
-    """Give the names of our classes for a key; empty for one that does not list them."""
-    from lightning.pytorch import LightningDataModule  # noqa: PLC0415 - it loads torch
-
-    from litclassify.cli.commands.class_arguments import subclasses  # noqa: PLC0415
-    from litclassify.networks import Network  # noqa: PLC0415
-
-    base = {"--data": LightningDataModule, "--model.network": Network}.get(key)
-    return ", ".join(sorted(cls.__name__ for cls in subclasses(base).values())) if base else ""
-
-
-def _entries(entries: Mapping[str, str]) -> Iterator[str]:
-    """Give names and texts in two columns, the texts wrapped to the terminal."""
-    column = min(max(map(len, entries)), 34) + 4
-    width = max(get_terminal_size().columns, 60)
-    for name, text in entries.items():
-        first, *rest = wrap(text, width - column)
-        yield f"  {name:<{column - 2}}{first}" if len(name) < column - 2 else f"  {name}\n{' ' * column}{first}"
-        yield from (" " * column + line for line in rest)
+    return f"{text.removesuffix('.')} ({str(default).lower() if isinstance(default, bool) else default})."

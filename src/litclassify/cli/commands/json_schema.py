@@ -48,7 +48,8 @@ PLAIN: dict[Any, Schema] = {
 UNNAMED = (Tensor, nn.ModuleList)
 UNNAMED_MODULES = ("builtins", "typing", "collections.abc", "torch")
 DOTTED: Schema = {"type": "string", "pattern": r"^[^\s.]+(\.[^\s.]+)+$"}
-
+# Of this package, all classes are known.
+OWN = "litclassify."
 FOREIGN: Schema = {"type": "string", "pattern": r"^(?!litclassify\.)[^\s.]+(\.[^\s.]+)+$"}
 
 
@@ -199,7 +200,9 @@ class _Builder:
         return {"$ref": f"#/$defs/{name}"}
 
     def _class_definition(self, base: type, known: Mapping[str, type], skip: Skip) -> Schema:
-        names = _any_of([{"enum": sorted({cls.__name__ for cls in known.values()})}, DOTTED])
+        short = {cls.__name__ for cls in known.values()}
+        own = {name for path, cls in known.items() for name in spellings(path, cls) if name.startswith(OWN)}
+        names = _any_of([{"enum": [*sorted(short), *sorted(own)]}, FOREIGN])
         described = {path: self._arguments_definition(path, cls, skip) for path, cls in known.items()}
         cases = [_case(spellings(path, cls), described[path]) for path, cls in known.items()]
         return {
@@ -211,7 +214,11 @@ class _Builder:
         name = "-".join([f"arguments of {path}".replace(" ", "_"), *sorted(map(str, skip))])
         if name not in self.definitions:
             self.definitions[name] = {"type": "object"}
-            self.definitions[name].update(properties=self.properties(arguments(cls, skip)), additionalProperties=False)
+            try:
+                actions = list(arguments(cls, skip))
+            except ValueError:  # A signature that jsonargparse cannot parse is left open.
+                return name
+            self.definitions[name].update(properties=self.properties(actions), additionalProperties=False)
         return name
 
     def _without_class_path(self, names: Iterable[str]) -> Schema:

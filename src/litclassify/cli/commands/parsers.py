@@ -8,7 +8,21 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser
 from litclassify.cli.application import ClassificationCLI
 
 
-class ParsersOnly(ClassificationCLI):
+class DryRun(ClassificationCLI):
+    """A command line that ends when all is built.
+
+    Args:
+        args: The words after the program's name.
+    """
+
+    def _set_seed(self) -> None:
+        """Leave the random numbers alone."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run nothing."""
+
+
+class ParsersOnly(DryRun):
     """A command line that ends before anything is built.
 
     Args:
@@ -25,14 +39,8 @@ class ParsersOnly(ClassificationCLI):
         else:
             self.config = Namespace(subcommand=None)  # type: ignore[no-untyped-call] # jsonargparse's is untyped
 
-    def _set_seed(self) -> None:
-        """Leave the random numbers alone."""
-
     def instantiate_classes(self) -> None:
         """Build nothing."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Run nothing."""
 
 
 def subcommand_parsers() -> dict[str, LightningArgumentParser]:

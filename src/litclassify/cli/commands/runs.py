@@ -1,23 +1,29 @@
 """`python main.py runs`."""
 
 import csv
+import io
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from litclassify.cli.commands import COMMANDS
-from litclassify.cli.commands.arguments import CommandParser
+from litclassify.cli.commands.arguments import CommandParser, did_you_mean
+from litclassify.cli.commands.config_files import RUN_CONFIG
 from litclassify.cli.commands.tables import print_table
 from litclassify.errors import UserError
 
 SHOWN = ("val_loss", "val_acc", "test_acc")
 ABSENT = "-"
+# Logged when an epoch ends.
+EPOCH_METRICS = {"train_loss", "val_loss"}
 # PyYAML's parser in C reads a config of a run ten times as fast; some builds lack it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -28,10 +34,14 @@ class Run:
 
     path: Path
     epochs: int
-    """Epochs with a validation."""
+    """Epochs that ended."""
     max_epochs: int | None
+    """None where the number is open."""
     finished: bool
     monitor: str | None
+    """Metric by which checkpoints are chosen."""
+    mode: str
+    """Whether its `min` or `max` is best."""
     metrics: Mapping[str, float]
     """Last value of each metric; under `best`, the best value of the monitored one."""
 
@@ -60,40 +70,50 @@ def main(words: list[str]) -> None:
 
 def read_runs(runs_dir: Path) -> list[Run]:
     """Give the runs below a directory, by their time stamps."""
-    folders = {file.parent for file in runs_dir.glob("**/config.fit.yaml")}
+    folders = {file.parent for file in runs_dir.glob(f"**/{RUN_CONFIG}")}
     return [read_run(folder) for folder in sorted(folders, key=lambda folder: (folder.name, str(folder)))]
 
 
 def sort_by(runs: Sequence[Run], metric: str) -> list[Run]:
     """Give the runs with the best value last, those without one first.
 
+    `best` is comparable among runs that monitor the same metric: these stand together.
+
     Raises:
         UserError: No run has the metric.
     """
     known = {name for run in runs for name in run.metrics}
     if metric not in known:
-        near = get_close_matches(metric, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else f" There are {', '.join(sorted(known)) or 'none'}."
-        raise UserError(f"--sort {metric}: no run has this metric.{hint}")
-    sign = -1 if _less_is_better(metric) else 1
-    return sorted(runs, key=lambda run: (metric in run.metrics, sign * run.metrics.get(metric, 0.0)))
+        hint = did_you_mean(metric, known) or f". There are {', '.join(sorted(known)) or 'none'}."
+        raise UserError(f"--sort {metric}: no run has this metric{hint}")
+    return sorted(runs, key=partial(_rank, metric=metric))
+
+
+def _rank(run: Run, metric: str) -> tuple[bool, str, float]:
+    value = run.metrics.get(metric, math.nan)
+    if math.isnan(value):
+        return False, "", 0.0
+    less_is_better = run.mode == "min" if metric in ("best", run.monitor) else _less_is_better(metric)
+    monitor = run.monitor if metric == "best" and run.monitor else ""
+    return True, monitor, -value if less_is_better else value
 
 
 def read_run(path: Path) -> Run:
-    """Read the config and metrics of a run directory."""
-    config = _read_config(path / "config.fit.yaml")
+    """Read the config and metrics of a run directory; what cannot be read is left out."""
+    config = _read_config(path / RUN_CONFIG)
     rows = _read_rows(path / "metrics.csv")
-    checkpoint = ((config.get("checkpoint") or {}).get("init_args")) or {}
-    monitor, mode = checkpoint.get("monitor"), checkpoint.get("mode")
-    max_epochs = (config.get("trainer") or {}).get("max_epochs")
-    epochs = len({row["epoch"] for row in rows if row.get("epoch") and row.get("val_loss")})
+    monitor = _at(config, "checkpoint", "init_args", "monitor")
+    mode = _at(config, "checkpoint", "init_args", "mode") or "min"
+    max_epochs = _at(config, "trainer", "max_epochs")
+    epochs = len({row["epoch"] for row in rows if "epoch" in row and not EPOCH_METRICS.isdisjoint(row)})
     metrics = {**_last_values(rows), **_read_metrics(path / "metrics.json")}
-    values = [float(row[monitor]) for row in rows if monitor and row.get(monitor)]
+    values = [row[monitor] for row in rows if monitor in row and not math.isnan(row[monitor])]
     if values:
         metrics["best"] = min(values) if mode == "min" else max(values)
     # Written when training ends, also when early stopping ends it.
     ended = f"best_{monitor}" in metrics
-    return Run(path, epochs, max_epochs, ended or epochs == max_epochs, monitor, metrics)
+    limit = max_epochs if isinstance(max_epochs, int) and max_epochs >= 0 else None
+    return Run(path, epochs, limit, ended or epochs == limit, monitor, mode, metrics)
 
 
 def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
@@ -105,7 +125,7 @@ def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
         [str(run.path.relative_to(runs_dir)), _state(run), *(_number(run.metrics.get(name)) for name in metrics)]
         for run in runs
     ]
-    print_table(["run", "epochs", *names], rows, numbers=names)
+    print_table(["run", "epochs", *names], rows, numbers=names, whole=["epochs"])
 
 
 def _state(run: Run) -> str:
@@ -121,20 +141,30 @@ def _less_is_better(metric: str) -> bool:
     return any(word in metric for word in ("loss", "error", "ece"))
 
 
-def _read_config(file: Path) -> dict[str, Any]:
+def _at(config: Any, *keys: str) -> Any:
+    """Give a value of a config; None where it, or a section above it, is missing."""
+    for key in keys:
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
+
+
+def _read_config(file: Path) -> Any:
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - both are safe loaders
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - both are safe loaders
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None
 
 
-def _read_rows(file: Path) -> list[dict[str, str]]:
+def _read_rows(file: Path) -> list[dict[str, float]]:
+    """Give the numbers of each line, without the columns that are empty in it.
+
+    The last line is left out where a run that is under way has not yet ended it: half a number is a number, too.
+    """
     try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            # A run that is under way may be writing its last line.
-            return [row for row in csv.DictReader(lines) if None not in row]
-    except (OSError, UnicodeDecodeError):
+        text = file.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        return [_numbers(row) for row in csv.DictReader(io.StringIO(whole))]
+    except (OSError, UnicodeDecodeError, csv.Error):
         return []
 
 
@@ -143,12 +173,22 @@ def _read_metrics(file: Path) -> dict[str, float]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    items = content.items() if isinstance(content, dict) else ()
-    return {name: float(value) for name, value in items if isinstance(value, int | float)}
+    return _numbers(content) if isinstance(content, dict) else {}
 
 
-def _last_values(rows: Sequence[Mapping[str, str]]) -> dict[str, float]:
+def _numbers(items: Mapping[Any, Any]) -> dict[str, float]:
+    """Give what is a number, by name."""
+    found = {}
+    for name, value in items.items():
+        if value == "":  # Most cells are empty: to try each would take most of the time of a long list.
+            continue
+        with suppress(TypeError, ValueError):
+            found[name] = float(value)
+    return found
+
+
+def _last_values(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in rows:
-        found |= {name: float(value) for name, value in row.items() if value and name not in ("epoch", "step")}
+        found |= {name: value for name, value in row.items() if name not in ("epoch", "step")}
     return found

@@ -5,7 +5,7 @@ import sys
 
 from litclassify.cli.commands import COMMANDS
 from litclassify.cli.commands.arguments import CommandParser
-from litclassify.cli.commands.json_schema import Schema, config_schema
+from litclassify.cli.commands.json_schema import config_schema
 from litclassify.cli.commands.parsers import subcommand_parsers
 
 TITLE = "LitClassify: configs of fit"
@@ -14,9 +14,5 @@ TITLE = "LitClassify: configs of fit"
 def main(words: list[str]) -> None:
     """Print the JSON Schema of `fit`'s configs."""
     CommandParser("schema", COMMANDS["schema"]).parse_args(words)
-    sys.stdout.write(json.dumps(fit_schema()) + "\n")
-
-
-def fit_schema() -> Schema:
-    """Give the JSON Schema of `fit`'s configs."""
-    return config_schema(subcommand_parsers()["fit"], TITLE)
+    schema = config_schema(subcommand_parsers()["fit"], TITLE)
+    sys.stdout.write(json.dumps(schema) + "\n")
