@@ -23,7 +23,7 @@ from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionW
 from litclassify.cli.checkpoints import check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
-from litclassify.cli.console import quiet_lightning
+from litclassify.cli.console import console_callbacks, quiet_lightning
 from litclassify.cli.environment import describe_environment
 from litclassify.cli.hyperparameters import flat_hyperparameters
 from litclassify.cli.known_names import PUBLISHED
@@ -213,6 +213,7 @@ class ClassificationCLI(LightningCLI):
         # Without this the Trainer adds a checkpoint callback of its own.
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
         callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
+        callbacks += console_callbacks(settings, callbacks)
         return self.trainer_class(**{**settings, "callbacks": callbacks})
 
     def _find_run_dir(self, root: str | None) -> Path:
