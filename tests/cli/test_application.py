@@ -115,7 +115,7 @@ def test_validate_repeats_the_best_epoch(fit: Fit, capsys: pytest.CaptureFixture
     main(["validate", "--ckpt_path", str(run)])
     printed = capsys.readouterr().out
     best = logged(run, "best_val_acc")[0]
-    assert f"{best:.6f}"[:8] in printed
+    assert f"val_acc        {best:.4f}" in printed.splitlines()
 
 
 def test_predict_writes_one_row_per_image_and_agrees_with_test(fit: Fit) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from litclassify.cli.loggers import fit_loggers, tensorboard_logger
 from litclassify.cli.messages import exit_with_message, own_words
 from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse
 from litclassify.cli.parser_errors import ParsingError
-from litclassify.cli.run_summary import print_run_summary
+from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, create_run_dir, discard_unused, run_dir_of
 from litclassify.cli.trust import HELP, check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
@@ -67,7 +68,7 @@ def run(args: list[str]) -> None:
     launched_by_lightning = RUN_DIR_VARIABLE in os.environ
     try:
         with quiet_lightning(), trusted_imports(args) as words:
-            (find_command(words) or ClassificationCLI)(words)
+            (find_command(words) or partial(ClassificationCLI, typed=args))(words)
     except UserError as error:
         if RUN_DIR_VARIABLE in os.environ and not launched_by_lightning:
             discard_unused(Path(os.environ[RUN_DIR_VARIABLE]))
@@ -80,13 +81,15 @@ class ClassificationCLI(LightningCLI):
     """Fit, validate, test and predict with an `ImageClassifier` and an image data module.
 
     Args:
-        args: The words after the program's name.
+        args: The words after the program's name, without `--allow_import`.
+        typed: All of them, to repeat in other commands; null takes `args`.
     """
 
     command_line: CommandLine
     run_dir: Path | None = None
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
+        self.typed = args if typed is None else typed
         prepare_jsonargparse()
         super().__init__(
             ImageClassifier,
@@ -241,7 +244,7 @@ class ClassificationCLI(LightningCLI):
 
     def _environment(self) -> str:
         seed = self.config[self.subcommand].seed_everything
-        return json.dumps(describe_environment(self.command_line.words, seed), indent=2)
+        return json.dumps(describe_environment(self.typed, seed), indent=2)
 
     def _loggers(self, configured: Logger | list[Logger] | bool | None) -> Logger | list[Logger] | bool:
         """Give TensorBoard and CSV in the run unless the config names others."""
@@ -288,12 +291,25 @@ class ClassificationCLI(LightningCLI):
         arguments["weights_only"] = True
         if subcommand == "predict":
             arguments["return_predictions"] = False
+        if subcommand in ("validate", "test"):
+            arguments["verbose"] = False  # The Trainer would print 16 digits; after_validate and after_test print 4.
         return arguments
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
+        print_early_end(self.trainer)
         if self.config.fit.test_after_fit:
             best = "best" if self.trainer.checkpoint_callback is not None and self.run_dir is not None else None
-            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, weights_only=True)
+            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
         if self.run_dir is not None:
-            print_run_summary(self.trainer, self.run_dir)
+            print_run_summary(self.trainer, self.run_dir, self.typed)
+
+    def after_validate(self) -> None:
+        """Print the metrics, unless `verbose` is false."""
+        if self.config.validate.verbose:
+            print_metrics(self.trainer, "Validation finished")
+
+    def after_test(self) -> None:
+        """Print the metrics, unless `verbose` is false."""
+        if self.config.test.verbose:
+            print_metrics(self.trainer, "Test finished")

@@ -2,14 +2,15 @@
 
 import os
 import platform
-import shlex
 import subprocess
-import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from litclassify.cli.invocation import command_line
 
 PACKAGES = (
     "litclassify",
@@ -25,10 +26,15 @@ PACKAGES = (
 GIT_TIMEOUT_S = 5
 
 
-def describe_environment(words: list[str], seed: int | bool) -> dict[str, Any]:
-    """Give versions, git state, hardware, command line and seed as plain values."""
+def describe_environment(typed: Sequence[str], seed: int | bool) -> dict[str, Any]:
+    """Give versions, git state, hardware, command line and seed as plain values.
+
+    Args:
+        typed: The words of the command line, with `--allow_import`.
+        seed: What it was seeded with.
+    """
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *words]),
+        "command": command_line(typed, typed),
         "directory": str(Path.cwd()),
         "seed": seed,
         "python": platform.python_version(),
