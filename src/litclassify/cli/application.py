@@ -280,7 +280,9 @@ class ClassificationCLI(LightningCLI):
             hyperparameters = HyperparameterLogger(
                 flat_hyperparameters(self.config_dump), ("val_loss", "val_acc", "test_loss", "test_acc")
             )
-            texts = RunTexts({"config": yaml.safe_dump(self.config_dump), "environment": self._environment()})
+            texts = RunTexts(
+                {"config": yaml.safe_dump(self.config_dump, sort_keys=False), "environment": self._environment()}
+            )
             callbacks += [SampleImages(), LearningRateMonitor(), hyperparameters, texts]
         return callbacks
 
