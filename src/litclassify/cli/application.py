@@ -21,7 +21,7 @@ import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
 from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
-from litclassify.cli.checkpoints import check_classes
+from litclassify.cli.checkpoints import CKPT_PATH_HELP, check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
 from litclassify.cli.console import console_callbacks, quiet_lightning
@@ -142,6 +142,8 @@ class ClassificationCLI(LightningCLI):
     ) -> None:
         """Add the arguments of single subcommands."""
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+        for subparser in self._subcommand_parsers.values():
+            subparser._option_string_actions["--ckpt_path"].help = CKPT_PATH_HELP  # Lightning's own says what it takes.
         self._parser("fit").add_argument(
             "--test_after_fit",
             type=bool,
