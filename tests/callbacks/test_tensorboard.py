@@ -8,6 +8,8 @@ import pytest
 import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG as CONFIG_TAG
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from litclassify.callbacks.sample_images import image_grid
@@ -49,6 +51,15 @@ def test_hyperparameters_come_with_the_metrics_to_fill_in(events: EventAccumulat
     assert session.hparams["model.network"].string_value == "MLP"
     assert session.hparams["model.optimizer.lr"].number_value == pytest.approx(0.01)
     assert session.hparams["data.batch_size"].number_value == 256
+
+
+def test_a_chart_shows_training_and_validation_together(events: EventAccumulator) -> None:
+    content = events.Tensors(CONFIG_TAG)[0].tensor_proto.string_val[0]
+    (category,) = layout_pb2.Layout.FromString(content).category
+    for chart in category.chart:
+        found = [tag for tag in events.Tags()["scalars"] if any(re.match(name, tag) for name in chart.multiline.tag)]
+        assert len(found) == 2
+        assert len({tag.split("_")[1] for tag in found}) == 1
 
 
 def test_configuration_stands_in_its_own_order(events: EventAccumulator) -> None:

@@ -1,3 +1,4 @@
+from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.network_summary import NetworkSummary
@@ -7,6 +8,7 @@ from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
 
 __all__ = [
+    "CurveLayout",
     "EpochProgressBar",
     "HyperparameterLogger",
     "MetricsFile",

@@ -20,7 +20,14 @@ from lightning.pytorch.utilities import rank_zero_only
 import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
-from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
+from litclassify.callbacks import (
+    CurveLayout,
+    HyperparameterLogger,
+    MetricsFile,
+    PredictionWriter,
+    RunTexts,
+    SampleImages,
+)
 from litclassify.cli.checkpoints import CKPT_PATH_HELP, check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
@@ -285,7 +292,7 @@ class ClassificationCLI(LightningCLI):
             texts = RunTexts(
                 {"config": yaml.safe_dump(self.config_dump, sort_keys=False), "environment": self._environment()}
             )
-            callbacks += [SampleImages(), LearningRateMonitor(), hyperparameters, texts]
+            callbacks += [SampleImages(), CurveLayout(), LearningRateMonitor(), hyperparameters, texts]
         return callbacks
 
     # --- Running ---
