@@ -1,14 +1,20 @@
 """What TensorBoard gets to see of a run."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG as CONFIG_TAG
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from litclassify.callbacks.sample_images import image_grid
+from litclassify.cli import main
+from litclassify.cli.loggers import tensorboard_logger
 
 Fit = Callable[..., Path]
 
@@ -45,6 +51,37 @@ def test_hyperparameters_come_with_the_metrics_to_fill_in(events: EventAccumulat
     assert session.hparams["model.network"].string_value == "MLP"
     assert session.hparams["model.optimizer.lr"].number_value == pytest.approx(0.01)
     assert session.hparams["data.batch_size"].number_value == 256
+
+
+def test_a_chart_shows_training_and_validation_together(events: EventAccumulator) -> None:
+    content = events.Tensors(CONFIG_TAG)[0].tensor_proto.string_val[0]
+    (category,) = layout_pb2.Layout.FromString(content).category
+    for chart in category.chart:
+        found = [tag for tag in events.Tags()["scalars"] if any(re.match(name, tag) for name in chart.multiline.tag)]
+        assert len(found) == 2
+        assert len({tag.split("_")[1] for tag in found}) == 1
+
+
+def test_configuration_stands_in_its_own_order(events: EventAccumulator) -> None:
+    (config,) = events.Tensors("config/text_summary")
+    text = config.tensor_proto.string_val[0].decode()
+    keys = [line.split(":")[0].strip() for line in text.splitlines() if re.match(r"    \w+:", line)]
+    (saved,) = Path("runs/digits").glob("*/config.fit.yaml")
+    assert keys == list(yaml.safe_load(saved.read_text()))
+    assert keys != sorted(keys)
+
+
+def test_no_empty_table_of_hyperparameters_lies_in_the_run(fit: Fit) -> None:
+    run = fit("--test_after_fit", "true")
+    main(["test", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])
+    assert not (run / "hparams.yaml").exists()
+
+
+def test_hyperparameters_that_a_model_logs_are_kept(tmp_path: Path) -> None:
+    logger = tensorboard_logger(tmp_path)
+    logger.log_hyperparams({"temperature": 2})
+    logger.save()
+    assert yaml.safe_load((tmp_path / "hparams.yaml").read_text()) == {"temperature": 2}
 
 
 def test_first_batch_is_shown(events: EventAccumulator) -> None:

@@ -101,6 +101,15 @@ def test_a_checkpoint_does_not_need_the_weights_it_started_from(fit: Fit) -> Non
     ImageClassifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
 
 
+@pytest.mark.parametrize("subcommand", ["fit", "validate", "test", "predict"])
+def test_help_says_what_ckpt_path_takes_here(subcommand: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([subcommand, "--help=all"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "--ckpt_path CKPT_PATH Checkpoint: a file, the directory of a run (its best checkpoint)" in printed
+    assert '"hpc"' not in printed
+
+
 def test_flags_overrule_the_checkpoint(fit: Fit) -> None:
     run = fit()
     main(["test", "--ckpt_path", str(run), "--data.batch_size", "7"])
@@ -115,7 +124,7 @@ def test_validate_repeats_the_best_epoch(fit: Fit, capsys: pytest.CaptureFixture
     main(["validate", "--ckpt_path", str(run)])
     printed = capsys.readouterr().out
     best = logged(run, "best_val_acc")[0]
-    assert f"{best:.6f}"[:8] in printed
+    assert f"val_acc        {best:.4f}" in printed.splitlines()
 
 
 def test_predict_writes_one_row_per_image_and_agrees_with_test(fit: Fit) -> None:

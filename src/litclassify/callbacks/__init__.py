@@ -1,7 +1,19 @@
+from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
+from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.prediction_writer import PredictionWriter
+from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
 
-__all__ = ["HyperparameterLogger", "MetricsFile", "PredictionWriter", "RunTexts", "SampleImages"]
+__all__ = [
+    "CurveLayout",
+    "EpochProgressBar",
+    "HyperparameterLogger",
+    "MetricsFile",
+    "NetworkSummary",
+    "PredictionWriter",
+    "RunTexts",
+    "SampleImages",
+]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,19 @@ from lightning.pytorch.utilities import rank_zero_only
 import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
-from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
+from litclassify.callbacks import (
+    CurveLayout,
+    HyperparameterLogger,
+    MetricsFile,
+    PredictionWriter,
+    RunTexts,
+    SampleImages,
+)
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
 from litclassify.cli.checkpoints import check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
-from litclassify.cli.console import quiet_lightning
+from litclassify.cli.console import console_callbacks, quiet_lightning
 from litclassify.cli.environment import describe_environment
 from litclassify.cli.environment_variables import flags_from_environment
 from litclassify.cli.hyperparameters import flat_hyperparameters
@@ -33,7 +41,7 @@ from litclassify.cli.loggers import fit_loggers, tensorboard_logger
 from litclassify.cli.messages import exit_with_message, own_words
 from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_level_names
 from litclassify.cli.parser_errors import ParsingError
-from litclassify.cli.run_summary import print_run_summary
+from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, run_dir_of
 from litclassify.cli.trust import check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
@@ -53,7 +61,7 @@ def run(args: list[str]) -> None:
     """
     try:
         with quiet_lightning(), launch(), trusted_imports(args) as words:
-            (find_command(words) or ClassificationCLI)(words)
+            (find_command(words) or partial(ClassificationCLI, typed=args))(words)
     except UserError as error:
         exit_with_message(error)
 
@@ -62,13 +70,15 @@ class ClassificationCLI(LightningCLI):
     """Fit, validate, test and predict with an `ImageClassifier` and an image data module.
 
     Args:
-        args: The words after the program's name.
+        args: The words after the program's name, without `--allow_import`.
+        typed: All of them, to repeat in other commands; null takes `args`.
     """
 
     command_line: CommandLine
     run_dir: Path | None = None
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
+        self.typed = args if typed is None else typed
         prepare_jsonargparse()
         super().__init__(
             ImageClassifier,
@@ -175,6 +185,7 @@ class ClassificationCLI(LightningCLI):
         # Without this the Trainer adds a checkpoint callback of its own.
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
         callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
+        callbacks += console_callbacks(settings, callbacks)
         return self.trainer_class(**{**settings, "callbacks": callbacks})
 
     def _find_run_dir(self, root: str | None) -> Path:
@@ -200,7 +211,7 @@ class ClassificationCLI(LightningCLI):
 
     def _environment(self) -> str:
         seed = self.config[self.subcommand].seed_everything
-        return json.dumps(describe_environment(self.command_line.typed, seed), indent=2)
+        return json.dumps(describe_environment(self.typed, seed), indent=2)
 
     def _loggers(self, configured: Logger | list[Logger] | bool | None) -> Logger | list[Logger] | bool:
         """Give TensorBoard and CSV in the run unless the config names others."""
@@ -236,8 +247,10 @@ class ClassificationCLI(LightningCLI):
             hyperparameters = HyperparameterLogger(
                 flat_hyperparameters(self.config_dump), ("val_loss", "val_acc", "test_loss", "test_acc")
             )
-            texts = RunTexts({"config": yaml.safe_dump(self.config_dump), "environment": self._environment()})
-            callbacks += [SampleImages(), LearningRateMonitor(), hyperparameters, texts]
+            texts = RunTexts(
+                {"config": yaml.safe_dump(self.config_dump, sort_keys=False), "environment": self._environment()}
+            )
+            callbacks += [SampleImages(), CurveLayout(), LearningRateMonitor(), hyperparameters, texts]
         return callbacks
 
     # --- Running ---
@@ -247,12 +260,25 @@ class ClassificationCLI(LightningCLI):
         arguments["weights_only"] = True
         if subcommand == "predict":
             arguments["return_predictions"] = False
+        if subcommand in ("validate", "test"):
+            arguments["verbose"] = False  # The Trainer would print 16 digits; after_validate and after_test print 4.
         return arguments
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
+        print_early_end(self.trainer)
         if self.config.fit.test_after_fit:
             best = "best" if self.trainer.checkpoint_callback is not None and self.run_dir is not None else None
-            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, weights_only=True)
+            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
         if self.run_dir is not None:
-            print_run_summary(self.trainer, self.run_dir)
+            print_run_summary(self.trainer, self.run_dir, self.typed)
+
+    def after_validate(self) -> None:
+        """Print the metrics, unless `verbose` is false."""
+        if self.config.validate.verbose:
+            print_metrics(self.trainer, "Validation finished")
+
+    def after_test(self) -> None:
+        """Print the metrics, unless `verbose` is false."""
+        if self.config.test.verbose:
+            print_metrics(self.trainer, "Test finished")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from litclassify.cli.checkpoints import CKPT_PATH_HELP
 from litclassify.cli.trust import HELP
 
 DEFAULT_SEED = 0
@@ -42,11 +43,13 @@ def add_shared_arguments(parser: LightningArgumentParser) -> None:
 
 
 def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
-    """Add the arguments of single subcommands.
+    """Add the arguments of single subcommands, and say what is different about those of Lightning.
 
     Args:
         parsers: The parser of each subcommand.
     """
+    for parser in parsers.values():
+        parser._option_string_actions["--ckpt_path"].help = CKPT_PATH_HELP
     parsers["fit"].add_argument(
         "--test_after_fit",
         type=bool,

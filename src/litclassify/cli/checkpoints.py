@@ -13,6 +13,11 @@ from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run, run_dir_of
 from litclassify.errors import UserError
 from litclassify.safe_loading import load_safely
 
+CKPT_PATH_HELP = (
+    "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "
+    "under runs_dir). fit continues the run that it belongs to."
+)
+
 
 @dataclass(frozen=True)
 class Checkpoint:

@@ -25,13 +25,12 @@ class CommandLine:
     wherever it was typed.
 
     Args:
-        typed: The words after the program's name; the subcommand comes first.
+        words: The words after the program's name; the subcommand comes first.
         from_environment: Flags that environment variables stand for; typed ones overrule them.
     """
 
-    def __init__(self, typed: list[str], from_environment: Sequence[str] = ()) -> None:
-        self.typed = typed
-        self.words = in_order_of_precedence([*typed[:1], *from_environment, *typed[1:]])
+    def __init__(self, words: list[str], from_environment: Sequence[str] = ()) -> None:
+        self.words = in_order_of_precedence([*words[:1], *from_environment, *words[1:]])
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:

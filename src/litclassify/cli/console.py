@@ -1,9 +1,15 @@
-"""What Lightning prints that says nothing to the user of this application."""
+"""What a user sees while a command runs: our progress bar and summary, and less of what Lightning prints."""
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import ModelSummary, ProgressBar
+
+from litclassify.callbacks import EpochProgressBar, NetworkSummary
 
 # The data modules choose the number of workers by what is fastest for their data.
 WORKERS_ADVICE = r".*does not have many workers which may be a bottleneck.*"
@@ -15,22 +21,55 @@ OTHER_DIRECTORY = r"The dirpath has changed from .*"
 LEAF_SPEC = r".*isinstance\(treespec, LeafSpec\).*"
 # Who asks for a barebones Trainer knows that it logs nothing.
 BAREBONES = r"You are trying to `self.log\(\)` but `Trainer\(barebones=True\)`.*"
-ADVERTISEMENTS = ("💡 Tip", "TPU available")
+# Weights are kept in 32 bits under mixed precision, as the summary counts them.
+MIXED_PRECISION = r"Precision .*-mixed is not supported by the model summary.*"
+# Advertisements, what this application decides itself, the usual end of a training (written across the bar), and the
+# first of two lines that name the loaded checkpoint.
+NOISE = (
+    "💡 Tip",
+    "TPU available",
+    "Trainer already configured with model summary callbacks",
+    "Loading `train_dataloader` to estimate",
+    "`Trainer.fit` stopped: `max_epochs=",
+    "Restoring states from the checkpoint path",
+)
+
+# What the console shows by default: the Trainer's switch, the kind of callback that takes its place, and ours.
+SHOWN: tuple[tuple[str, type[Callback], type[Callback]], ...] = (
+    ("enable_progress_bar", ProgressBar, EpochProgressBar),
+    ("enable_model_summary", ModelSummary, NetworkSummary),
+)
 
 
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(ADVERTISEMENTS)
+def console_callbacks(settings: Mapping[str, Any], configured: Sequence[Callback]) -> list[Callback]:
+    """Give the progress bar and the summary of the network, unless they are switched off or the config has its own.
+
+    Args:
+        settings: Arguments of the Trainer.
+        configured: The callbacks that it has already.
+    """
+    if settings["barebones"]:
+        return []
+    return [
+        ours()
+        for switch, kind, ours in SHOWN
+        if settings[switch] is not False and not any(isinstance(callback, kind) for callback in configured)
+    ]
+
+
+def _is_no_noise(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(NOISE)
 
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Leave out advertisements, and warnings about what this application decides itself."""
     logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    logger.addFilter(_is_no_advertisement)
+    logger.addFilter(_is_no_noise)
     try:
         with warnings.catch_warnings():
-            for message in (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES):
+            for message in (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION):
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:
-        logger.removeFilter(_is_no_advertisement)
+        logger.removeFilter(_is_no_noise)

@@ -23,9 +23,7 @@ def flags_from_environment(accepted: Iterable[str], known: Iterable[str]) -> lis
     """
     accepted, known = set(accepted), set(known)
     flags = []
-    for variable in sorted(os.environ):
-        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
-            continue
+    for variable in variables_for_arguments():
         key = key_of(variable)
         name = key.split(".", 1)[0]
         if name in accepted:
@@ -33,6 +31,11 @@ def flags_from_environment(accepted: Iterable[str], known: Iterable[str]) -> lis
         elif name not in known:
             rank_zero_warn(f"The environment variable {variable} matches no argument.{nearest(name, known)}")
     return flags
+
+
+def variables_for_arguments() -> list[str]:
+    """Give the names of the variables that are there and mean arguments."""
+    return [name for name in sorted(os.environ) if name.startswith(PREFIX) and name not in OTHER_VARIABLES]
 
 
 def key_of(variable: str) -> str:
@@ -43,5 +46,5 @@ def key_of(variable: str) -> str:
 
 def variable_of(key: str) -> str | None:
     """Give the variable that sets a key, or a key below it; None if there is none."""
-    candidates = (variable for variable in os.environ if variable.startswith(PREFIX))
-    return next((name for name in candidates if key_of(name) == key or key_of(name).startswith(f"{key}.")), None)
+    keys = {variable: key_of(variable) for variable in variables_for_arguments()}
+    return next((variable for variable, set_key in keys.items() if f"{set_key}.".startswith(f"{key}.")), None)

@@ -3,8 +3,9 @@
 import difflib
 import sys
 from collections.abc import Iterable
+from typing import Any
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loggers import Logger
 from torch import nn
@@ -40,11 +41,24 @@ def argument_names(class_path: str) -> list[str]:
 
 def all_argument_names(class_path: str) -> list[str]:
     """Give the arguments of a class, also those that nobody writes; none for a class that is not imported."""
+    return list(argument_defaults(class_path))
+
+
+def argument_defaults(class_path: str) -> dict[str, Any]:
+    """Give the arguments of a class with their defaults, as YAML has them; none for a class that is not imported."""
     module, _, name = class_path.rpartition(".")
     cls = getattr(sys.modules.get(module), name, None)
     if not isinstance(cls, type):
-        return []
-    return list(ArgumentParser(exit_on_error=False).add_class_arguments(cls, fail_untyped=False))
+        return {}
+    parser = ArgumentParser(exit_on_error=False)
+    names = parser.add_class_arguments(cls, fail_untyped=False)
+    return {name: _as_yaml(parser.get_default(name)) for name in names}
+
+
+def _as_yaml(value: Any) -> Any:
+    if isinstance(value, Namespace):
+        return value.as_dict()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def class_names() -> set[str]:

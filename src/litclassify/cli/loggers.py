@@ -4,18 +4,30 @@ import csv
 from pathlib import Path
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger as FabricTensorBoardLogger
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 
 def tensorboard_logger(run_dir: Path) -> TensorBoardLogger:
     """Write event files into the directory of the run itself."""
-    return TensorBoardLogger(run_dir, name="", version="", default_hp_metric=False)
+    return SparingTensorBoardLogger(run_dir, name="", version="", default_hp_metric=False)
 
 
 def fit_loggers(run_dir: Path) -> list[Logger]:
     """Write event files and `metrics.csv` into the directory of the run itself."""
     return [tensorboard_logger(run_dir), AppendingCSVLogger(run_dir, name="", version="")]
+
+
+class SparingTensorBoardLogger(TensorBoardLogger):
+    """A TensorBoard logger that writes no empty `hparams.yaml`: the configs of a run hold what it was made with."""
+
+    def save(self) -> None:
+        """Write what is logged, and the hyperparameters if the model logs any of its own."""
+        if self.hparams:
+            super().save()
+        else:
+            FabricTensorBoardLogger.save(self)
 
 
 class AppendingCSVLogger(CSVLogger):

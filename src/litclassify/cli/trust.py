@@ -254,6 +254,12 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return packages, rest
 
 
+def opening_words(words: Sequence[str]) -> list[str]:
+    """Give the `--allow_import` words that open what a command line and the environment open, for another command."""
+    opened = dict.fromkeys((*packages_in(os.environ), *split_words(words)[0]))
+    return [word for package in opened for word in (FLAG, package)]
+
+
 def packages_in(environment: Mapping[str, str]) -> list[str]:
     """Give the packages of `LITCLASSIFY_ALLOW_IMPORT=first,second`."""
     return [name.strip() for name in environment.get(VARIABLE, "").split(",") if name.strip()]

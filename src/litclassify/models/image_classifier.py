@@ -123,7 +123,7 @@ class ImageClassifier(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""
         loss = self._shared_step(batch, self.train_metrics)
-        self.log("train_loss_step", loss, prog_bar=True)
+        self.log("train_loss_step", loss)  # With prog_bar=True Lightning would wait for the device at every step.
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
