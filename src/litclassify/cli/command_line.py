@@ -115,10 +115,10 @@ def in_order_of_precedence(words: list[str]) -> list[str]:
     """
     subcommand, flags = words[:1], _flags(words[1:])
     configs = [flag for flag in flags if _name(flag) in CONFIG_FLAGS]
-    last_classes = {_name(flag): flag for flag in flags if _name(flag) in CLASS_FLAGS}
     ordered: list[list[str]] = []
     for flag in flags:
-        if flag not in configs and last_classes.get(_name(flag), flag) is flag:
+        if flag not in configs:
+            ordered = _without_replaced(flag, ordered)
             ordered.insert(_place(flag, ordered), flag)
     classes = [flag for flag in ordered if _name(flag) in CLASS_FLAGS]
     return [*subcommand, *(word for flag in (*classes, *configs, *ordered) for word in flag)]
@@ -137,6 +137,15 @@ def _flags(words: list[str]) -> list[list[str]]:
 
 def _name(flag: list[str]) -> str:
     return flag[0].split("=", 1)[0]
+
+
+def _without_replaced(flag: list[str], earlier: list[list[str]]) -> list[list[str]]:
+    """Leave out the class that a flag replaces, with the arguments that were for it."""
+    name = _name(flag)
+    replaced = [other for other in earlier if _name(other) == name and other != flag]
+    if name not in CLASS_FLAGS or not replaced:
+        return earlier
+    return [other for other in earlier if other not in replaced and not _name(other).startswith(f"{name}.")]
 
 
 def _place(flag: list[str], earlier: list[list[str]]) -> int:
