@@ -54,7 +54,11 @@ def test_mistaken_words_are_named(mistake: Mistake, words: list[str], expected: 
     [
         ([], ["fit", "validate", "test", "predict"]),
         (["fitt"], ["fitt", "fit"]),
-        (["fit"], ["model.network", "model.optimizer"]),
+        (["fit"], ["fit needs data, model.network and model.optimizer", "fit --data Digits --model.network LeNet"]),
+        (["fit", "--data.batch_size", "32"], ["data: no class is named", "--data Digits"]),
+        (["fit", "--data", "Digits", "--model.network.width", "3"], ["model.network: no class is named"]),
+        (["fit", "--model.optimizer.lr", "0.1"], ["model.optimizer: no class is named", "--model.optimizer AdamW"]),
+        (["fit", "--model.lr_scheduler.gamma", "0.1"], ["model.lr_scheduler: no class is named"]),
         (["fit", "--model.network", "LeNet", "--model.optimizer", "SGD"], ["data"]),
         (["fit", "--data", "Digits"], ["model.network", "model.optimizer"]),
         (["test"], ["--ckpt_path"]),
