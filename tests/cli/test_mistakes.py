@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from PIL import Image
-from tests.conftest import SMALL
+from tests.conftest import CONFIGS, SMALL
 
 from litclassify.cli import main
 
@@ -41,6 +42,8 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
         (["--trainer.callbacks+=Foo"], ["trainer.callbacks", "'Foo'"]),
         (["--early_stopping.patienc", "3"], ["early_stopping", "'patienc'", "Did you mean 'patience'?"]),
         (["--checkpoint.mode", "highest"], ["mode", "highest"]),
+        (["--trainer", "nope.yaml"], ["--trainer nope.yaml", "configs/trainer/cpu.yaml"]),
+        (["--runs_dir", __file__], ["--runs_dir", "cannot be created", "Not a directory"]),
         (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "does not exist"]),
     ],
 )
@@ -112,6 +115,70 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
 def test_mistakes_in_a_config_are_named(mistake: Mistake, content: str, expected: str) -> None:
     Path("broken.yaml").write_text(content)
     assert expected in mistake("fit", *SMALL, "--config", "broken.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("max_epochs: few", "trainer.max_epochs must be an integer, got 'few'"),
+        ("max_epoch: 3", "Did you mean 'trainer.max_epochs'?"),
+        ("max_epochs: [", "--trainer broken.yaml is no valid YAML, line 2"),
+        ("", "--trainer broken.yaml"),
+    ],
+)
+def test_mistakes_in_a_trainer_fragment_are_named(mistake: Mistake, content: str, expected: str) -> None:
+    Path("broken.yaml").write_text(f"{content}\n")
+    assert expected in mistake("fit", *SMALL, "--trainer", "broken.yaml")
+
+
+def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for accelerator in (CUDAAccelerator, MPSAccelerator):
+        monkeypatch.setattr(accelerator, "is_available", staticmethod(lambda: False))
+    words = [word for word in SMALL if word not in ("--trainer.accelerator", "cpu")]
+    message = mistake("fit", *words, "--trainer", str(CONFIGS / "trainer/gpu.yaml"))
+    assert "trainer.accelerator is 'gpu': torch finds none on this machine" in message
+    assert "--trainer configs/trainer/cpu.yaml" in message
+
+
+@pytest.fixture
+def training_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is refused must be so before the first step."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("training has begun")
+
+    monkeypatch.setattr("litclassify.models.ImageClassifier.training_step", fail)
+
+
+@pytest.mark.usefixtures("training_fails")
+def test_a_test_after_fit_without_test_images_is_refused_before_training(mistake: Mistake, class_folders: Path) -> None:
+    class_folders.rename("classes")
+    class_folders.mkdir()
+    Path("classes").rename(class_folders / "train")
+    message = mistake(*FOLDER, *LENET, "--test_after_fit", "true")
+    assert message.startswith("error: test_after_fit needs a test set.")
+    assert "data.root='images' has train/ but no test/" in message
+
+
+@pytest.mark.usefixtures("training_fails")
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("early_stopping.monitor", []),
+        ("checkpoint.monitor", []),
+        ("model.lr_scheduler.monitor", ["--model.lr_scheduler", "lightning.pytorch.cli.ReduceLROnPlateau"]),
+    ],
+)
+def test_an_unknown_metric_is_named_before_training(mistake: Mistake, key: str, words: list[str]) -> None:
+    message = mistake("fit", *SMALL, *words, f"--{key}", "val_ac")
+    assert f"{key} is 'val_ac', which is not logged. Did you mean 'val_acc'?" in message
+    assert "train_acc, train_acc_top5, train_loss, val_acc, val_acc_top5, val_loss" in message
+
+
+@pytest.mark.usefixtures("training_fails")
+def test_early_stopping_without_validation_is_refused_before_training(mistake: Mistake) -> None:
+    message = mistake("fit", *SMALL, "--trainer.limit_val_batches", "0")
+    assert "early_stopping.monitor is 'val_acc', but there are no validation images" in message
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 nor a zip"])

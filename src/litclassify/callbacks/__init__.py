@@ -1,7 +1,17 @@
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
+from litclassify.callbacks.monitored_metrics import MonitoredMetrics
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
+from litclassify.callbacks.test_set_check import TestSetCheck
 
-__all__ = ["HyperparameterLogger", "MetricsFile", "PredictionWriter", "RunTexts", "SampleImages"]
+__all__ = [
+    "HyperparameterLogger",
+    "MetricsFile",
+    "MonitoredMetrics",
+    "PredictionWriter",
+    "RunTexts",
+    "SampleImages",
+    "TestSetCheck",
+]

@@ -14,12 +14,20 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
-from litclassify.callbacks import HyperparameterLogger, MetricsFile, PredictionWriter, RunTexts, SampleImages
+from litclassify.callbacks import (
+    HyperparameterLogger,
+    MetricsFile,
+    MonitoredMetrics,
+    PredictionWriter,
+    RunTexts,
+    SampleImages,
+    TestSetCheck,
+)
 from litclassify.cli.checkpoints import check_classes
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
@@ -33,6 +41,7 @@ from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, create_run_dir, discard_unused, run_dir_of
+from litclassify.cli.trainer_errors import build_trainer, explain_refusal, named_argument
 from litclassify.cli.trust import HELP, check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -157,13 +166,23 @@ class ClassificationCLI(LightningCLI):
 
         def value(data: LightningDataModule) -> Any:
             stored = {} if self.checkpoint is None else self.checkpoint.published
-            if name == "class_names" and name in stored and not self._predicts_on_files(data):
-                check_classes(stored[name], getattr(data, name))
-            if name in stored and name != "image_shape":
-                return stored[name]
-            return getattr(data, name, None)
+            if name == "class_names":
+                return self._class_names(data, stored.get(name))
+            return stored[name] if name in stored and name != "image_shape" else getattr(data, name, None)
 
         return value
+
+    def _class_names(self, data: LightningDataModule, trained_on: list[str] | None) -> list[str]:
+        """Give the checkpoint's classes, which must be those of the data where the data has a say."""
+        if trained_on is not None and self._predicts_on_files(data):
+            return trained_on
+        own: list[str] | None = getattr(data, "class_names", None)
+        if own is not None and trained_on is not None:
+            check_classes(trained_on, own)
+        names = trained_on or own
+        if names is None:
+            raise UserError(f"data: {type(data).__name__} has no class_names, a list with the name of each class.")
+        return names
 
     def _predicts_on_files(self, data: LightningDataModule) -> bool:
         """Whether the data's own images, and so its classes, play no part."""
@@ -209,11 +228,11 @@ class ClassificationCLI(LightningCLI):
         settings["logger"] = self._loggers(settings["logger"])
         configured = settings["callbacks"] or []
         callbacks = [*configured] if isinstance(configured, list) else [configured]
-        callbacks += self._monitors(settings)
+        callbacks = [*self._checks(), *callbacks, *self._monitors(settings)]
         # Without this the Trainer adds a checkpoint callback of its own.
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
         callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
-        return self.trainer_class(**{**settings, "callbacks": callbacks})
+        return build_trainer(self.trainer_class, {**settings, "callbacks": callbacks})
 
     def _find_run_dir(self, root: str | None) -> Path:
         """Give the run of the checkpoint, that of the process that started this one, or a new one."""
@@ -250,6 +269,12 @@ class ClassificationCLI(LightningCLI):
             # Neither has a place on the curves of training.
             return False
         return fit_loggers(self.run_dir) if self.subcommand == "fit" else tensorboard_logger(self.run_dir)
+
+    def _checks(self) -> list[Callback]:
+        """Give what ends a mistaken run early; it goes before the callbacks that would fail over the mistake."""
+        if self.subcommand != "fit":
+            return []
+        return [MonitoredMetrics(), *([TestSetCheck()] if self.config.fit.test_after_fit else [])]
 
     def _monitors(self, settings: dict[str, Any]) -> list[Callback]:
         """Give the callbacks of `checkpoint` and `early_stopping`, where they are not null."""
@@ -289,10 +314,21 @@ class ClassificationCLI(LightningCLI):
             arguments["return_predictions"] = False
         return arguments
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
+        try:
+            super()._run_subcommand(subcommand)
+        except (MisconfigurationException, ValueError) as error:
+            if isinstance(error, UserError) or (type(error) is ValueError and named_argument(str(error)) is None):
+                raise
+            raise explain_refusal(error, self.config[subcommand].trainer) from error
+
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
         if self.config.fit.test_after_fit:
-            best = "best" if self.trainer.checkpoint_callback is not None and self.run_dir is not None else None
+            best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
+            if best is None:
+                rank_zero_info("There is no best checkpoint: testing the weights that training ended with.")
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, weights_only=True)
         if self.run_dir is not None:
             print_run_summary(self.trainer, self.run_dir)

@@ -22,6 +22,8 @@ UNKNOWN_OPTION = re.compile(r"Option '([^']+)' is not accepted")
 GIVEN = re.compile(r"^Given value: (.*?)(?:\. Got value: Namespace\(.*)?$")
 GOT = re.compile(r"\.? Got value: (.*?)(?:\. Got value: Namespace\(.*)?$")
 GOT_CLASS = re.compile(r"Got value: Namespace\(class_path='([\w.]+)'")
+# What goes before a mistake in a file of `--trainer`.
+FRAGMENT = re.compile(r"^Parser key \"trainer\":\nUnable to load config '.+'\n  - ")
 # Headings of the tree, and alternatives that nobody means.
 NOISE = re.compile(
     "^(Does not validate against|Subtypes:|Errors:|Given value type:|Expected a <class 'NoneType'>|Expected a path but|"
@@ -35,6 +37,7 @@ EXAMPLES = {
     "model.optimizer": "--model.optimizer AdamW",
     "model.lr_scheduler": "--model.lr_scheduler WarmupCosine",
 }
+SUBCOMMAND = re.compile(r"^(fit|validate|test|predict)\.")
 # What jsonargparse takes an argument for where no class is named.
 BASES = ("Network", "Optimizer")
 NEEDED = (
@@ -141,7 +144,7 @@ def explain(message: str, known: Iterable[str] = ()) -> ParsingError:
     for pattern, sentence in TOP_LEVEL:
         if match := pattern.search(message):
             return ParsingError(sentence(match, known), key=match[1])
-    leaves = read_tree(message)
+    leaves = read_tree(FRAGMENT.sub("", message))
     if not leaves:
         return ParsingError(message)
     leaf = max(leaves, key=_importance)
@@ -180,14 +183,16 @@ def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
 
 
 def _required(leaf: Leaf, match: re.Match[str]) -> str:
-    missing = [".".join(filter(None, (leaf.key, _without_subcommand(name.strip())))) for name in match[1].split(",")]
-    them = "them" if len(missing) > 1 else "it"
-    advice = NEEDED if set(missing) & set(EXAMPLES) else f" Set {them} in a config file or as flags."
+    subcommand = SUBCOMMAND.match(match[1])
+    names = [SUBCOMMAND.sub("", name.strip()) for name in match[1].split(",")]
+    missing = [f"{leaf.key}.{name}" if leaf.key else name for name in names]
+    if subcommand and subcommand[1] != "fit":
+        advice = f"\nThe checkpoint does not say: give what it was trained with, such as {EXAMPLES['data']}."
+    elif set(missing) & set(EXAMPLES):
+        advice = NEEDED
+    else:
+        advice = f" Set {'them' if len(missing) > 1 else 'it'} in a config file or as flags."
     return f"Missing: {', '.join(missing)}.{advice}"
-
-
-def _without_subcommand(key: str) -> str:
-    return re.sub(r"^(fit|validate|test|predict)\.", "", key)
 
 
 def _no_class(leaf: Leaf, _: re.Match[str]) -> str:
@@ -272,8 +277,22 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
     (re.compile(r"^Subcommand '\w+' does not accept option '([^']+)'"), _unknown_key),
     (re.compile(r"^argument (\S+): expected one argument"), lambda match, _: f"{match[1]} needs a value."),
     (
+        re.compile(r"^Parser key \"config\": Path is not a file: '(.+)'"),
+        lambda match, _: f"--config {match[1]} is a directory. Give a file in it.",
+    ),
+    (
         re.compile(r'^Parser key "config": File does not exist: (.+)'),
         lambda match, _: f"--config {match[1]}: no such file.",
+    ),
+    (
+        re.compile(
+            r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - Parser key \"trainer\": Unable to load"
+        ),
+        lambda match, _: f"--trainer {match[1]} is no file of Trainer arguments, as configs/trainer/cpu.yaml is.",
+    ),
+    (
+        re.compile(r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - (?!Parser key)[\s\S]*line (\d+)"),
+        lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
     ),
     (
         re.compile(r"^Unexpected config: (.*)"),

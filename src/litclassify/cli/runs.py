@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from litclassify.errors import UserError
+
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 RESULTS = (CHECKPOINTS, "metrics.csv", "metrics.json", "predictions.csv")
@@ -14,9 +16,15 @@ def create_run_dir(runs_dir: Path, run_name: str) -> Path:
     """Create a directory that no other launch has, named by the present time.
 
     Of several launches in the same second, the first gets `2026-11-24_10-15-00`, the next `2026-11-24_10-15-00_2`, …
+
+    Raises:
+        UserError: Nothing can be created there.
     """
     parent = runs_dir / run_name
-    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--runs_dir: '{parent}' cannot be created: {error.strerror}.") from error
     for path in _candidates(parent, datetime.now().strftime("%Y-%m-%d_%H-%M-%S")):
         try:
             path.mkdir()

@@ -134,9 +134,10 @@ class ImageClassifier(LightningModule):
         """Add a batch to the test metrics."""
         self._shared_step(batch, self.test_metrics)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
-        """Give class index, class name and probabilities for each image of a batch; its targets are not read."""
-        probabilities = self(batch[0]).float().softmax(dim=1)
+    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
+        """Give class index, class name and probabilities for each image of a batch, which may lack targets."""
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        probabilities = self(images).float().softmax(dim=1)
         index = probabilities.argmax(dim=1)
         return {
             "index": index,
