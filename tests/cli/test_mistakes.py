@@ -57,7 +57,7 @@ def test_mistaken_words_are_named(mistake: Mistake, words: list[str], expected: 
     [
         ([], ["fit", "validate", "test", "predict"]),
         (["fitt"], ["fitt", "fit"]),
-        (["fit"], ["fit needs data, model.network and model.optimizer", "fit --data Digits --model.network LeNet"]),
+        (["fit"], ["data, model.network and model.optimizer come from", "fit --data Digits --model.network LeNet"]),
         (["fit", "--data.batch_size", "32"], ["data: no class is named", "--data Digits"]),
         (["fit", "--data", "Digits", "--model.network.width", "3"], ["model.network: no class is named"]),
         (["fit", "--model.optimizer.lr", "0.1"], ["model.optimizer: no class is named", "--model.optimizer AdamW"]),
@@ -211,6 +211,30 @@ def test_an_unreadable_image_is_named_from_a_worker(class_folders: Path, capsys:
     printed = capsys.readouterr().err
     assert "Traceback" not in printed[printed.index("error: ") :]
     assert ".png" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["test", "--model.network.hidden_features", "[9]"], ["--ckpt_path: its weights do not fit", "size mismatch"]),
+        (["fit", "--model.network.hidden_features", "[9]"], ["--ckpt_path: its weights do not fit", "init_from"]),
+        (["fit", "--model.optimizer", "SGD"], ["model.optimizer is", "AdamW", "init_from"]),
+        (["predict", "--data.path", "binary.txt"], ["data.path='binary.txt' is no text"]),
+        (["predict", "--output", "folder.csv"], ["--output 'folder.csv' cannot be written"]),
+        (["test", "--data", "CIFAR10"], ["checkpoint (10): 0, 1", "data (10): airplane"]),
+    ],
+)
+def test_what_does_not_go_with_a_checkpoint_is_named(
+    fit: Callable[..., Path], words: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit("--trainer.max_epochs", "1")
+    Path("binary.txt").write_bytes(b"\xff\xfe")
+    Path(".folder.csv.part0").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--ckpt_path", str(run)])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert [part for part in expected if part not in message] == [], message
 
 
 def test_output_needs_a_known_ending(fit: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:

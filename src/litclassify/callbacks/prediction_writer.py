@@ -49,8 +49,15 @@ class PredictionWriter(BasePredictionWriter):
         self._num_rows = 0
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open this process's part."""
-        self._part = self._part_path(trainer.global_rank).open("w", encoding="utf-8", newline="")
+        """Open this process's part.
+
+        Raises:
+            UserError: Nothing can be written there.
+        """
+        try:
+            self._part = self._part_path(trainer.global_rank).open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise UserError(f"--output '{self.path}' cannot be written: {error.strerror}.") from error
 
     def write_on_batch_end(
         self,

@@ -28,7 +28,7 @@ from litclassify.callbacks import (
     SampleImages,
     TestSetCheck,
 )
-from litclassify.cli.checkpoints import check_classes
+from litclassify.cli.checkpoints import check_classes, check_optimizer, weights_do_not_fit
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
 from litclassify.cli.console import quiet_lightning
@@ -322,6 +322,15 @@ class ClassificationCLI(LightningCLI):
             if isinstance(error, UserError) or (type(error) is ValueError and named_argument(str(error)) is None):
                 raise
             raise explain_refusal(error, self.config[subcommand].trainer) from error
+        except RuntimeError as error:
+            if self.checkpoint is None or "Error(s) in loading state_dict" not in str(error):
+                raise
+            raise weights_do_not_fit(str(error)) from error
+
+    def before_fit(self) -> None:
+        """Check that a run can be resumed as it is asked to."""
+        if self.checkpoint is not None:
+            check_optimizer(self.checkpoint, self.config.fit.model.init_args.optimizer.class_path)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""

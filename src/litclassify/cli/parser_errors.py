@@ -41,7 +41,8 @@ SUBCOMMAND = re.compile(r"^(fit|validate|test|predict)\.")
 # What jsonargparse takes an argument for where no class is named.
 BASES = ("Network", "Optimizer")
 NEEDED = (
-    "\nfit needs data, model.network and model.optimizer: a recipe (--config configs/digits.yaml), or flags:\n"
+    "\ndata, model.network and model.optimizer come from a recipe (--config configs/digits.yaml), from a checkpoint of "
+    "fit, or from flags:\n"
     "python main.py fit --data Digits --model.network LeNet --model.optimizer AdamW"
 )
 
