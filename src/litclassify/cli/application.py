@@ -205,6 +205,12 @@ class ClassificationCLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Do nothing: in the stock class a checkpoint's hyperparameters overrule what the user typed."""
 
+    def _set_seed(self) -> None:
+        try:
+            super()._set_seed()
+        except ValueError as error:
+            raise UserError(f"seed_everything: {error}.") from error
+
     # --- Objects ---
 
     def instantiate_classes(self) -> None:

@@ -37,6 +37,17 @@ EXAMPLES = {
     "model.optimizer": "--model.optimizer AdamW",
     "model.lr_scheduler": "--model.lr_scheduler WarmupCosine",
 }
+# What other programs call an argument.
+FAMILIAR = {
+    "batch_size": "data.batch_size",
+    "epochs": "trainer.max_epochs",
+    "gpus": "trainer.devices",
+    "learning_rate": "model.optimizer.lr",
+    "lr": "model.optimizer.lr",
+    "max_epochs": "trainer.max_epochs",
+    "num_workers": "data.num_workers",
+    "seed": "seed_everything",
+}
 SUBCOMMAND = re.compile(r"^(fit|validate|test|predict)\.")
 # What jsonargparse takes an argument for where no class is named.
 BASES = ("Network", "Optimizer")
@@ -270,7 +281,8 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
 
 def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
     key = match[1].split("=", 1)[0].split()[0].lstrip("-")
-    return f"There is no argument '{key}'.{nearest(key, known)}"
+    meant = f" Did you mean '{FAMILIAR[key]}'?" if key in FAMILIAR else nearest(key, known)
+    return f"There is no argument '{key}'.{meant}"
 
 
 TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]], str]], ...] = (
