@@ -31,4 +31,6 @@ def _reason(error: Exception) -> str:
     """Give torch's reason in a few words, without its advice to unpickle what is not trusted."""
     if isinstance(error, pickle.UnpicklingError):
         return "it holds more than tensors and plain values."
+    if "PytorchStreamReader" in str(error):
+        return "it is damaged."
     return str(error).strip().partition("\n")[0][:200]

@@ -79,3 +79,24 @@ def test_a_prediction_that_fails_leaves_an_earlier_file_and_no_parts(tmp_path: P
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         PredictionWriter(tmp_path / name, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("loaders", "expected"),
+    [
+        (SimpleNamespace(dataset=SimpleNamespace(samples=[("x.png", 0), ("y.png", 1)])), ["x.png", "y.png"]),
+        (SimpleNamespace(dataset=object()), ["predict/0", "predict/1"]),
+        ([torch.zeros(2)], ["predict/0", "predict/1"]),
+    ],
+)
+@pytest.mark.parametrize("indices", [[0, 1], []])
+def test_samples_without_paths_are_numbered(
+    tmp_path: Path, loaders: Any, expected: list[str], indices: list[int]
+) -> None:
+    run = trainer([])
+    run.predict_dataloaders = loaders
+    writer = PredictionWriter(tmp_path / "p.jsonl", CLASSES)
+    predict(writer, run, indices, PROBABILITIES[:2])
+    writer.on_predict_end(run, None)
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["path"] for row in rows] == expected

@@ -1,6 +1,7 @@
 import csv
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,81 @@ def test_test_needs_nothing_but_the_checkpoint(fit: Fit) -> None:
         assert metrics.keys() == {"test_loss", "test_acc", "test_acc_top5"}
         if given in (str(run), "best"):
             assert metrics == after_fit
+
+
+@pytest.mark.parametrize("words", [["--checkpoint.every_n_train_steps", "5"], ["--checkpoint", "null"]])
+def test_without_a_best_checkpoint_the_last_weights_are_tested(
+    fit: Fit, words: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        run = fit(*words, "--trainer.max_epochs", "1", "--test_after_fit", "true")
+    assert json.loads((run / "metrics.json").read_text())["test_acc"] > 0
+    assert "There is no best checkpoint: testing the weights that training ended with." in caplog.text
+
+
+PLAIN_DATA = """
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, TensorDataset
+
+class Images(LightningDataModule):
+    class_names = ["a", "b", "c"]
+
+    def train_dataloader(self):
+        return DataLoader(TensorDataset(torch.rand(9, 1, 8, 8), torch.arange(9) % 3), batch_size=4)
+
+    val_dataloader = test_dataloader = train_dataloader
+
+    def predict_dataloader(self):
+        return DataLoader(torch.rand(9, 1, 8, 8), batch_size=4)
+
+class Unnamed(Images):
+    class_names = None
+
+class WithoutTest(Images):
+    def test_dataloader(self):
+        return LightningDataModule.test_dataloader(self)
+"""
+
+
+@pytest.fixture
+def plain_data() -> Iterator[list[str]]:
+    """Words that open a module of plain LightningDataModules."""
+    Path("plain_data.py").write_text(PLAIN_DATA)
+    yield ["--allow_import", "plain_data"]
+    sys.modules.pop("plain_data", None)
+
+
+def test_a_plain_data_module_predicts_by_number(fit: Fit, plain_data: list[str]) -> None:
+    run = fit(*plain_data, "--data", "plain_data.Images", "--test_after_fit", "true")
+    words = [*plain_data, "--data", "plain_data.Images", "--output", "predictions.csv"]
+    main(["predict", "--ckpt_path", str(run), *words])
+    assert [row["path"] for row in read_csv(Path("predictions.csv"))] == [f"predict/{i}" for i in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Unnamed", "data: Unnamed has no class_names"),
+        ("WithoutTest", "test_after_fit needs a test set. `test_dataloader` must be implemented"),
+    ],
+)
+def test_what_a_plain_data_module_lacks_is_named(
+    plain_data: list[str], name: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *SMALL, *plain_data, "--data", f"plain_data.{name}", "--test_after_fit", "true"])
+    assert stop.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_plain_data_module_is_asked_for_after_training(
+    fit: Fit, plain_data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit(*plain_data, "--data", "plain_data.Images")
+    with pytest.raises(SystemExit):
+        main(["test", *plain_data, "--ckpt_path", str(run)])
+    assert "Missing: data.\n  The checkpoint does not say" in capsys.readouterr().err
 
 
 def test_evaluation_computes_with_the_precision_of_training(fit: Fit) -> None:

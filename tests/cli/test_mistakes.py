@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from PIL import Image
-from tests.conftest import SMALL
+from tests.conftest import CONFIGS, SMALL
 
 from litclassify.cli import main
 
@@ -41,6 +42,13 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
         (["--trainer.callbacks+=Foo"], ["trainer.callbacks", "'Foo'"]),
         (["--early_stopping.patienc", "3"], ["early_stopping", "'patienc'", "Did you mean 'patience'?"]),
         (["--checkpoint.mode", "highest"], ["mode", "highest"]),
+        (["--batch_size", "3"], ["'batch_size'", "Did you mean 'data.batch_size'?"]),
+        (["--lr", "3"], ["'lr'", "Did you mean 'model.optimizer.lr'?"]),
+        (["--seed_everything", "-1"], ["seed_everything", "-1"]),
+        (["--model.optimizer.lr", "-1"], ["model.optimizer: Invalid learning rate: -1"]),
+        (["--model.network.hidden_features", "[-1]"], ["model.network: ", "negative dimension -1"]),
+        (["--trainer", "nope.yaml"], ["--trainer nope.yaml", "configs/trainer/cpu.yaml"]),
+        (["--runs_dir", __file__], ["--runs_dir", "cannot be created", "Not a directory"]),
         (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "does not exist"]),
     ],
 )
@@ -54,7 +62,11 @@ def test_mistaken_words_are_named(mistake: Mistake, words: list[str], expected: 
     [
         ([], ["fit", "validate", "test", "predict"]),
         (["fitt"], ["fitt", "fit"]),
-        (["fit"], ["model.network", "model.optimizer"]),
+        (["fit"], ["data, model.network and model.optimizer come from", "fit --data Digits --model.network LeNet"]),
+        (["fit", "--data.batch_size", "32"], ["data: no class is named", "--data Digits"]),
+        (["fit", "--data", "Digits", "--model.network.width", "3"], ["model.network: no class is named"]),
+        (["fit", "--model.optimizer.lr", "0.1"], ["model.optimizer: no class is named", "--model.optimizer AdamW"]),
+        (["fit", "--model.lr_scheduler.gamma", "0.1"], ["model.lr_scheduler: no class is named"]),
         (["fit", "--model.network", "LeNet", "--model.optimizer", "SGD"], ["data"]),
         (["fit", "--data", "Digits"], ["model.network", "model.optimizer"]),
         (["test"], ["--ckpt_path"]),
@@ -110,6 +122,70 @@ def test_mistakes_in_a_config_are_named(mistake: Mistake, content: str, expected
     assert expected in mistake("fit", *SMALL, "--config", "broken.yaml")
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("max_epochs: few", "trainer.max_epochs must be an integer, got 'few'"),
+        ("max_epoch: 3", "Did you mean 'trainer.max_epochs'?"),
+        ("max_epochs: [", "--trainer broken.yaml is no valid YAML, line 2"),
+        ("", "--trainer broken.yaml"),
+    ],
+)
+def test_mistakes_in_a_trainer_fragment_are_named(mistake: Mistake, content: str, expected: str) -> None:
+    Path("broken.yaml").write_text(f"{content}\n")
+    assert expected in mistake("fit", *SMALL, "--trainer", "broken.yaml")
+
+
+def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for accelerator in (CUDAAccelerator, MPSAccelerator):
+        monkeypatch.setattr(accelerator, "is_available", staticmethod(lambda: False))
+    words = [word for word in SMALL if word not in ("--trainer.accelerator", "cpu")]
+    message = mistake("fit", *words, "--trainer", str(CONFIGS / "trainer/gpu.yaml"))
+    assert "trainer.accelerator is 'gpu': torch finds none on this machine" in message
+    assert "--trainer configs/trainer/cpu.yaml" in message
+
+
+@pytest.fixture
+def training_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is refused must be so before the first step."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("training has begun")
+
+    monkeypatch.setattr("litclassify.models.ImageClassifier.training_step", fail)
+
+
+@pytest.mark.usefixtures("training_fails")
+def test_a_test_after_fit_without_test_images_is_refused_before_training(mistake: Mistake, class_folders: Path) -> None:
+    class_folders.rename("classes")
+    class_folders.mkdir()
+    Path("classes").rename(class_folders / "train")
+    message = mistake(*FOLDER, *LENET, "--test_after_fit", "true")
+    assert message.startswith("error: test_after_fit needs a test set.")
+    assert "data.root='images' has train/ but no test/" in message
+
+
+@pytest.mark.usefixtures("training_fails")
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("early_stopping.monitor", []),
+        ("checkpoint.monitor", []),
+        ("model.lr_scheduler.monitor", ["--model.lr_scheduler", "lightning.pytorch.cli.ReduceLROnPlateau"]),
+    ],
+)
+def test_an_unknown_metric_is_named_before_training(mistake: Mistake, key: str, words: list[str]) -> None:
+    message = mistake("fit", *SMALL, *words, f"--{key}", "val_ac")
+    assert f"{key} is 'val_ac', which is not logged. Did you mean 'val_acc'?" in message
+    assert "train_acc, train_acc_top5, train_loss, val_acc, val_acc_top5, val_loss" in message
+
+
+@pytest.mark.usefixtures("training_fails")
+def test_early_stopping_without_validation_is_refused_before_training(mistake: Mistake) -> None:
+    message = mistake("fit", *SMALL, "--trainer.limit_val_batches", "0")
+    assert "early_stopping.monitor is 'val_acc', but there are no validation images" in message
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 nor a zip"])
 def test_a_file_that_is_no_checkpoint_is_refused(mistake: Mistake, content: bytes) -> None:
     Path("x.ckpt").write_bytes(content)
@@ -140,6 +216,30 @@ def test_an_unreadable_image_is_named_from_a_worker(class_folders: Path, capsys:
     printed = capsys.readouterr().err
     assert "Traceback" not in printed[printed.index("error: ") :]
     assert ".png" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["test", "--model.network.hidden_features", "[9]"], ["--ckpt_path: its weights do not fit", "size mismatch"]),
+        (["fit", "--model.network.hidden_features", "[9]"], ["--ckpt_path: its weights do not fit", "init_from"]),
+        (["fit", "--model.optimizer", "SGD"], ["model.optimizer is", "AdamW", "init_from"]),
+        (["predict", "--data.path", "binary.txt"], ["data.path='binary.txt' is no text"]),
+        (["predict", "--output", "folder.csv"], ["--output 'folder.csv' cannot be written"]),
+        (["test", "--data", "CIFAR10"], ["checkpoint (10): 0, 1", "data (10): airplane"]),
+    ],
+)
+def test_what_does_not_go_with_a_checkpoint_is_named(
+    fit: Callable[..., Path], words: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit("--trainer.max_epochs", "1")
+    Path("binary.txt").write_bytes(b"\xff\xfe")
+    Path(".folder.csv.part0").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--ckpt_path", str(run)])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert [part for part in expected if part not in message] == [], message
 
 
 def test_output_needs_a_known_ending(fit: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -180,3 +180,11 @@ def test_abstract_numbers_survive_the_printed_config(parse: Parse) -> None:
     transform = '[{"class_path": "RandomAffine", "init_args": {"degrees": 9, "translate": [0.1, 0.1]}}]'
     (affine,) = value_at(parse("fit", *BASE, "--data.train_transform", transform), "data.train_transform")
     assert affine["init_args"]["degrees"] == 9
+
+
+@pytest.mark.parametrize("key", ["model.network.weights", "model.init_from", "data.path", "checkpoint.dirpath"])
+def test_null_on_the_command_line_is_no_text(parse: Parse, key: str) -> None:
+    network = ["--model.network", "TorchvisionNetwork", "--model.network.name", "resnet18"]
+    words = ["fit", "--data", "Digits", *network, "--model.optimizer", "Adam"]
+    assert value_at(parse(*words, f"--{key}", "a.pth"), key) == "a.pth"
+    assert value_at(parse(*words, f"--{key}", "a.pth", f"--{key}", "null"), key) is None

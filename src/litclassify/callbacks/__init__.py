@@ -1,19 +1,23 @@
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
+from litclassify.callbacks.monitored_metrics import MonitoredMetrics
 from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
+from litclassify.callbacks.test_set_check import TestSetCheck
 
 __all__ = [
     "CurveLayout",
     "EpochProgressBar",
     "HyperparameterLogger",
     "MetricsFile",
+    "MonitoredMetrics",
     "NetworkSummary",
     "PredictionWriter",
     "RunTexts",
     "SampleImages",
+    "TestSetCheck",
 ]

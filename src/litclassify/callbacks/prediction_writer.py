@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +21,8 @@ SUFFIXES = (".csv", ".jsonl")
 
 class PredictionWriter(BasePredictionWriter):
     """Write path, label, confidence and the most probable classes of each image.
+
+    Images of a data set that does not tell their paths are `predict/0`, `predict/1`, …
 
     Rows come in the order of the data set. They are written to part files as they come, one per process, and joined
     under the final name when all is predicted: a file of that name is complete.
@@ -42,6 +44,7 @@ class PredictionWriter(BasePredictionWriter):
         self.class_names = list(class_names)
         self.top_k = min(top_k, len(self.class_names))
         self._part: TextIO | None = None
+        self._num_rows = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the first process's path.
@@ -55,8 +58,15 @@ class PredictionWriter(BasePredictionWriter):
             raise UserError(f"--output '{self.path}' lies in a directory that does not exist: create '{folder}'.")
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open this process's part."""
-        self._part = self._part_path(trainer.global_rank).open("w", encoding="utf-8", newline="")
+        """Open this process's part.
+
+        Raises:
+            UserError: Nothing can be written there.
+        """
+        try:
+            self._part = self._part_path(trainer.global_rank).open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise UserError(f"--output '{self.path}' cannot be written: {error.strerror}.") from error
 
     def write_on_batch_end(
         self,
@@ -70,11 +80,11 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         """Append a batch's rows to this process's part."""
         assert self._part is not None
-        assert batch_indices is not None
-        assert trainer.predict_dataloaders is not None
-        paths = trainer.predict_dataloaders.dataset.paths
-        for row in self._rows(prediction, [paths[i] for i in batch_indices]):
+        # Lightning knows no indices of a loader that is no DataLoader.
+        indices = batch_indices or range(self._num_rows, self._num_rows + len(prediction["label"]))
+        for row in self._rows(prediction, _names(trainer.predict_dataloaders, dataloader_idx, indices)):
             self._part.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._num_rows += 1
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Join the parts."""
@@ -125,6 +135,14 @@ class PredictionWriter(BasePredictionWriter):
             for count, line in enumerate(lines, start=1):  # noqa: B007
                 file.write(line)
         return count
+
+
+def _names(loaders: Any, dataloader_idx: int, indices: Iterable[int]) -> list[str]:
+    """Give the files of samples, if the data set tells them as `paths` or torchvision's `samples`, or else numbers."""
+    loader = loaders[dataloader_idx] if isinstance(loaders, Sequence) else loaders
+    dataset = getattr(loader, "dataset", None)
+    paths = getattr(dataset, "paths", None) or [path for path, _ in getattr(dataset, "samples", ())]
+    return [str(paths[i]) if paths else f"predict/{i}" for i in indices]
 
 
 def _interleave(parts: list[Path]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
@@ -23,12 +23,14 @@ from litclassify.callbacks import (
     CurveLayout,
     HyperparameterLogger,
     MetricsFile,
+    MonitoredMetrics,
     PredictionWriter,
     RunTexts,
     SampleImages,
+    TestSetCheck,
 )
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
-from litclassify.cli.checkpoints import check_classes
+from litclassify.cli.checkpoints import check_classes, check_optimizer, weights_do_not_fit
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
 from litclassify.cli.console import console_callbacks, quiet_lightning
@@ -43,6 +45,7 @@ from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_lev
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, run_dir_of
+from litclassify.cli.trainer_errors import build_trainer, explain_refusal, named_argument
 from litclassify.cli.trust import check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -123,13 +126,23 @@ class ClassificationCLI(LightningCLI):
 
         def value(data: LightningDataModule) -> Any:
             stored = {} if self.checkpoint is None else self.checkpoint.published
-            if name == "class_names" and name in stored and not self._predicts_on_files(data):
-                check_classes(stored[name], getattr(data, name))
-            if name in stored and name != "image_shape":
-                return stored[name]
-            return getattr(data, name, None)
+            if name == "class_names":
+                return self._class_names(data, stored.get(name))
+            return stored[name] if name in stored and name != "image_shape" else getattr(data, name, None)
 
         return value
+
+    def _class_names(self, data: LightningDataModule, trained_on: list[str] | None) -> list[str]:
+        """Give the checkpoint's classes, which must be those of the data where the data has a say."""
+        if trained_on is not None and self._predicts_on_files(data):
+            return trained_on
+        own: list[str] | None = getattr(data, "class_names", None)
+        if own is not None and trained_on is not None:
+            check_classes(trained_on, own)
+        names = trained_on or own
+        if names is None:
+            raise UserError(f"data: {type(data).__name__} has no class_names, a list with the name of each class.")
+        return names
 
     def _predicts_on_files(self, data: LightningDataModule) -> bool:
         """Whether the data's own images, and so its classes, play no part."""
@@ -158,6 +171,12 @@ class ClassificationCLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Do nothing: in the stock class a checkpoint's hyperparameters overrule what the user typed."""
 
+    def _set_seed(self) -> None:
+        try:
+            super()._set_seed()
+        except ValueError as error:
+            raise UserError(f"seed_everything: {error}.") from error
+
     # --- Objects ---
 
     def instantiate_classes(self) -> None:
@@ -181,12 +200,12 @@ class ClassificationCLI(LightningCLI):
         settings["logger"] = self._loggers(settings["logger"])
         configured = settings["callbacks"] or []
         callbacks = [*configured] if isinstance(configured, list) else [configured]
-        callbacks += self._monitors(settings)
+        callbacks = [*self._checks(), *callbacks, *self._monitors(settings)]
         # Without this the Trainer adds a checkpoint callback of its own.
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
         callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
         callbacks += console_callbacks(settings, callbacks)
-        return self.trainer_class(**{**settings, "callbacks": callbacks})
+        return build_trainer(self.trainer_class, {**settings, "callbacks": callbacks})
 
     def _find_run_dir(self, root: str | None) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
@@ -221,6 +240,12 @@ class ClassificationCLI(LightningCLI):
             # Neither has a place on the curves of training.
             return False
         return fit_loggers(self.run_dir) if self.subcommand == "fit" else tensorboard_logger(self.run_dir)
+
+    def _checks(self) -> list[Callback]:
+        """Give what ends a mistaken run early; it goes before the callbacks that would fail over the mistake."""
+        if self.subcommand != "fit":
+            return []
+        return [MonitoredMetrics(), *([TestSetCheck()] if self.config.fit.test_after_fit else [])]
 
     def _monitors(self, settings: dict[str, Any]) -> list[Callback]:
         """Give the callbacks of `checkpoint` and `early_stopping`, where they are not null."""
@@ -264,11 +289,31 @@ class ClassificationCLI(LightningCLI):
             arguments["verbose"] = False  # The Trainer would print 16 digits; after_validate and after_test print 4.
         return arguments
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
+        try:
+            super()._run_subcommand(subcommand)
+        except (MisconfigurationException, ValueError) as error:
+            if isinstance(error, UserError) or (type(error) is ValueError and named_argument(str(error)) is None):
+                raise
+            raise explain_refusal(error, self.config[subcommand].trainer) from error
+        except RuntimeError as error:
+            if self.checkpoint is None or "Error(s) in loading state_dict" not in str(error):
+                raise
+            raise weights_do_not_fit(str(error)) from error
+
+    def before_fit(self) -> None:
+        """Check that a run can be resumed as it is asked to."""
+        if self.checkpoint is not None:
+            check_optimizer(self.checkpoint, self.config.fit.model.init_args.optimizer.class_path)
+
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
         print_early_end(self.trainer)
         if self.config.fit.test_after_fit:
-            best = "best" if self.trainer.checkpoint_callback is not None and self.run_dir is not None else None
+            best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
+            if best is None:
+                rank_zero_info("There is no best checkpoint: testing the weights that training ended with.")
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
         if self.run_dir is not None:
             print_run_summary(self.trainer, self.run_dir, self.typed)

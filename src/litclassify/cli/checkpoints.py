@@ -133,6 +133,33 @@ def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
     raise UserError("\n".join(lines))
 
 
+def check_optimizer(checkpoint: Checkpoint, given: str) -> None:
+    """Compare the optimizer of a run with the one that shall continue it.
+
+    Raises:
+        UserError: It is of another class, which cannot take over the state.
+    """
+    stored = checkpoint.config.get("model", {}).get("init_args", {}).get("optimizer", {}).get("class_path", given)
+    if stored.rpartition(".")[2] != given.rpartition(".")[2]:
+        raise UserError(
+            f"model.optimizer is {given}, but the run in '{checkpoint.path}' used {stored}, whose state it cannot take "
+            "over. Keep the optimizer, or start from the weights alone: fit --model.init_from CHECKPOINT."
+        )
+
+
+def weights_do_not_fit(reason: str) -> UserError:
+    """Say that the checkpoint's weights are those of another network.
+
+    Args:
+        reason: What torch says: a heading, and a line for each kind of difference.
+    """
+    first = reason.strip().splitlines()[1].strip()[:200]
+    return UserError(
+        f"--ckpt_path: its weights do not fit model.network: {first}\nLeave out what changes the network, or start "
+        "from the weights that fit: fit --model.init_from CHECKPOINT."
+    )
+
+
 def _without_stale_arguments(config: Any, key: str) -> Any:
     """Leave out of a stored configuration the arguments that its classes do not take any more, and say so."""
     if isinstance(config, list):

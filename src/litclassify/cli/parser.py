@@ -2,7 +2,9 @@
 
 import inspect
 import numbers
-from collections.abc import Iterator
+import re
+from argparse import SUPPRESS
+from collections.abc import Iterator, Sequence
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -13,6 +15,8 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from litclassify.cli.parser_errors import explain
 from litclassify.cli.references import resolve_references
+
+NONE = re.compile("=None$")
 
 
 class ArgumentParser(LightningArgumentParser):
@@ -30,6 +34,28 @@ class ArgumentParser(LightningArgumentParser):
         if not self.exit_on_error:
             super().error(message, ex)
         raise explain(message, self._keys()) from ex
+
+    def parse_args(  # type: ignore[override] # as jsonargparse does with argparse's
+        self, args: Sequence[str] | None = None, *rest: Any, **settings: Any
+    ) -> Namespace:
+        """Parse words.
+
+        An argument of a nested class comes from the parser above as one word, in which jsonargparse writes null as
+        Python does: `--network.weights=None` would be the text "None".
+        """
+        if args is not None and not self.exit_on_error:
+            args = [NONE.sub("=null", word) for word in args]
+        parsed: Namespace = super().parse_args(args, *rest, **settings)
+        return parsed
+
+    def validate(self, namespace: Namespace, *rest: Any, **settings: Any) -> None:
+        """Check values against their types, null among them: jsonargparse takes it for a value that was not given."""
+        super().validate(namespace, *rest, **settings)
+        for action in self._actions:
+            # Without a default, null is the default or means that a required value is missing.
+            may_be_null = action.default is None or action.default is SUPPRESS
+            if not may_be_null and namespace.get(action.dest, action.default) is None:
+                self._check_value_key(action, None, action.dest, namespace)
 
     def _keys(self) -> Iterator[str]:
         for action in self._actions:

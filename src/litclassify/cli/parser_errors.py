@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from torchvision import models
+
 from litclassify.cli.commands import COMMANDS
 from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
 from litclassify.cli.trust import refusal
@@ -20,10 +22,39 @@ UNKNOWN_OPTION = re.compile(r"Option '([^']+)' is not accepted")
 GIVEN = re.compile(r"^Given value: (.*?)(?:\. Got value: Namespace\(.*)?$")
 GOT = re.compile(r"\.? Got value: (.*?)(?:\. Got value: Namespace\(.*)?$")
 GOT_CLASS = re.compile(r"Got value: Namespace\(class_path='([\w.]+)'")
+# What goes before a mistake in a file of `--trainer`.
+FRAGMENT = re.compile(r"^Parser key \"trainer\":\nUnable to load config '.+'\n  - ")
 # Headings of the tree, and alternatives that nobody means.
 NOISE = re.compile(
     "^(Does not validate against|Subtypes:|Errors:|Given value type:|Expected a <class 'NoneType'>|Expected a path but|"
-    "Not a valid subclass of|Subclass types expect one of|a class path|a dict with|a dict without)"
+    "Subclass types expect one of|a class path|a dict with|a dict without)"
+)
+
+# What is named first, and an example of it.
+EXAMPLES = {
+    "data": "--data Digits",
+    "model.network": "--model.network LeNet",
+    "model.optimizer": "--model.optimizer AdamW",
+    "model.lr_scheduler": "--model.lr_scheduler WarmupCosine",
+}
+# What other programs call an argument.
+FAMILIAR = {
+    "batch_size": "data.batch_size",
+    "epochs": "trainer.max_epochs",
+    "gpus": "trainer.devices",
+    "learning_rate": "model.optimizer.lr",
+    "lr": "model.optimizer.lr",
+    "max_epochs": "trainer.max_epochs",
+    "num_workers": "data.num_workers",
+    "seed": "seed_everything",
+}
+SUBCOMMAND = re.compile(r"^(fit|validate|test|predict)\.")
+# What jsonargparse takes an argument for where no class is named.
+BASES = ("Network", "Optimizer")
+NEEDED = (
+    "\ndata, model.network and model.optimizer come from a recipe (--config configs/digits.yaml), from a checkpoint of "
+    "fit, or from flags:\n"
+    "python main.py fit --data Digits --model.network LeNet --model.optimizer AdamW"
 )
 
 PLAIN_TYPES = {
@@ -125,7 +156,7 @@ def explain(message: str, known: Iterable[str] = ()) -> ParsingError:
     for pattern, sentence in TOP_LEVEL:
         if match := pattern.search(message):
             return ParsingError(sentence(match, known), key=match[1].split("=", 1)[0].lstrip("-"))
-    leaves = read_tree(message)
+    leaves = read_tree(FRAGMENT.sub("", message))
     if not leaves:
         return ParsingError(message)
     leaf = max(leaves, key=_importance)
@@ -142,7 +173,8 @@ def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
     if expected:
         got = GOT.search(leaf.text)
         given = got[1] if got else leaf.given
-        return f"{leaf.key} must be {' or '.join(expected)}, got {given!r}.{_nearest_choice(given, siblings)}"
+        shown = "null" if given == "None" else repr(given)
+        return f"{leaf.key} must be {' or '.join(expected)}, got {shown}.{_nearest_choice(given, siblings)}"
     return f"{leaf.key}: {leaf.text}" if leaf.key else leaf.text
 
 
@@ -154,6 +186,8 @@ def _importance(leaf: Leaf) -> tuple[int, int]:
 
 def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
     name = match[1].rsplit(".", 1)[-1]
+    if leaf.key in EXAMPLES and leaf.owner.rsplit(".", 1)[-1] in BASES:
+        return _no_class(leaf, match)
     allowed = argument_names(leaf.owner)
     owner = f" of {leaf.owner.rsplit('.', 1)[-1]}" if leaf.owner else ""
     takes = f"\nIt takes {some_of(allowed)}." if allowed else ""
@@ -161,12 +195,49 @@ def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
 
 
 def _required(leaf: Leaf, match: re.Match[str]) -> str:
-    missing = [".".join(filter(None, (leaf.key, name.strip()))) for name in match[1].split(",")]
-    return f"Missing: {', '.join(missing)}. Set {'them' if len(missing) > 1 else 'it'} in a config file or as flags."
+    subcommand = SUBCOMMAND.match(match[1])
+    names = [SUBCOMMAND.sub("", name.strip()) for name in match[1].split(",")]
+    missing = [f"{leaf.key}.{name}" if leaf.key else name for name in names]
+    if subcommand and subcommand[1] != "fit":
+        advice = f"\nThe checkpoint does not say: give what it was trained with, such as {EXAMPLES['data']}."
+    elif set(missing) & set(EXAMPLES):
+        advice = NEEDED
+    else:
+        advice = f" Set {'them' if len(missing) > 1 else 'it'} in a config file or as flags."
+    return f"Missing: {', '.join(missing)}.{advice}"
+
+
+def _no_class(leaf: Leaf, _: re.Match[str]) -> str:
+    example = f", such as {EXAMPLES[leaf.key]}" if leaf.key in EXAMPLES else ""
+    return f"{leaf.key}: no class is named that could be built. Name one before its arguments{example}."
 
 
 def _unknown_class(leaf: Leaf, match: re.Match[str]) -> str:
-    return f"{leaf.key}: there is no class or import path '{match[1]}'.{nearest(match[1], class_names())}"
+    near = _torchvision_network(leaf, match[1]) or nearest(match[1], class_names())
+    return f"{leaf.key}: there is no class or import path '{match[1]}'.{near}"
+
+
+def _torchvision_network(leaf: Leaf, name: str) -> str:
+    """Say how to name a network of torchvision; empty if `name` means none."""
+    if leaf.key != "model.network" or (not name.startswith("torchvision.") and "." in name):
+        return ""
+    names = {_letters(known): known for known in models.list_models(module=models)}
+    known = names.get(_letters(name.rsplit(".", 1)[-1]))
+    if known is None:
+        return ""
+    return (
+        f"\nThe network of torchvision: --model.network TorchvisionNetwork --model.network.name {known}, "
+        f"or --model.network torchvision.models.{known}"
+    )
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _denied(leaf: Leaf, match: re.Match[str]) -> str:
+    network = _torchvision_network(leaf, match[1])
+    return f"{leaf.key}: " + (f"there is no '{match[1]}'.{network}" if network else refusal(match[1], match[2]))
 
 
 def _no_module(leaf: Leaf, match: re.Match[str]) -> str:
@@ -191,15 +262,18 @@ def _of(leaf: Leaf) -> str:
 
 Sentence = Callable[[Leaf, re.Match[str]], str]
 CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
-    (
-        re.compile(r"Importing '([^']+)' is not allowed, denied by the '([^']+)' entry"),
-        lambda leaf, match: f"{leaf.key}: {refusal(match[1], match[2])}",
-    ),
+    (re.compile(r"Importing '(lightning\.LightningDataModule|typing\.Union)' is not allowed"), _no_class),
+    (re.compile("Expected an instantiatable class"), _no_class),
+    (re.compile(r"Importing '([^']+)' is not allowed, denied by the '([^']+)' entry"), _denied),
     (UNKNOWN_OPTION, _unknown_argument),
     (re.compile(r"the following arguments are required: ([\w., ]+)"), _required),
     (re.compile(r"No module named '([^']+)'"), _no_module),
     (re.compile(r"module '([^']+)' has no attribute '([^']+)'"), _no_attribute),
-    (re.compile(r"Expected a dot import path string: (\S+)"), _unknown_class),
+    (re.compile(r"(?:Expected a dot import path string|Unexpected import path format): (\S+)"), _unknown_class),
+    (
+        re.compile(r"Unexpected import object <module '([^']+)'"),
+        lambda leaf, match: f"{leaf.key}: {match[1]} is a module. Name a class or function in it.",
+    ),
     (re.compile(r"Import path does not correspond to a subclass of ([\w.]+)"), _wrong_class),
     (re.compile(r"Expected '([^']+)' to be a function that returns <class '(?:\w+\.)*(\w+)'>"), _wrong_function),
 )
@@ -207,7 +281,8 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
 
 def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
     key = match[1].split("=", 1)[0].split()[0].lstrip("-")
-    return f"There is no argument '{key}'.{nearest(key, known)}"
+    meant = f" Did you mean '{FAMILIAR[key]}'?" if key in FAMILIAR else nearest(key, known)
+    return f"There is no argument '{key}'.{meant}"
 
 
 TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]], str]], ...] = (
@@ -215,8 +290,22 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
     (re.compile(r"^Subcommand '\w+' does not accept option '([^']+)'"), _unknown_key),
     (re.compile(r"^argument (\S+): expected one argument"), lambda match, _: f"{match[1]} needs a value."),
     (
+        re.compile(r"^Parser key \"config\": Path is not a file: '(.+)'"),
+        lambda match, _: f"--config {match[1]} is a directory. Give a file in it.",
+    ),
+    (
         re.compile(r'^Parser key "config": File does not exist: (.+)'),
         lambda match, _: f"--config {match[1]}: no such file.",
+    ),
+    (
+        re.compile(
+            r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - Parser key \"trainer\": Unable to load"
+        ),
+        lambda match, _: f"--trainer {match[1]} is no file of Trainer arguments, as configs/trainer/cpu.yaml is.",
+    ),
+    (
+        re.compile(r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - (?!Parser key)[\s\S]*line (\d+)"),
+        lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
     ),
     (
         re.compile(r"^Unexpected config: (.*)"),
@@ -242,6 +331,8 @@ def _expected(text: str) -> str | None:
         return PLAIN_TYPES.get(match[1], f"a {match[1].rsplit('.', 1)[-1]}")
     if match := re.match(r"Expected a tuple with (\d+) elements", text):
         return f"a list of {match[1]}"
+    if match := re.match(r"Not a valid subclass of (\w+)", text):
+        return f"a class ({match[1]})"
     if text.startswith("Not of type Tensor"):
         return "a list of numbers"
     return None

@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from litclassify.errors import UserError
+
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 RESULTS = (CHECKPOINTS, "metrics.csv", "metrics.json", "predictions.csv")
@@ -18,9 +20,15 @@ def create_run_dir(parent: Path) -> Path:
 
     Args:
         parent: `<runs_dir>/<run_name>`.
+
+    Raises:
+        UserError: Nothing can be created there.
     """
     for path in _candidates(parent, datetime.now().strftime("%Y-%m-%d_%H-%M-%S")):
-        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--runs_dir: '{parent}' cannot be created: {error.strerror}.") from error
         # Another launch has taken the name, or has just discarded its own run and the folder left empty.
         with suppress(FileExistsError, FileNotFoundError):
             path.mkdir()

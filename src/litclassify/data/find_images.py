@@ -42,10 +42,13 @@ def read_path_list(path: str) -> list[str]:
     """Paths in a text file, one per line; blank lines are skipped.
 
     Raises:
-        UserError: A file that is listed does not exist.
+        UserError: A file that is listed does not exist, or `path` is no text.
     """
-    with open(path, encoding="utf-8") as lines:
-        paths = [line.strip() for line in lines if line.strip()]
+    try:
+        with open(path, encoding="utf-8") as lines:
+            paths = [line.strip() for line in lines if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"data.path='{path}' is no text in UTF-8. A .txt file lists one path per line.") from error
     missing = [listed for listed in paths if not os.path.isfile(listed)]
     if missing:
         raise UserError(

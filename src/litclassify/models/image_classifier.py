@@ -1,6 +1,7 @@
 """The LightningModule that trains, evaluates and applies an image classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypedDict
 
 import torch
@@ -14,12 +15,25 @@ from torchmetrics import MetricCollection
 
 from litclassify.errors import UserError
 from litclassify.metrics import classification_metrics
+from litclassify.models.criterion_check import check_criterion
 from litclassify.models.initial_weights import read_network_state, transfer
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import scheduler_config
 
 register_tensor_type()
+
+
+@contextmanager
+def _refusal_of(key: str) -> Iterator[None]:
+    """Name the argument whose class refuses what it is given."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{key}: {str(error).strip()}") from error
+
 
 Batch = tuple[Tensor, Tensor]
 Stage = Literal["train", "val", "test"]
@@ -59,7 +73,8 @@ class ImageClassifier(LightningModule):
             and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
 
     Raises:
-        UserError: Fewer than two classes, a `mean` without `std`, or a network that does not take such images.
+        UserError: Fewer than two classes, a `mean` without `std`, or a network or criterion that does not take what
+            it is given.
     """
 
     mean: Tensor
@@ -88,7 +103,8 @@ class ImageClassifier(LightningModule):
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
         self.class_names = list(class_names)
-        self.network = network(num_classes=len(class_names))
+        with _refusal_of("model.network"):
+            self.network = network(num_classes=len(class_names))
         self.criterion = criterion
         self.optimizer_factory = optimizer
         self.lr_scheduler_factory = lr_scheduler
@@ -97,6 +113,7 @@ class ImageClassifier(LightningModule):
         self.train_metrics = classification_metrics(len(class_names), prefix="train_")
         self.val_metrics = classification_metrics(len(class_names), prefix="val_")
         self.test_metrics = classification_metrics(len(class_names), prefix="test_")
+        check_criterion(criterion, num_classes=len(class_names))
         if image_shape is not None:
             check_input(self.network, image_shape, num_classes=len(class_names))
         if init_from is not None:
@@ -134,9 +151,10 @@ class ImageClassifier(LightningModule):
         """Add a batch to the test metrics."""
         self._shared_step(batch, self.test_metrics)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
-        """Give class index, class name and probabilities for each image of a batch; its targets are not read."""
-        probabilities = self(batch[0]).float().softmax(dim=1)
+    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
+        """Give class index, class name and probabilities for each image of a batch, which may lack targets."""
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        probabilities = self(images).float().softmax(dim=1)
         index = probabilities.argmax(dim=1)
         return {
             "index": index,
@@ -179,10 +197,12 @@ class ImageClassifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and its schedule, told how long the run is."""
-        optimizer = self.optimizer_factory(self.parameters())
+        with _refusal_of("model.optimizer"):
+            optimizer = self.optimizer_factory(self.parameters())
         if self.lr_scheduler_factory is None:
             return optimizer
-        schedule = scheduler_config(self.lr_scheduler_factory, optimizer, self.lr_interval, self._total_steps)
+        with _refusal_of("model.lr_scheduler"):
+            schedule = scheduler_config(self.lr_scheduler_factory, optimizer, self.lr_interval, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _total_steps(self) -> int:
