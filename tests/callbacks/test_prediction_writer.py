@@ -18,7 +18,7 @@ def trainer(paths: list[str], rank: int = 0, world_size: int = 1) -> Any:
         global_rank=rank,
         world_size=world_size,
         is_global_zero=rank == 0,
-        strategy=SimpleNamespace(barrier=lambda: None),
+        strategy=SimpleNamespace(barrier=lambda: None, broadcast=lambda value: value),
         predict_dataloaders=SimpleNamespace(dataset=SimpleNamespace(paths=paths)),
     )
 
@@ -78,7 +78,7 @@ def test_a_prediction_that_fails_leaves_an_earlier_file_and_no_parts(tmp_path: P
 @pytest.mark.parametrize(("name", "message"), [("p.txt", r"\.csv or \.jsonl"), ("no/p.csv", "does not exist: create")])
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        PredictionWriter(tmp_path / name, CLASSES)
+        PredictionWriter(tmp_path / name, CLASSES).setup(trainer(PATHS), None, "predict")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ class ArgumentParser(LightningArgumentParser):
         """
         if args is not None and not self.exit_on_error:
             args = [NONE.sub("=null", word) for word in args]
-        parsed: Namespace = super().parse_args(args, *rest, **settings)
+        try:
+            parsed: Namespace = super().parse_args(args, *rest, **settings)
+        except ImportError as error:  # The allowlist's, from where jsonargparse compares classes.
+            self.error(str(error), error)
         return parsed
 
     def validate(self, namespace: Namespace, *rest: Any, **settings: Any) -> None:

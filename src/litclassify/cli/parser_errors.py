@@ -170,7 +170,7 @@ def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
             return sentence(leaf, match)
     siblings = [other for other in leaves if other.keys == leaf.keys and other.classes == leaf.classes]
     expected = list(dict.fromkeys(filter(None, (_expected(other.text) for other in siblings))))
-    if expected:
+    if expected and _expected(leaf.text):
         got = GOT.search(leaf.text)
         given = got[1] if got else leaf.given
         shown = "null" if given == "None" else repr(given)
@@ -178,10 +178,10 @@ def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
     return f"{leaf.key}: {leaf.text}" if leaf.key else leaf.text
 
 
-def _importance(leaf: Leaf) -> tuple[int, int]:
-    """Deeper causes say more; of equally deep ones, those of CAUSES in their order, then types."""
+def _importance(leaf: Leaf) -> tuple[int, int, bool]:
+    """Deeper causes say more; of equally deep ones, those of CAUSES in their order, then a class's own words."""
     rank = next((i for i, (pattern, _) in enumerate(CAUSES) if pattern.search(leaf.text)), len(CAUSES))
-    return len(leaf.keys) + len(leaf.classes), -rank
+    return len(leaf.keys) + len(leaf.classes), -rank, _expected(leaf.text) is None
 
 
 def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
@@ -333,6 +333,8 @@ def _expected(text: str) -> str | None:
         return f"a list of {match[1]}"
     if match := re.match(r"Not a valid subclass of (\w+)", text):
         return f"a class ({match[1]})"
+    if text.startswith("Not of type timedelta"):
+        return "a time as h:m:s"
     if text.startswith("Not of type Tensor"):
         return "a list of numbers"
     return None
