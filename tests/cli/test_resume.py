@@ -28,6 +28,32 @@ def test_fit_goes_on_in_its_own_run_with_all_its_settings(fit: Fit) -> None:
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 3
 
 
+def test_a_run_goes_on_with_another_patience(fit: Fit) -> None:
+    run = fit("--early_stopping.patience", "7")
+    main(["fit", "--ckpt_path", f"{run}/last", "--early_stopping.patience", "3", "--trainer.max_epochs", "3", *RESUME])
+    callbacks = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
+    (state,) = (state for name, state in callbacks.items() if name.startswith("EarlyStopping"))
+    assert state["patience"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["--model.optimizer.lr", "0.02"], "model.optimizer.lr is 0.02, but"),
+        (["--model.optimizer", "SGD"], "model.optimizer is SGD, but"),
+        (["--model.lr_scheduler", "null"], "model.lr_scheduler is null, but"),
+        (["--model.lr_scheduler.warmup", "0.5"], "model.lr_scheduler.warmup is 0.5, but"),
+    ],
+)
+def test_what_the_state_of_the_optimizer_holds_cannot_be_changed(
+    fit: Fit, capsys: pytest.CaptureFixture[str], words: list[str], key: str
+) -> None:
+    fit("--model.lr_scheduler", "WarmupCosine", "--trainer.max_epochs", "1")
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "3", *words])
+    assert key in capsys.readouterr().err
+
+
 def test_the_curve_goes_on_where_it_stopped(fit: Fit) -> None:
     run = fit()
     main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "4", *RESUME])

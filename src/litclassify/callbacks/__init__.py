@@ -1,3 +1,4 @@
+from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
@@ -10,6 +11,7 @@ from litclassify.callbacks.sample_images import SampleImages
 from litclassify.callbacks.test_set_check import TestSetCheck
 
 __all__ = [
+    "ConfiguredPatience",
     "CurveLayout",
     "EpochProgressBar",
     "HyperparameterLogger",

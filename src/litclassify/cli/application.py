@@ -20,6 +20,7 @@ import litclassify.networks
 import litclassify.optim  # noqa: F401 - importing a class makes its short name known
 from litclassify import data
 from litclassify.callbacks import (
+    ConfiguredPatience,
     CurveLayout,
     HyperparameterLogger,
     MetricsFile,
@@ -30,7 +31,7 @@ from litclassify.callbacks import (
     TestSetCheck,
 )
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
-from litclassify.cli.checkpoints import check_classes, check_optimizer, weights_do_not_fit
+from litclassify.cli.checkpoints import check_classes, check_optimization, weights_do_not_fit
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
 from litclassify.cli.console import console_callbacks, quiet_lightning
@@ -256,7 +257,10 @@ class ClassificationCLI(LightningCLI):
             checkpoint = None
         elif checkpoint is not None and checkpoint.dirpath is None:
             checkpoint.dirpath = str(self.run_dir / CHECKPOINTS)
-        return [callback for callback in (checkpoint, early_stopping) if callback is not None]
+        callbacks = [callback for callback in (checkpoint, early_stopping) if callback is not None]
+        if early_stopping is not None and self.subcommand == "fit":
+            callbacks.append(ConfiguredPatience(early_stopping))
+        return callbacks
 
     def _standard_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
         """Give what a run has without being asked; a callback of the same class in the config takes its place."""
@@ -305,7 +309,7 @@ class ClassificationCLI(LightningCLI):
     def before_fit(self) -> None:
         """Check that a run can be resumed as it is asked to."""
         if self.checkpoint is not None:
-            check_optimizer(self.checkpoint, self.config.fit.model.init_args.optimizer.class_path)
+            check_optimization(self.checkpoint, self.config.fit.model.init_args.as_dict())
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""

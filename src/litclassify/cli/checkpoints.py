@@ -1,5 +1,6 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file and the configuration inside it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,18 +134,38 @@ def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
     raise UserError("\n".join(lines))
 
 
-def check_optimizer(checkpoint: Checkpoint, given: str) -> None:
-    """Compare the optimizer of a run with the one that shall continue it.
+def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None:
+    """Compare optimizer and schedule of a run with those that shall continue it.
+
+    A run goes on with the state of both, in which torch keeps the learning rate and all other arguments.
+
+    Args:
+        checkpoint: Where the run stopped.
+        given: The configuration of the model, by argument.
 
     Raises:
-        UserError: It is of another class, which cannot take over the state.
+        UserError: A class or one of its arguments differs.
     """
-    stored = checkpoint.config.get("model", {}).get("init_args", {}).get("optimizer", {}).get("class_path", given)
-    if stored.rpartition(".")[2] != given.rpartition(".")[2]:
-        raise UserError(
-            f"model.optimizer is {given}, but the run in '{checkpoint.path}' used {stored}, whose state it cannot take "
-            "over. Keep the optimizer, or start from the weights alone: fit --model.init_from CHECKPOINT."
-        )
+    stored = checkpoint.config.get("model", {}).get("init_args", {})
+    for name in ("optimizer", "lr_scheduler"):
+        before, now = _flat(stored.get(name), f"model.{name}"), _flat(given[name], f"model.{name}")
+        differing = next((key for key in before if key in now and before[key] != now[key]), None)
+        if differing is not None:
+            raise UserError(
+                f"{differing} is {now[differing]}, but the run of '{checkpoint.path}' has {before[differing]}, and "
+                "goes on with the state of its optimizer and schedule. Leave it out, or start from the weights alone: "
+                "fit --model.init_from CHECKPOINT."
+            )
+
+
+def _flat(config: Any, key: str) -> dict[str, str]:
+    """Give class and arguments of a class's configuration as text, by key."""
+    if not isinstance(config, Mapping) or "class_path" not in config:
+        return {key: json.dumps(config, default=str)}
+    arguments = {
+        f"{key}.{name}": json.dumps(value, default=str) for name, value in (config.get("init_args") or {}).items()
+    }
+    return {key: str(config["class_path"]).rpartition(".")[2], **arguments}
 
 
 def weights_do_not_fit(reason: str) -> UserError:

@@ -324,19 +324,26 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
 )
 
 
+EXPECTED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(r"Expected a typing\.Literal\[(.+?)\](?:\.|$)"),
+        lambda match: f"one of {match[1].replace(chr(39), '')}",
+    ),
+    (
+        re.compile(r"Expected an? <class '([\w.]+)'>"),
+        lambda match: PLAIN_TYPES.get(match[1], f"a {match[1].rsplit('.', 1)[-1]}"),
+    ),
+    (re.compile(r"Expected a tuple with (\d+) elements"), lambda match: f"a list of {match[1]}"),
+    (re.compile(r"Not a valid subclass of (\w+)"), lambda match: f"a class ({match[1]})"),
+    (re.compile(r"Not of type timedelta"), lambda _: "a time as h:m:s"),
+    (re.compile(r"Not of type Tensor"), lambda _: "a list of numbers"),
+)
+
+
 def _expected(text: str) -> str | None:
-    if match := re.match(r"Expected a typing\.Literal\[(.+?)\](?:\.|$)", text):
-        return f"one of {match[1].replace(chr(39), '')}"
-    if match := re.match(r"Expected an? <class '([\w.]+)'>", text):
-        return PLAIN_TYPES.get(match[1], f"a {match[1].rsplit('.', 1)[-1]}")
-    if match := re.match(r"Expected a tuple with (\d+) elements", text):
-        return f"a list of {match[1]}"
-    if match := re.match(r"Not a valid subclass of (\w+)", text):
-        return f"a class ({match[1]})"
-    if text.startswith("Not of type timedelta"):
-        return "a time as h:m:s"
-    if text.startswith("Not of type Tensor"):
-        return "a list of numbers"
+    for pattern, sentence in EXPECTED:
+        if match := pattern.match(text):
+            return sentence(match)
     return None
 
 

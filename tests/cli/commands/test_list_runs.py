@@ -203,3 +203,12 @@ def test_broken_metrics_hide_no_run(broken: bytes, tmp_path: Path, listed: Liste
     for name in ("metrics.csv", "metrics.json"):
         (path / name).write_bytes(broken)
     assert listed() == [["a/1", "0/3", "-", "-", "-", "-"]]
+
+
+def test_the_environment_says_where_runs_lie(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("elsewhere").mkdir()
+    monkeypatch.setenv("LITCLASSIFY_RUNS_DIR", "elsewhere")
+    main(["runs"])
+    assert "No runs under 'elsewhere'" in capsys.readouterr().out

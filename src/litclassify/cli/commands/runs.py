@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ from litclassify.errors import UserError
 
 SHOWN = ("val_loss", "val_acc", "test_acc")
 ABSENT = "-"
+# As fit takes it; environment_variables.py, which says so for all arguments, loads torch.
+DEFAULT_DIR = ("LITCLASSIFY_RUNS_DIR", "runs")
 # Logged when an epoch ends.
 EPOCH_METRICS = {"train_loss", "val_loss"}
 # PyYAML's parser in C reads a config of a run ten times as fast; some builds lack it.
@@ -53,7 +56,9 @@ def main(words: list[str]) -> None:
         UserError: There is no such directory or metric.
     """
     parser = CommandParser("runs", COMMANDS["runs"])
-    parser.add_argument("--runs_dir", type=Path, default=Path("runs"), help="Directory that holds all runs.")
+    parser.add_argument(
+        "--runs_dir", type=Path, default=Path(os.environ.get(*DEFAULT_DIR)), help="Directory that holds all runs."
+    )
     parser.add_argument("--sort", metavar="METRIC", help="Metric to sort by, best last; best is the monitored one.")
     parser.add_argument("--reverse", action="store_true", help="The other way round.")
     arguments = parser.parse_args(words)
