@@ -24,7 +24,7 @@ from litclassify.errors import UserError
 SHOWN = ("val_loss", "val_acc", "test_acc")
 ABSENT = "-"
 # As fit takes it; environment_variables.py, which says so for all arguments, loads torch.
-DEFAULT_DIR = ("LITCLASSIFY_RUNS_DIR", "runs")
+RUNS_DIR_VARIABLE = "LITCLASSIFY_RUNS_DIR"
 # Logged when an epoch ends.
 EPOCH_METRICS = {"train_loss", "val_loss"}
 # PyYAML's parser in C reads a config of a run ten times as fast; some builds lack it.
