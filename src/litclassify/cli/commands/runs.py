@@ -56,9 +56,8 @@ def main(words: list[str]) -> None:
         UserError: There is no such directory or metric.
     """
     parser = CommandParser("runs", COMMANDS["runs"])
-    parser.add_argument(
-        "--runs_dir", type=Path, default=Path(os.environ.get(*DEFAULT_DIR)), help="Directory that holds all runs."
-    )
+    default = Path(os.environ.get(RUNS_DIR_VARIABLE, "runs"))
+    parser.add_argument("--runs_dir", type=Path, default=default, help="Directory that holds all runs.")
     parser.add_argument("--sort", metavar="METRIC", help="Metric to sort by, best last; best is the monitored one.")
     parser.add_argument("--reverse", action="store_true", help="The other way round.")
     arguments = parser.parse_args(words)
