@@ -2,16 +2,16 @@ import math
 from collections import Counter
 
 import pytest
-from lightning.pytorch.utilities.data import _is_dataloader_shuffled
-from torch.utils.data import DataLoader
+from torch.utils.data import DistributedSampler
 
 from litclassify.data.samplers import ShuffledSampler, even_batch_size
 
 
 def order(seed: int, epoch: int, n: int = 50) -> list[int]:
+    """The order of an epoch, as indices of samples."""
     sampler = ShuffledSampler(range(n), seed)
     sampler.set_epoch(epoch)
-    return list(sampler)
+    return [draw - epoch * n for draw in sampler]
 
 
 def test_order_is_a_permutation():
@@ -34,9 +34,19 @@ def test_every_sample_comes_first_equally_often():
     assert all(abs(firsts[sample] - 500) < 100 for sample in range(4))  # Five standard deviations.
 
 
-def test_lightning_sees_that_the_loader_shuffles():
-    data = list(range(10))
-    assert _is_dataloader_shuffled(DataLoader(data, sampler=ShuffledSampler(data, 0)))
+def test_processes_share_the_samples_out():
+    shares = []
+    for rank in range(3):
+        sampler = ShuffledSampler(range(10), 0, world_size=3, rank=rank)
+        sampler.set_epoch(2)
+        shares.append([draw - 20 for draw in sampler])
+    assert [len(share) for share in shares] == [4, 4, 4]
+    whole = order(0, 2, n=10)
+    assert [share[i] for i in range(4) for share in shares] == [*whole, *whole[:2]]
+
+
+def test_lightning_leaves_it_in_place_under_several_processes():
+    assert isinstance(ShuffledSampler(range(4), 0), DistributedSampler)
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 8])

@@ -150,6 +150,7 @@ class ImageDataModule(LightningDataModule, ABC):
     def _dataset(self, split: Split) -> ImageDataset:
         if split not in self._datasets:
             self._datasets[split] = self._predict_dataset() if split == "predict" else self._make_dataset(split)
+            self._datasets[split].seed = global_seed()
         return self._datasets[split]
 
     def _predict_dataset(self) -> ImageDataset:
@@ -166,7 +167,7 @@ class ImageDataModule(LightningDataModule, ABC):
         sampler: Sampler[int] | None = None
         batch_size = self.batch_size
         if split == "train":
-            sampler = ShuffledSampler(dataset, global_seed())
+            sampler = ShuffledSampler(dataset, global_seed(), self._world_size, self._rank)
         elif split != "predict" and self._world_size > 1 and len(dataset) >= self._world_size:
             # Lightning's own choice repeats images until all processes have as many: metrics would not be exact.
             sampler = UnrepeatedDistributedSampler(dataset, self._world_size, self._rank, shuffle=False)
@@ -179,7 +180,7 @@ class ImageDataModule(LightningDataModule, ABC):
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             collate_fn=_identity,  # Data sets return whole batches.
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=torch.cuda.is_available() and dataset.device.type == "cpu",
         )
 
     @property

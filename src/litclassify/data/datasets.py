@@ -1,13 +1,19 @@
-"""What all data sets of images share: identifiers, targets, a transform and batched fetch."""
+"""What all data sets of images share: identifiers, targets, a transform and batched fetch.
+
+A sample is asked for by the number of its draw, `epoch * N + index` for sample `index` of N. What transforms draw at
+random is a pure function of that number and the seed.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from litclassify.data.randomness import SampleRandomness, torch_seeded
 from litclassify.errors import UserError
 
 Split = Literal["train", "val", "test", "predict"]
@@ -25,6 +31,10 @@ class ImageDataset(Dataset[Sample], ABC):
         split: What the samples are for.
     """
 
+    seed: int = 0
+    """Of what transforms draw at random, in [0, 2**32); the data module sets that of the run."""
+    device = torch.device("cpu")
+    """Where batches lie."""
     in_memory: ClassVar[bool] = False
     """Reading is so cheap that worker processes would only add to the cost."""
 
@@ -48,24 +58,34 @@ class ImageDataset(Dataset[Sample], ABC):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Sample:
-        image = self.read(index)
-        return image if self.transform is None else self._transformed(image, index), self.targets[index]
+    def __getitem__(self, draw: int) -> Sample:
+        images, targets = self.__getitems__([draw])
+        return images[0], targets[0]
 
-    def _transformed(self, image: Tensor, index: int) -> Tensor:
-        assert self.transform is not None
-        try:
-            return self.transform(image)
-        except (RuntimeError, TypeError, ValueError) as error:
-            # v2 transforms check most of their arguments here, not when they are built.
-            raise UserError(
-                f"{transform_key(self.split)} fails on {self.paths[index]}, {tuple(image.shape)} "
-                f"(channels, height, width): {error}"
-            ) from error
-
-    def __getitems__(self, indices: list[int]) -> Sample:
-        images = [self[index][0] for index in indices]
+    def __getitems__(self, draws: list[int]) -> Sample:
+        indices = [draw % len(self) for draw in draws]
+        seeds = SampleRandomness(self.seed, draws).seeds()
+        images = [self._image(index, seed) for index, seed in zip(indices, seeds, strict=True)]
         return stack_images(images, self.split), self.targets[indices]
+
+    def _image(self, index: int, seed: int) -> Tensor:
+        image = self.read(index)
+        if self.transform is None:
+            return image
+        # v2 transforms check most of their arguments here, not when they are built.
+        with refusal_of(self.split, self.paths[index], image), torch_seeded(seed):
+            return self.transform(image)
+
+
+@contextmanager
+def refusal_of(split: Split, name: str, images: Tensor) -> Iterator[None]:
+    """Name the transforms of `split` as what refuses images (…, C, H, W)."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{transform_key(split)} fails on {name}, {tuple(images.shape[-3:])} (channels, height, width): {error}"
+        ) from error
 
 
 def transform_key(split: Split) -> str:

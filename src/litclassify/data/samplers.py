@@ -1,36 +1,35 @@
 """The order in which training sees its images, and how evaluation shares them out."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import numpy as np
-from torch.utils.data import RandomSampler
+from torch.utils.data import Dataset, DistributedSampler
 
 
-class ShuffledSampler(RandomSampler):
+class ShuffledSampler(DistributedSampler[int]):
     """Visits every sample once, in an order that is a pure function of (seed, epoch).
 
-    Lightning takes it for a RandomSampler, and so replaces it by a shuffling DistributedSampler where there
-    are several devices.
+    It gives numbers of draws: `epoch * N + index` for sample `index` of N, by which the data set knows the epoch.
+    Several processes share the samples out, each with as many: the first ones may come twice.
 
     Args:
-        data_source: Anything with a length of at least 1.
+        dataset: Of at least 1 sample.
         seed: In [0, 2**32).
+        world_size: Number of processes.
+        rank: Of this process.
     """
 
-    def __init__(self, data_source: Sized, seed: int) -> None:
-        super().__init__(data_source)
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the next iteration; Lightning calls this at the start of every epoch."""
-        self.epoch = epoch
+    def __init__(self, dataset: Dataset[Any], seed: int, world_size: int = 1, rank: int = 0) -> None:
+        super().__init__(dataset, world_size, rank, seed=seed)
 
     def __iter__(self) -> Iterator[int]:
+        size = len(self.dataset)  # type: ignore[arg-type] # it has a length
         # RandomState's stream is frozen: the same order with every version of numpy and torch.
-        order = np.random.RandomState([self.seed, self.epoch]).permutation(len(self.data_source))
-        yield from order.tolist()
+        order = np.random.RandomState([self.seed, self.epoch]).permutation(size)
+        shared_out = np.resize(order, self.total_size)[self.rank :: self.num_replicas]
+        yield from (self.epoch * size + shared_out).tolist()
 
 
 def even_batch_size(batch_size: int, num_images: int, world_size: int) -> int:

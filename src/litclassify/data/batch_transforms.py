@@ -1,0 +1,296 @@
+"""Transforms of a whole batch at once, with a random draw for every image.
+
+Each stands for a transform of `torchvision.transforms.v2` and does to every image what that one does, many times as
+fast: `vectorize` finds them for a list of transforms.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from litclassify.data.randomness import SampleRandomness
+
+# A row or column that lies in the padding.
+BLANK = -1
+
+
+@dataclass
+class Window:
+    """Images, and which of their rows and columns to see: moving and mirroring change no more than that.
+
+    Args:
+        images: (N, C, H, W).
+        rows: Row of `images` that each row of the result is, or BLANK: int64 (N, H'). None: all, in order.
+        columns: Likewise: int64 (N, W').
+    """
+
+    images: Tensor
+    rows: Tensor | None = None
+    columns: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the result."""
+        height, width = self.images.shape[-2:]
+        return (
+            height if self.rows is None else self.rows.shape[1],
+            width if self.columns is None else self.columns.shape[1],
+        )
+
+    def see(self, axis: int, wanted: Tensor) -> None:
+        """Choose rows (`axis` 0) or columns (1) of what is seen now: int64 (N, K), or BLANK."""
+        name = ("rows", "columns")[axis]
+        wanted = wanted.to(self.images.device)
+        seen = getattr(self, name)
+        if seen is not None:
+            wanted = torch.where(wanted == BLANK, BLANK, seen.gather(1, wanted.clamp(min=0)))
+        setattr(self, name, wanted)
+
+    def show(self) -> Tensor:
+        """Give the images that are seen: (N, C, H', W')."""
+        if self.rows is None and self.columns is None:
+            return self.images
+        num_images, channels, height, width = self.images.shape
+        rows, columns = (
+            torch.arange(size, device=self.images.device).expand(num_images, -1) if seen is None else seen
+            for size, seen in ((height, self.rows), (width, self.columns))
+        )
+        pixels = rows.clamp(min=0)[:, :, None] * width + columns.clamp(min=0)[:, None, :]
+        flat = pixels.view(num_images, 1, -1).expand(-1, channels, -1)
+        shown = (
+            self.images.reshape(num_images, channels, -1).gather(2, flat).view(num_images, channels, *pixels.shape[1:])
+        )
+        blank = (rows == BLANK)[:, :, None] | (columns == BLANK)[:, None, :]
+        return shown.masked_fill_(blank[:, None], 0)
+
+
+class BatchTransform(ABC):
+    """A transform of all images of a batch."""
+
+    @abstractmethod
+    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+        """Transform; the result may be the same object."""
+
+
+class BatchCrop(BatchTransform):
+    """`RandomCrop`: a window of one size, at a place of its own in each image.
+
+    Args:
+        crop: The transform that it stands for.
+    """
+
+    def __init__(self, crop: v2.RandomCrop) -> None:
+        self.size = tuple(crop.size)
+        left, right, top, bottom = crop.padding or (0, 0, 0, 0)
+        self.margins = ((top, bottom), (left, right))
+        self.padding_mode = crop.padding_mode
+
+    def offsets(self, size: tuple[int, int], randomness: SampleRandomness) -> tuple[Tensor, Tensor]:
+        """Draw the first row and column of each window in the padded image: int64 (N,) each."""
+        free = [side + sum(margin) - kept for side, margin, kept in zip(size, self.margins, self.size, strict=True)]
+        if min(free) < 0:
+            raise ValueError(f"Required crop size {self.size} is larger than the padded image of size {size}.")
+        top, left = (randomness.integers(0, room + 1) for room in free)
+        return top, left
+
+    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+        """Move the window."""
+        size = window.size
+        for axis, offset in enumerate(self.offsets(size, randomness)):
+            positions = offset[:, None] + torch.arange(self.size[axis]) - self.margins[axis][0]
+            window.see(axis, _within(positions, size[axis], self.padding_mode))
+        return window
+
+
+def _within(positions: Tensor, size: int, padding_mode: str) -> Tensor:
+    """Give the row or column that each position shows, of which some lie in the padding before 0 or from `size` on."""
+    if padding_mode == "edge":
+        return positions.clamp(0, size - 1)
+    if padding_mode == "constant":
+        return positions.where((positions >= 0) & (positions < size), torch.tensor(BLANK))
+    if positions.numel() and (positions.min() <= -size or positions.max() >= 2 * size - 1):
+        raise ValueError(f"Padding is larger than the image allows: {size} pixels with padding_mode {padding_mode}.")
+    # reflect leaves out the border pixel, symmetric repeats it.
+    again = int(padding_mode == "symmetric")
+    positions = positions.where(positions >= 0, -positions - again)
+    return positions.where(positions < size, 2 * (size - 1) - positions + again)
+
+
+class BatchTranslation(BatchTransform):
+    """`RandomAffine` that only translates: each image is moved by whole pixels, and what is left free is black.
+
+    Args:
+        affine: The transform that it stands for.
+    """
+
+    def __init__(self, affine: v2.RandomAffine) -> None:
+        # Of width and height, in this order.
+        self.share = affine.translate
+
+    def shifts(self, size: tuple[int, int], randomness: SampleRandomness) -> tuple[Tensor, Tensor]:
+        """Draw by how many pixels each image moves down and to the right: int64 (N,) each."""
+        farthest = [share * side for share, side in zip(self.share, reversed(size), strict=True)]
+        right, down = (_between((-most, most), randomness).round().long() for most in farthest)
+        return down, right
+
+    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+        """Move the images."""
+        size = window.size
+        for axis, shift in enumerate(self.shifts(size, randomness)):
+            window.see(axis, _within(torch.arange(size[axis]) - shift[:, None], size[axis], "constant"))
+        return window
+
+
+class BatchFlip(BatchTransform):
+    """`RandomHorizontalFlip` and `RandomVerticalFlip`: each image with probability p.
+
+    Args:
+        flip: The transform that it stands for.
+    """
+
+    def __init__(self, flip: v2.RandomHorizontalFlip | v2.RandomVerticalFlip) -> None:
+        self.axis = 1 if isinstance(flip, v2.RandomHorizontalFlip) else 0
+        self.probability = flip.p
+
+    def chosen(self, randomness: SampleRandomness) -> Tensor:
+        """Draw which images are mirrored: bool (N,)."""
+        mirrored: Tensor = randomness.uniform() < self.probability
+        return mirrored
+
+    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+        """Mirror the chosen ones."""
+        chosen = self.chosen(randomness)
+        positions = torch.arange(window.size[self.axis])
+        window.see(self.axis, torch.where(chosen[:, None], positions.flip(0), positions))
+        return window
+
+
+class BatchErasing(BatchTransform):
+    """`RandomErasing` with a constant value (cutout): a rectangle of each image with probability p.
+
+    Args:
+        erasing: The transform that it stands for.
+    """
+
+    # As v2 does: if none of so many rectangles fits, the image stays as it is.
+    ATTEMPTS = 10
+
+    def __init__(self, erasing: v2.RandomErasing) -> None:
+        self.probability = erasing.p
+        self.scale = erasing.scale
+        self.log_ratio = torch.tensor(erasing.ratio, dtype=torch.float64).log().tolist()
+        self.value = erasing.value
+
+    def rectangles(self, size: tuple[int, int], randomness: SampleRandomness) -> Tensor:
+        """Draw top, left, height and width of each image's rectangle, all 0 for none: int64 (N, 4)."""
+        height, width = size
+        erased = randomness.uniform() < self.probability
+        found = torch.zeros(len(erased), 4, dtype=torch.int64)
+        for _ in range(self.ATTEMPTS):
+            area = height * width * _between(self.scale, randomness)
+            ratio = _between(self.log_ratio, randomness).exp()
+            tall, wide = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
+            top = (randomness.uniform() * (height - tall + 1)).long()
+            left = (randomness.uniform() * (width - wide + 1)).long()
+            fits = erased & (tall < height) & (wide < width) & (found[:, 2] == 0)
+            found = torch.where(fits[:, None], torch.stack([top, left, tall, wide], dim=1), found)
+        return found
+
+    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+        """Erase the rectangles."""
+        images = window.show()
+        top, left, tall, wide = self.rectangles(window.size, randomness).to(images.device).T[:, :, None]
+        height, width = images.shape[-2:]
+        rows, columns = (torch.arange(size, device=images.device) for size in (height, width))
+        inside_rows, inside_columns = (rows >= top) & (rows < top + tall), (columns >= left) & (columns < left + wide)
+        erased = inside_rows[:, None, :, None] & inside_columns[:, None, None, :]
+        value = torch.tensor(self.value, device=images.device).to(images.dtype).view(-1, 1, 1)
+        return Window(torch.where(erased, value, images))
+
+
+def _between(limits: Sequence[float], randomness: SampleRandomness) -> Tensor:
+    low, high = limits
+    return low + (high - low) * randomness.uniform()
+
+
+class BatchDeterministic(BatchTransform):
+    """A transform without random draws: the one for images takes batches, too.
+
+    Args:
+        transform: The transform that it stands for.
+    """
+
+    def __init__(self, transform: v2.Transform) -> None:
+        self.transform = transform
+
+    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+        """Apply it to the batch."""
+        return Window(self.transform(window.show()))
+
+
+class VectorizedTransforms:
+    """A list of batch transforms, applied in order.
+
+    Args:
+        transforms: What to apply.
+    """
+
+    def __init__(self, transforms: Sequence[BatchTransform]) -> None:
+        self.transforms = list(transforms)
+
+    def __call__(self, images: Tensor, randomness: SampleRandomness) -> Tensor:
+        """Transform images (N, C, H, W), which are left as they are."""
+        window = Window(images)
+        for transform in self.transforms:
+            window = transform(window, randomness)
+        return window.show()
+
+
+DETERMINISTIC = (v2.CenterCrop, v2.Grayscale, v2.Identity, v2.Pad, v2.Resize, v2.ToDtype)
+
+
+def vectorize(transform: Callable[[Tensor], Tensor] | None) -> VectorizedTransforms | None:
+    """Give the batch transforms that do the same; None if there is one that has none.
+
+    Args:
+        transform: `v2.Compose` of a list, or None for no transform.
+    """
+    listed: Sequence[Any] = () if transform is None else getattr(transform, "transforms", (transform,))
+    found = [_batch_transform(single) for single in listed]
+    if any(single is None for single in found):
+        return None
+    return VectorizedTransforms([single for single in found if single is not None])
+
+
+def _batch_transform(transform: Any) -> BatchTransform | None:
+    """Give the batch transform that does the same, for the exact class: a subclass may do anything."""
+    kind = type(transform)
+    if kind is v2.RandomCrop and not transform.pad_if_needed and not _fill(transform):
+        return BatchCrop(transform)
+    if kind in (v2.RandomHorizontalFlip, v2.RandomVerticalFlip):
+        return BatchFlip(transform)
+    if kind is v2.RandomErasing and transform.value is not None:
+        return BatchErasing(transform)
+    if kind is v2.RandomAffine and _only_translates(transform):
+        return BatchTranslation(transform)
+    return BatchDeterministic(transform) if kind in DETERMINISTIC else None
+
+
+def _fill(crop: v2.RandomCrop) -> bool:
+    """Whether the padding has another colour than black."""
+    return crop.padding_mode == "constant" and bool(crop.fill)
+
+
+def _only_translates(affine: v2.RandomAffine) -> bool:
+    fixed = affine.scale is None and affine.shear is None and not any(affine.degrees)
+    return (
+        fixed
+        and affine.translate is not None
+        and affine.interpolation == v2.InterpolationMode.NEAREST
+        and not affine.fill
+    )
