@@ -13,7 +13,7 @@ import torch
 from torchvision.transforms import v2
 
 from litclassify.data import CIFAR10, CIFAR100
-from litclassify.data.cifar import extract_files, read_records
+from litclassify.data.cifar import count_records, extract_files
 from litclassify.errors import UserError
 
 PER_FILE = 20
@@ -70,11 +70,11 @@ def test_archive_is_downloaded_once_and_read(tiny, tmp_path: Path):
     data.prepare_data()
     (tmp_path / "served" / "tiny.tar.gz").unlink()
     data.prepare_data()
-    images, targets = data._load("test")
+    images, targets, _ = data._load("test")
     expected = records(tiny, len(tiny.train_files))[:, tiny.label_bytes :].reshape(-1, 3, 32, 32)
     assert np.array_equal(images.numpy(), expected)
     assert torch.equal(images[:, 0, 0, 0].long(), targets)
-    assert len(data._load("train")[0]) == PER_FILE * len(tiny.train_files) - 5
+    assert len(data._dataset("train")) == PER_FILE * len(tiny.train_files) - 5
 
 
 def test_only_the_files_expected_are_extracted(tiny, tmp_path: Path):
@@ -121,7 +121,7 @@ def test_link_in_place_of_a_file_is_refused(tmp_path: Path):
 def test_damaged_file_is_refused(tmp_path: Path, size):
     (tmp_path / "data.bin").write_bytes(bytes(size))
     with pytest.raises(UserError, match=rf"data\.bin' is damaged: {size} bytes"):
-        read_records(str(tmp_path / "data.bin"), 1)
+        count_records(str(tmp_path / "data.bin"), 1)
 
 
 def test_classes_are_complete_and_alphabetical():

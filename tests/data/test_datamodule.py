@@ -229,6 +229,7 @@ def test_checkpoint_holds_plain_hyperparameters(tmp_path: Path):
         "val_split": 0.3,
         "test_split": 0.2,
         "image_size": 8,
+        "device_resident": "auto",
         "batch_size": 64,
         "num_workers": 0,
         "eval_transform": None,

@@ -10,6 +10,7 @@ from torchvision import datasets
 from torchvision.datasets import utils
 
 from litclassify.data import MNIST, FashionMNIST
+from litclassify.data.mnist import read_idx
 from litclassify.errors import UserError
 
 TEST_DATA = os.environ.get("TEST_IMAGES")
@@ -50,10 +51,10 @@ def test_idx_files_are_read_offline(root, data_class):
     data.setup("test")
     assert [len(data._dataset(split)) for split in ("train", "val", "test")] == [40, 20, 30]
     for split in ("train", "val", "test"):
-        dataset = data._dataset(split)
-        assert dataset.images.shape[1:] == data.image_shape == (1, 28, 28)
-        assert (dataset.images[:, 0, 0, 0] % 10 == dataset.targets).all()
-        assert (dataset.images.dtype, dataset.targets.dtype) == (torch.uint8, torch.int64)
+        images, targets = data._dataset(split).__getitems__(list(range(len(data._dataset(split)))))
+        assert images.shape[1:] == data.image_shape == (1, 28, 28)
+        assert (images[:, 0, 0, 0] % 10 == targets).all()
+        assert (images.dtype, targets.dtype) == (torch.uint8, torch.int64)
 
 
 def test_default_validation_set_is_5000_images():
@@ -88,8 +89,20 @@ def test_real_test_images_have_the_published_mean_and_std(tmp_path: Path):
             (raw / f"t10k-{kind}").write_bytes(packed.read())
         shutil.copy(raw / f"t10k-{kind}", raw / f"train-{kind}")
     data = MNIST(root=str(tmp_path))
-    images, targets = data._load("test")
+    images, targets, _ = data._load("test")
     assert images.shape == (10_000, 1, 28, 28)
     assert targets.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert data.mean == pytest.approx([images.float().mean().item() / 255], abs=0.005)
     assert data.std == pytest.approx([images.float().std().item() / 255], abs=0.005)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\x08", b"\0\0\x09\x01\0\0\0\x01a", b"\0\0\x08\x01\0\0\0\x02a"])
+def test_damaged_file_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "labels").write_bytes(content)
+    with pytest.raises(UserError, match="labels' is damaged"):
+        read_idx(str(tmp_path / "labels"))
+
+
+def test_training_and_validation_images_are_one_tensor(root):
+    data = MNIST(root=root, val_split=20)
+    assert data._dataset("train").images.data_ptr() == data._dataset("val").images.data_ptr()

@@ -78,12 +78,15 @@ class CIFAR10(DownloadedDataModule):
             extract_files(archive, self.folder, missing, os.path.join(self.root, self.folder))
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor]:
-        parts = [self._read_file(name) for name in (self.train_files if train else self.test_files)]
-        images, targets = zip(*parts, strict=True)
-        return torch.cat(images), torch.cat(targets)
-
-    def _read_file(self, name: str) -> tuple[Tensor, Tensor]:
-        return read_records(self._file(name), self.label_bytes)
+        files = [self._file(name) for name in (self.train_files if train else self.test_files)]
+        counts = [count_records(file, self.label_bytes) for file in files]
+        images = torch.empty((sum(counts), 3, 32, 32), dtype=torch.uint8)
+        targets = torch.empty(sum(counts), dtype=torch.int64)
+        # One file after the other into its place: joining them would take the memory twice.
+        parts = zip(files, torch.split(images, counts), torch.split(targets, counts), strict=True)
+        for file, file_images, file_targets in parts:
+            read_records(file, self.label_bytes, file_images, file_targets)
+        return images, targets
 
     def _where(self) -> str:
         return f"put {os.path.basename(self.url)} into '{self.root}' (from {self.url}, md5 {self.md5})."
@@ -117,25 +120,34 @@ class CIFAR100(CIFAR10):
     label_bytes: ClassVar[int] = 2  # The coarse class, then the fine one.
 
 
-def read_records(path: str, label_bytes: int) -> tuple[Tensor, Tensor]:
-    """Read records of `label_bytes` labels and 3,072 pixels; the last label is the target.
-
-    Returns:
-        Images, uint8 (N, 3, 32, 32), and targets, int64 (N,).
+def count_records(path: str, label_bytes: int) -> int:
+    """Count records of `label_bytes` labels and 3,072 pixels.
 
     Raises:
         UserError: The file is not a whole number of records.
     """
-    content = np.fromfile(path, dtype=np.uint8)
+    num_bytes = os.path.getsize(path)
     record_bytes = label_bytes + IMAGE_BYTES
-    if len(content) == 0 or len(content) % record_bytes:
+    if num_bytes == 0 or num_bytes % record_bytes:
         raise UserError(
-            f"'{path}' is damaged: {len(content)} bytes are not a whole number of records of {record_bytes}. "
+            f"'{path}' is damaged: {num_bytes} bytes are not a whole number of records of {record_bytes}. "
             "Delete it, and it will be extracted anew."
         )
-    records = torch.from_numpy(content).view(-1, record_bytes)
-    images = records[:, label_bytes:].reshape(-1, 3, 32, 32)
-    return images, records[:, label_bytes - 1].long()
+    return num_bytes // record_bytes
+
+
+def read_records(path: str, label_bytes: int, images: Tensor, targets: Tensor) -> None:
+    """Read all records of a file; the last label is the target.
+
+    Args:
+        path: The file.
+        label_bytes: Labels of each record.
+        images: Takes the images: uint8 (N, 3, 32, 32).
+        targets: Takes the targets: int64 (N,).
+    """
+    records = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).view(len(images), -1)
+    images.copy_(records[:, label_bytes:].view_as(images))
+    targets.copy_(records[:, label_bytes - 1])
 
 
 def extract_files(archive: str, folder: str, names: list[str], target: str) -> None:

@@ -37,10 +37,10 @@ class Digits(InMemoryDataModule):
         self.val_split = val_split
         self.test_split = test_split
 
-    def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor]:
+    def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor, list[int]]:
         images, targets = load_digits()
         parts = hold_out(targets, val_split=self.val_split, test_split=self.test_split, seed=self.seed)
-        return images[parts[split]], targets[parts[split]]
+        return images, targets, parts[split]
 
 
 def load_digits() -> tuple[Tensor, Tensor]:

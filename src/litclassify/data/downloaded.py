@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Literal
 
 from torch import Tensor
@@ -49,13 +50,22 @@ class DownloadedDataModule(InMemoryDataModule):
         with self._explained("could not be downloaded"):
             self._download()
 
-    def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor]:
-        with self._explained("could not be read"):
-            images, targets = self._read(train=split != "test")
+    def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor, list[int] | None]:
+        images, targets = self._test_pool if split == "test" else self._train_pool
         if split == "test":
-            return images, targets
-        indices = hold_out(targets, val_split=self.val_split, test_split=None, seed=self.seed)[split]
-        return images[indices], targets[indices]
+            return images, targets, None
+        return images, targets, hold_out(targets, val_split=self.val_split, test_split=None, seed=self.seed)[split]
+
+    @cached_property
+    def _train_pool(self) -> tuple[Tensor, Tensor]:
+        """Training and validation images: one tensor for both."""
+        with self._explained("could not be read"):
+            return self._read(train=True)
+
+    @cached_property
+    def _test_pool(self) -> tuple[Tensor, Tensor]:
+        with self._explained("could not be read"):
+            return self._read(train=False)
 
     @contextmanager
     def _explained(self, failure: str) -> Iterator[None]:

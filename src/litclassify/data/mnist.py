@@ -1,13 +1,20 @@
 """MNIST and Fashion-MNIST, from IDX files."""
 
+import math
 import os
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
 from torch import Tensor
 from torchvision import datasets
 
 from litclassify.data.downloaded import DownloadedDataModule
 from litclassify.data.in_memory_datamodule import DataFacts
+from litclassify.errors import UserError
+
+# What IDX files call the type of their elements.
+UNSIGNED_BYTE = 8
 
 
 class MNIST(DownloadedDataModule):
@@ -29,15 +36,20 @@ class MNIST(DownloadedDataModule):
         super().__init__(image_size=image_size, **kwargs)
 
     def _download(self) -> None:
-        self.source(self.root, download=True)
+        if not all(os.path.isfile(self._file(name.removesuffix(".gz"))) for name, _ in self.source.resources):
+            self.source(self.root, download=True)
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor]:
-        stored = self.source(self.root, train=train)
-        return stored.data[:, None], stored.targets
+        part = "train" if train else "t10k"
+        images = read_idx(self._file(f"{part}-images-idx3-ubyte"))
+        return images[:, None], read_idx(self._file(f"{part}-labels-idx1-ubyte")).long()
 
     def _where(self) -> str:
         files = ", ".join(name for name, _ in self.source.resources)
-        return f"put {files} into '{os.path.join(self.root, self.source.__name__, 'raw')}'."
+        return f"put {files} into '{self._file('')}'."
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.root, self.source.__name__, "raw", name)
 
 
 class FashionMNIST(MNIST):
@@ -54,3 +66,23 @@ class FashionMNIST(MNIST):
         class_names=tuple(datasets.FashionMNIST.classes), image_size=(28, 28), mean=(0.2860,), std=(0.3530,)
     )
     source: ClassVar[type[Any]] = datasets.FashionMNIST
+
+
+def read_idx(path: str) -> Tensor:
+    """Read an array of bytes from an IDX file, without a second copy in memory.
+
+    Source: https://yann.lecun.org/exdb/mnist (the IDX file format)
+
+    Returns:
+        uint8, of the shape in the file.
+
+    Raises:
+        UserError: The file is no array of bytes, or not a whole one.
+    """
+    magic = np.fromfile(path, dtype=np.uint8, count=4).tolist()
+    kind, num_dimensions = magic[2:] if len(magic) == 4 else (None, 0)  # noqa: PLR2004
+    shape = np.fromfile(path, dtype=">i4", count=num_dimensions, offset=4).tolist()
+    header_bytes = 4 + 4 * num_dimensions
+    if kind != UNSIGNED_BYTE or os.path.getsize(path) != header_bytes + math.prod(shape):
+        raise UserError(f"'{path}' is damaged: it is no IDX file of bytes of shape {shape}. Delete it, to get it anew.")
+    return torch.from_numpy(np.fromfile(path, dtype=np.uint8, offset=header_bytes).reshape(shape))
