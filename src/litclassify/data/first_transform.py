@@ -30,7 +30,7 @@ class FirstWindow:
 
     def __call__(self, height: int, width: int) -> Window:
         """The window of an image of that size."""
-        image = torch.empty((1, height, width), device="meta")  # It has a size and no pixels.
+        image = torch.empty((0, height, width), dtype=torch.uint8)  # Without channels, it costs nothing.
         try:
             if isinstance(self.transform, v2.RandomResizedCrop):
                 return Window(**self.transform.make_params([image]), size=tuple(self.transform.size))
