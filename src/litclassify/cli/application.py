@@ -46,6 +46,7 @@ from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_lev
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, run_dir_of
+from litclassify.cli.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.cli.trainer_errors import build_trainer, explain_refusal, named_argument
 from litclassify.cli.trust import check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
@@ -206,6 +207,9 @@ class ClassificationCLI(LightningCLI):
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
         callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
         callbacks += console_callbacks(settings, callbacks)
+        skip_empty_hooks(callbacks)
+        if not settings["barebones"]:  # That refuses every profiler.
+            settings["profiler"] = settings["profiler"] or NoProfiler()
         return build_trainer(self.trainer_class, {**settings, "callbacks": callbacks})
 
     def _find_run_dir(self, root: str | None) -> Path:
