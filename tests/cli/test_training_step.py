@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from tests.conftest import SMALL
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from litclassify.cli import main
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.console import quiet_lightning
 from litclassify.cli.launch import launch
 from litclassify.cli.step_overhead import STEP_HOOKS, NoProfiler, skip_empty_hooks
 from litclassify.data import Digits
 from litclassify.models import ImageClassifier
-from litclassify.networks import MLP
+from litclassify.networks import MLP, LeNet, ResNet9
 
 Fit = Callable[..., Path]
 
@@ -126,3 +128,41 @@ def test_hooks_that_a_callback_does_not_define_are_not_called() -> None:
 def test_a_profiler_of_the_config_takes_the_place_of_none(cli: Callable[..., ClassificationCLI]) -> None:
     assert isinstance(cli().trainer.profiler, NoProfiler)
     assert type(cli("--trainer.profiler", "simple").trainer.profiler).__name__ == "SimpleProfiler"
+
+
+CONV = [*["--model.network", "LeNet", "--model.network.width", "4"], *["--trainer.log_every_n_steps", "1"]]
+
+
+@pytest.mark.parametrize("accumulate", ["1", "2"])
+@pytest.mark.parametrize("option", ["channels_last", "compile"])
+def test_options_of_speed_change_no_result(
+    option: str, accumulate: str, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # Inductor takes half a minute.
+    plain = fit(*CONV, "--trainer.accumulate_grad_batches", accumulate)
+    fast = fit(*CONV, "--trainer.accumulate_grad_batches", accumulate, f"--model.{option}", "true")
+    for name in ("train_loss_step", "val_loss", "train_acc", "val_acc"):
+        assert logged(fast, name) == pytest.approx(logged(plain, name), rel=1e-4)
+    keys = [torch.load(run / "checkpoints/last.ckpt", weights_only=True)["state_dict"].keys() for run in (plain, fast)]
+    assert keys[0] == keys[1]
+
+
+def test_channels_last_reaches_weights_and_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ImageClassifier(ResNet9, torch.optim.SGD, ["a", "b"], channels_last=True)
+    seen: list[torch.Tensor] = []
+    model.network.register_forward_pre_hook(lambda network, inputs: seen.extend(inputs))
+    model(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+    seen += [parameter for parameter in model.network.parameters() if parameter.dim() == 4]
+    assert len(seen) == 9
+    assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in seen)
+
+
+def test_compile_reaches_the_network_for_training_alone(
+    cli: Callable[..., ClassificationCLI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+    monkeypatch.setattr(LeNet, "compile", lambda self: compiled.append(type(self)))
+    cli("--model.network", "LeNet", "--model.compile", "true", "--trainer.max_epochs", "1")
+    assert compiled == [LeNet]
+    main(["test", "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"])
+    assert compiled == [LeNet]

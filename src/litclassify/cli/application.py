@@ -44,6 +44,7 @@ from litclassify.cli.loggers import fit_loggers, tensorboard_logger
 from litclassify.cli.messages import exit_with_message, own_words
 from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_level_names
 from litclassify.cli.parser_errors import ParsingError
+from litclassify.cli.precision import AUTO, automatic_precision
 from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, run_dir_of
 from litclassify.cli.step_overhead import NoProfiler, skip_empty_hooks
@@ -180,6 +181,13 @@ class ClassificationCLI(LightningCLI):
             raise UserError(f"seed_everything: {error}.") from error
 
     # --- Objects ---
+
+    def before_instantiate_classes(self) -> None:
+        """Put a precision in place of `auto`, for all that reads or stores the configuration."""
+        trainer = self.config[self.subcommand].trainer
+        if trainer.precision == AUTO:
+            trainer.precision, reason = automatic_precision(trainer.accelerator)
+            rank_zero_info(f"trainer.precision auto is {trainer.precision}: {reason}.")
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; what a configured class refuses is the user's mistake."""
