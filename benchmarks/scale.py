@@ -1,9 +1,9 @@
 """How time and memory grow: with the images and the batch size of a data set in memory, with the files of a folder.
 
-In memory: files of CIFAR-10's format with made-up images, 3,072 bytes each. Shown are the set-up, the first batch, the
-time per image of up to --batches further ones with the default augmentation, and the peak memory above that of the
-process before it, over the bytes of the images. Folders: the set-up for training on tiny JPEG files, at a first and at
-a second start. Each measurement is a process of its own; what is shown are medians over the rounds.
+In memory: files of CIFAR-10's format and a cached folder, with made-up images of 3,072 bytes each. Shown are the
+set-up, the first batch, the time per image of up to --batches further ones with the default augmentation, and the peak
+memory above that of the process before it, over the bytes of the images. Folders: the set-up for training on tiny JPEG
+files, at a first and at a second start. Each measurement is a process of its own; what is shown are medians.
 
 Run: python -m benchmarks.scale [--images 1000 10000 100000 1000000] [--files 1000 10000 100000] [--rounds 3]
 """
@@ -12,7 +12,7 @@ import argparse
 import json
 import statistics
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -60,15 +60,23 @@ def medians(measurements: Iterable[Measurement]) -> Measurement:
     return {key: statistics.median(measurement[key] for measurement in taken) for key in taken[0]}
 
 
-def memory_rows(images: int, arguments: argparse.Namespace) -> list[list[str]]:
+def write_folder(root: Path, images: int) -> None:
+    """Write a folder of training images of the same size."""
+    write_jpegs(root / "train", images, (32, 32))
+
+
+def memory_rows(
+    kind: str, write: Callable[[Path, int], None], images: int, arguments: argparse.Namespace
+) -> list[list[str]]:
     """Measure a data set of `images` in memory at each batch size."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        write_cifar10(Path(folder), images)
+        write(Path(folder), images)
         for batch_size in (size for size in arguments.batch_sizes if 2 * size <= images):
-            taken = medians(measure("memory", Path(folder), batch_size, arguments) for _ in range(arguments.rounds))
+            taken = medians(measure(kind, Path(folder), batch_size, arguments) for _ in range(arguments.rounds))
             rows.append(
                 [
+                    kind,
                     f"{images:,}",
                     f"{batch_size:,}",
                     f"{taken['setup_s']:.2f}",
@@ -103,8 +111,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    rows = [row for images in arguments.images for row in memory_rows(images, arguments)]
-    columns = ["images", "batch size", "set-up, s", "first batch, ms", "an image, µs", "memory, MiB", "÷ image bytes"]
+    rows = [row for images in arguments.images for row in memory_rows("cifar10", write_cifar10, images, arguments)]
+    rows += [row for images in arguments.files for row in memory_rows("cached", write_folder, images, arguments)]
+    columns = [
+        "data",
+        "images",
+        "batch size",
+        "set-up, s",
+        "first batch, ms",
+        "an image, µs",
+        "memory, MiB",
+        "÷ image bytes",
+    ]
     print_table(f"In memory; at most {MEMORY_LIMIT} times the bytes of the images is wanted", columns, rows)
     rows = [folder_row(files, arguments) for files in arguments.files]
     print_table("Folders", ["files", "first start, s", "second start, s", "ratio"], rows)

@@ -1,6 +1,6 @@
 """One measurement of benchmarks.scale, in a process of its own, so that its peak memory counts nothing else.
 
-Run: python -m benchmarks.scale_probe memory|folder ROOT BATCH_SIZE NUM_BATCHES
+Run: python -m benchmarks.scale_probe cifar10|cached|folder ROOT BATCH_SIZE NUM_BATCHES
 """
 
 import json
@@ -23,10 +23,11 @@ def peak_bytes() -> int:
 
 
 def open_data(kind: str, root: str, batch_size: int) -> ImageDataModule:
-    """Give a data module that loads in this process."""
-    if kind == "memory":
+    """Give a data module that loads in this process: files of CIFAR-10, or a folder, cached in memory or not."""
+    if kind == "cifar10":
         return CIFAR10(root=root, val_split=0.1, batch_size=batch_size, num_workers=0)
-    return ImageFolder(root, image_size=32, batch_size=batch_size, num_workers=0)
+    cache = "ram" if kind == "cached" else None
+    return ImageFolder(root, image_size=32, cache=cache, batch_size=batch_size, num_workers=0)
 
 
 def probe(kind: str, root: str, batch_size: int, num_batches: int) -> dict[str, float]:

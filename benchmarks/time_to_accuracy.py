@@ -22,12 +22,12 @@ from benchmarks.folders import link_images
 from benchmarks.training_commands import Peer, Trained, TrainingCommands, peer_version
 
 RECIPE = shlex.split("""
-    --data ImageFolder --data.image_size 32 --data.batch_size 512
+    --data ImageFolder --data.image_size 32 --data.batch_size 512 --data.cache ram
     --model.network ResNet9 --model.network.width 32
     --model.optimizer SGD --model.optimizer.lr 0.4 --model.optimizer.momentum 0.9 --model.optimizer.nesterov true
     --model.optimizer.weight_decay 0.0005
     --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 0.4 --model.lr_interval step
-    --trainer.precision bf16-mixed --trainer.accelerator cpu
+    --model.channels_last true --trainer.precision bf16-mixed --trainer.accelerator cpu
 """)
 # How long each may train for an accuracy. A one-cycle schedule must know its end, a constant rate has none.
 EPOCHS = {

@@ -29,6 +29,7 @@ NETWORK = ["--data", "ImageFolder", "--data.image_size", "32", "--model.network"
 OURS = [*NETWORK, "--data.train_transform", "[]", "--data.eval_transform", "[]", "--trainer.accelerator", "cpu"]
 EQUAL = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.001", "--trainer.precision", "32-true"]
 RECIPE = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.002", "--trainer.precision", "bf16-mixed"]
+RECIPE += ["--model.channels_last", "true", "--data.cache", "ram"]
 RECIPE_BATCH_SIZE = 256
 STARTUP_IMAGES = 70  # At least a batch of 64: timm's loader drops a smaller one.
 Runs = dict[str, list[Trained]]
