@@ -11,6 +11,7 @@ from torchvision.transforms import v2
 
 from litclassify.data import ImageFilesDataset
 from litclassify.data.decode import decode_image
+from litclassify.data.randomness import SampleRandomness, torch_seeded
 from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
 
@@ -20,14 +21,16 @@ CROP, WIDE_CROP, RESIZE = v2.RandomResizedCrop(96), v2.RandomResizedCrop((30, 90
 def read_all(path: str, transforms: TransformList) -> Tensor:
     """4 draws of the data set."""
     dataset = ImageFilesDataset([path] * 4, torch.zeros(4, dtype=torch.int64), compose(transforms), 3, "train")
-    torch.manual_seed(0)
     return torch.stack([dataset[i][0] for i in range(4)])
 
 
 def decode_whole_and_transform(path: str, transforms: TransformList) -> Tensor:
-    """4 draws of the same transforms of the whole image."""
-    torch.manual_seed(0)
-    return torch.stack([v2.Compose(transforms)(decode_image(path, 3)) for _ in range(4)])
+    """The same draws of the same transforms of the whole image."""
+    image, drawn = decode_image(path, 3), []
+    for seed in SampleRandomness(0, range(4)).seeds():
+        with torch_seeded(seed):
+            drawn.append(v2.Compose(transforms)(image))
+    return torch.stack(drawn)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from litclassify.data import ImageFolder, image_cache
+from litclassify.data import ImageFolder, ImageTensorDataset, image_cache
 from litclassify.data.decode import decode_image
 from litclassify.data.image_cache import Shrink, cache_in_memory, cache_on_disk
 from litclassify.errors import UserError
@@ -199,7 +199,7 @@ def test_training_draws_other_crops_of_the_cached_images(root):
     data = ImageFolder(str(root), cache="ram", cache_size=30, image_size=80, val_split=4, test_split=4, num_workers=0)
     dataset = data._dataset("train")
     assert min(dataset.read(0).shape[1:]) <= 30
-    first, second = dataset[0][0], dataset[0][0]
+    first, second = dataset[0][0], dataset[len(dataset)][0]
     assert first.shape == (3, 80, 80)
     assert not torch.equal(first, second)
 
@@ -212,3 +212,16 @@ def test_cached_images_reach_workers(root):
 def test_cache_size_of_nothing_is_refused():
     with pytest.raises(UserError, match=r"data\.cache_size must be at least 1, got 0"):
         ImageFolder("x", cache_size=0)
+
+
+def test_images_of_one_size_in_memory_are_batches_of_one_tensor(class_folders: Path) -> None:
+    def data(cache: str | None) -> ImageFolder:
+        return ImageFolder(str(class_folders), image_size=16, cache=cache, batch_size=5)
+
+    dataset, plain = (data(cache)._dataset("test") for cache in ("ram", None))
+    assert isinstance(dataset, ImageTensorDataset)
+    assert list(dataset.paths) == list(plain.paths)
+    (images, targets), (expected, expected_targets) = (d.__getitems__(list(range(len(d)))) for d in (dataset, plain))
+    assert torch.equal(images, expected)
+    assert torch.equal(targets, expected_targets)
+    assert data("ram")._dataset("train").vectorized is not None

@@ -69,12 +69,13 @@ class ImageDataset(Dataset[Sample], ABC):
         return stack_images(images, self.split), self.targets[indices]
 
     def _image(self, index: int, seed: int) -> Tensor:
-        image = self.read(index)
-        if self.transform is None:
-            return image
-        # v2 transforms check most of their arguments here, not when they are built.
-        with refusal_of(self.split, self.paths[index], image), torch_seeded(seed):
-            return self.transform(image)
+        with torch_seeded(seed):  # Reading, too, may draw what part of a file it needs.
+            image = self.read(index)
+            if self.transform is None:
+                return image
+            # v2 transforms check most of their arguments here, not when they are built.
+            with refusal_of(self.split, self.paths[index], image):
+                return self.transform(image)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 from torchvision.transforms import v2
 
 from litclassify.data.class_folders import (
@@ -19,6 +20,7 @@ from litclassify.data.datamodule import ImageDataModule
 from litclassify.data.datasets import ImageDataset
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.image_cache import cache_in_memory, cache_on_disk
+from litclassify.data.in_memory import ImageTensorDataset
 from litclassify.data.packed_images import PackedImages, PackedImagesDataset
 from litclassify.data.splits import hold_out
 from litclassify.data.transforms import TransformList, compose
@@ -141,7 +143,10 @@ class ImageFolder(ImageDataModule):
         transform = compose(self.transform_list(split))
         if self.cache is None:
             return ImageFilesDataset(paths, torch.tensor(targets), transform, self.num_channels, split)
-        return PackedImagesDataset(paths, torch.tensor(targets), transform, self._cached_images, split)
+        if self._cached_tensor is None:
+            return PackedImagesDataset(paths, torch.tensor(targets), transform, self._cached_images, split)
+        rows = self._cached_images.rows(paths)
+        return ImageTensorDataset(self._cached_tensor, torch.tensor(targets), transform, split, rows, paths)
 
     @cached_property
     def _cached_images(self) -> PackedImages:
@@ -150,6 +155,11 @@ class ImageFolder(ImageDataModule):
         if self.cache == "ram":
             return cache_in_memory(paths, self.num_channels, self.cache_size)
         return cache_on_disk(self.root, paths, self.num_channels, self.cache_size, self.cache_dir)
+
+    @cached_property
+    def _cached_tensor(self) -> Tensor | None:
+        """The images in memory, if they all have one size: batches are taken from it as a whole."""
+        return self._cached_images.as_tensor()
 
     @cached_property
     def _training_classes(self) -> ClassFiles:

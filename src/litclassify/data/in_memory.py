@@ -20,10 +20,11 @@ class ImageTensorDataset(ImageDataset):
 
     Args:
         images: uint8 (M, C, H, W); other data sets may hold the same tensor.
-        targets: int64 (M,).
+        targets: int64 (N,).
         transform: Applied to each image (C, H, W); None to leave images as they are.
-        split: What the samples are for; sample i is identified as `<split>/<i>`.
-        indices: Which of the M images are the samples, N numbers; None for all.
+        split: What the samples are for.
+        indices: Which of the M images are the N samples; None for all.
+        paths: An identifier of each sample; None names sample i `<split>/<i>`.
     """
 
     in_memory: ClassVar[bool] = True
@@ -35,9 +36,11 @@ class ImageTensorDataset(ImageDataset):
         transform: Callable[[Tensor], Tensor] | None,
         split: Split,
         indices: Sequence[int] | None = None,
+        paths: Sequence[str] | None = None,
     ) -> None:
+        super().__init__(_Numbered(split, len(targets)) if paths is None else paths, targets, transform, split)
         self._rows = np.arange(len(images)) if indices is None else np.asarray(indices)
-        super().__init__(_Numbered(split, len(self._rows)), targets[torch.from_numpy(self._rows)], transform, split)
+        assert len(self._rows) == len(targets)
         self.images = images
         self.vectorized = vectorize(transform)
 

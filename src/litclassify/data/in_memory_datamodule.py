@@ -85,7 +85,7 @@ class InMemoryDataModule(ImageDataModule):
     def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageTensorDataset:
         images, targets, indices = self._load(split)
         transform = compose(self._resize_first(self.facts.image_size) + self.transform_list(split))
-        return ImageTensorDataset(images, targets, transform, split, indices)
+        return ImageTensorDataset(images, targets if indices is None else targets[indices], transform, split, indices)
 
     def _loader(self, split: Split) -> DataLoader[Sample]:
         dataset = self._dataset(split)

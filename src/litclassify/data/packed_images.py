@@ -34,6 +34,19 @@ class PackedImages:
         self._table = content[DIGEST_BYTES:][: ROW_BYTES * len(paths)].view(np.int64).reshape(-1, 3)
         self._rows = {path: row for row, path in enumerate(paths)}
 
+    def rows(self, paths: Sequence[str]) -> list[int]:
+        """Give where images stand in the table."""
+        return [self._rows[path] for path in paths]
+
+    def as_tensor(self) -> Tensor | None:
+        """Give all images as one, uint8 (N, C, H, W), which shares their memory; None if they differ in size."""
+        sizes = np.unique(self._table[:, 1:], axis=0)
+        if len(sizes) != 1 or not self.content.flags.writeable:
+            return None
+        first = int(self._table[0, 0])
+        pixels = torch.from_numpy(self.content[first:])
+        return pixels.view(len(self._table), *sizes[0].tolist(), self.num_channels).permute(0, 3, 1, 2)
+
     def __getitem__(self, path: str) -> Tensor:
         """A copy of one image, uint8 (C, H, W)."""
         offset, height, width = self._table[self._rows[path]].tolist()
