@@ -30,7 +30,7 @@ OURS = [*NETWORK, "--data.train_transform", "[]", "--data.eval_transform", "[]",
 EQUAL = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.001", "--trainer.precision", "32-true"]
 RECIPE = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.002", "--trainer.precision", "bf16-mixed"]
 RECIPE += ["--model.channels_last", "true", "--data.cache", "ram"]
-RECIPE_BATCH_SIZE = 256
+RECIPE += ["--data.batch_size", "256", "--data.num_workers", "auto"]
 STARTUP_IMAGES = 70  # At least a batch of 64: timm's loader drops a smaller one.
 Runs = dict[str, list[Trained]]
 
@@ -39,15 +39,12 @@ def measures(
     commands: TrainingCommands, peers: Iterable[str], epochs: int, batch_size: int, workers: int
 ) -> dict[str, Callable[[], Trained]]:
     """Give a call of each command, by the name of its row."""
-
-    def ours(settings: list[str], batch_size: int) -> Callable[[], Trained]:
-        loading = ["--data.batch_size", str(batch_size), "--data.num_workers", str(workers)]
-        return partial(commands.litclassify, [*OURS, *settings, *loading, "--trainer.max_epochs", str(epochs)])
-
+    loading = ["--data.batch_size", str(batch_size), "--data.num_workers", str(workers)]
+    ours = [*OURS, *loading, "--trainer.max_epochs", str(epochs)]
     flags = ["--epochs", str(epochs), "--batch_size", str(batch_size), "--workers", str(workers)]
     return {
-        "LitClassify": ours(EQUAL, batch_size),
-        "LitClassify, own settings": ours(RECIPE, RECIPE_BATCH_SIZE),
+        "LitClassify": partial(commands.litclassify, [*ours, *EQUAL]),
+        "LitClassify, own settings": partial(commands.litclassify, [*ours, *RECIPE]),
         **{name: partial(commands.peer, PEERS[name], flags) for name in peers},
     }
 

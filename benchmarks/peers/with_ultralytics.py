@@ -33,6 +33,7 @@ def main() -> None:
         amp=False,
         optimizer="Adam",
         lr0=LEARNING_RATE,
+        momentum=0.9,  # Adam's first beta.
         lrf=1.0,
         warmup_epochs=0.0,
         weight_decay=0.0,
