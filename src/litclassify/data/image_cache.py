@@ -91,12 +91,13 @@ def cache_on_disk(root: str, paths: Sequence[str], num_channels: int, shorter_si
 
 def fingerprint(root: str, paths: Sequence[str], num_channels: int, shorter_side: int) -> bytes:
     """Digest of all that the cached pixels depend on: names, sizes and times of the files, and how they are resized."""
-    digest = hashlib.sha256(f"{VERSION} {num_channels} {shorter_side}".encode())
-    for path in paths:
-        status = os.stat(path)
-        name = os.fsencode(path.removeprefix(root))
-        digest.update(b"\0%d %d %s" % (status.st_size, status.st_mtime_ns, name))
-    return digest.digest()
+    statuses = map(os.stat, paths)
+    files = [
+        f"{status.st_size} {status.st_mtime_ns} {path[len(root) :]}"
+        for status, path in zip(statuses, paths, strict=True)
+    ]
+    known = "\0".join([f"{VERSION} {num_channels} {shorter_side}", *files])
+    return hashlib.sha256(os.fsencode(known)).digest()
 
 
 def _write(file: str, digest: bytes, paths: Sequence[str], num_channels: int, shorter_side: int) -> None:
