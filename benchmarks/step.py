@@ -65,9 +65,9 @@ def sgd(parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
 SGD = (sgd, ("SGD", "--model.optimizer.lr", "0.02", "--model.optimizer.momentum", "0.9"))
 CASES = {
     "mlp": Case(("MLP", "--model.network.hidden_features", "[64]"), 1, 28, 60_000, *ADAM, limit=1.6),
-    "resnet9": Case(("ResNet9",), 3, 32, 8 * BATCH_SIZE, *SGD, limit=1.05),
+    "resnet9": Case(("ResNet9", "--model.network.width", "32"), 3, 32, 6 * BATCH_SIZE, *SGD, limit=1.05),
     "resnet18": Case(
-        ("TorchvisionNetwork", "--model.network.name", "resnet18"), 3, 32, 16 * BATCH_SIZE, *SGD, limit=1.05
+        ("TorchvisionNetwork", "--model.network.name", "resnet18"), 3, 32, 8 * BATCH_SIZE, *SGD, limit=1.05
     ),
 }
 
