@@ -1,5 +1,6 @@
 """A user's mistake ends with exit code 2 and a few lines that name the key, and leaves nothing behind."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -256,12 +257,23 @@ def test_debug_gives_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         main(["fit", *SMALL, "--data.batch_size", "0"])
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "bug",
+    [
+        KeyError("a bug"),
+        # Words that are arguments of the Trainer, too.
+        ValueError("tensors differ in precision"),
+        ValueError("all callbacks failed"),
+        json.JSONDecodeError("no strategy", "", 0),
+    ],
+    ids=str,
+)
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, bug: Exception) -> None:
     def broken(*_: object) -> None:
-        raise KeyError("a bug")
+        raise bug
 
     monkeypatch.setattr("litclassify.models.ImageClassifier.training_step", broken)
-    with pytest.raises(KeyError, match="a bug"):
+    with pytest.raises(type(bug), match=str(bug).partition(":")[0]):
         main(["fit", *SMALL])
 
 

@@ -46,7 +46,7 @@ from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_lev
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, run_dir_of
-from litclassify.cli.trainer_errors import build_trainer, explain_refusal, named_argument
+from litclassify.cli.trainer_errors import build_trainer, trainer_refusals_explained
 from litclassify.cli.trust import check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -296,11 +296,8 @@ class ClassificationCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
         try:
-            super()._run_subcommand(subcommand)
-        except (MisconfigurationException, ValueError) as error:
-            if isinstance(error, UserError) or (type(error) is ValueError and named_argument(str(error)) is None):
-                raise
-            raise explain_refusal(error, self.config[subcommand].trainer) from error
+            with trainer_refusals_explained(self.config[subcommand].trainer):
+                super()._run_subcommand(subcommand)
         except RuntimeError as error:
             if self.checkpoint is None or "Error(s) in loading state_dict" not in str(error):
                 raise
