@@ -112,7 +112,9 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("data: [", "--config broken.yaml is no valid YAML, line 1, column 8"),
+        ("data: [", "'broken.yaml' is no valid YAML, line 1, column 8"),
+        ("data: \x07", "'broken.yaml' is no valid YAML"),
+        ("- data", "'broken.yaml' is no config, which is a mapping"),
         ("datta: Digits", "datta"),
         ("trainer:\n  max_epochss: 3", "max_epochss"),
         ("model:\n  optimizer:\n    class_path: Adam\n    init_args:\n      lrr: 1", "lrr"),

@@ -113,3 +113,11 @@ def test_a_run_says_what_it_was_made_with(fit: Fit) -> None:
     assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
     assert environment["seed"] == 5
     assert "--seed_everything 5" in environment["command"]
+
+
+def test_a_damaged_config_of_the_run_is_named(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1")
+    (run / "config.fit.yaml").write_text("data: [")
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", str(run)])
+    assert f"'{run}/config.fit.yaml' is no valid YAML, line 1" in capsys.readouterr().err

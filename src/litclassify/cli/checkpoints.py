@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch.utilities import rank_zero_warn
 
+from litclassify.cli.config_files import RUN_CONFIG, read_config
 from litclassify.cli.known_names import PUBLISHED, all_argument_names, some_of
 from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run, run_dir_of
 from litclassify.errors import UserError
@@ -110,11 +110,10 @@ def read_run_config(checkpoint: Path) -> dict[str, Any]:
     What places the run and what started it is left out: the run goes on where it is.
     """
     run = run_dir_of(checkpoint)
-    file = None if run is None else run / "config.fit.yaml"
+    file = None if run is None else run / RUN_CONFIG
     if file is None or not file.is_file():
         return {}
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return {name: value for name, value in config.items() if name not in ("config", "ckpt_path")}
+    return {name: value for name, value in read_config(file).items() if name not in ("config", "ckpt_path")}
 
 
 def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:

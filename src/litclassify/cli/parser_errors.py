@@ -308,10 +308,6 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
         lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
     ),
     (
-        re.compile(r"^Unexpected config: (.*)"),
-        lambda match, _: f"--config: a config is a mapping of keys to values, got '{match[1]}'.",
-    ),
-    (
         re.compile(r"^argument subcommand: invalid choice: '([^']+)' \(choose from (.+)\)"),
         lambda match, _: (
             f"There is no subcommand '{match[1]}': choose from {match[2].replace(chr(39), '')}, {', '.join(COMMANDS)}."

@@ -12,8 +12,8 @@ from lightning.pytorch import LightningDataModule, Trainer
 from litclassify.cli.application import KEY
 from litclassify.cli.commands.arguments import CommandParser
 from litclassify.cli.commands.config_diff import flatten
-from litclassify.cli.commands.config_files import config_file, read_config
 from litclassify.cli.commands.parsers import DryRun
+from litclassify.cli.config_files import config_file, read_config
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 from litclassify.optim import scheduler_config

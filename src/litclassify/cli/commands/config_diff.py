@@ -8,9 +8,9 @@ import yaml
 
 from litclassify.cli.checkpoints import read_checkpoint
 from litclassify.cli.commands.arguments import CommandParser
-from litclassify.cli.commands.config_files import Config, config_file, read_config
 from litclassify.cli.commands.parsers import parse
 from litclassify.cli.commands.tables import print_table
+from litclassify.cli.config_files import Config, config_file, read_config
 from litclassify.cli.config_lines import SILENT_LEVELS
 from litclassify.errors import UserError
 

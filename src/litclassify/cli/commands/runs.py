@@ -17,8 +17,8 @@ import yaml
 
 from litclassify.cli.commands import COMMANDS
 from litclassify.cli.commands.arguments import CommandParser, did_you_mean
-from litclassify.cli.commands.config_files import RUN_CONFIG
 from litclassify.cli.commands.tables import print_table
+from litclassify.cli.config_files import RUN_CONFIG
 from litclassify.errors import UserError
 
 SHOWN = ("val_loss", "val_acc", "test_acc")

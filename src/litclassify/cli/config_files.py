@@ -1,4 +1,4 @@
-"""Config files, as the commands name and read them."""
+"""Config files, as a command line names them."""
 
 from pathlib import Path
 from typing import Any
