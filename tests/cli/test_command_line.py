@@ -29,3 +29,12 @@ def test_a_value_is_that_of_the_last_flag_however_it_is_written() -> None:
         assert CommandLine(words).checkpoint
     with pytest.raises(ValueError, match="'missing.ckpt' does not exist"):
         assert CommandLine(["test", *words[3:], *words[1:3]]).checkpoint
+
+
+@pytest.mark.parametrize("flag", ["--model.network.name", "--model.init_args.network.init_args.name"])
+@pytest.mark.parametrize("key", ["model.network.name", "model.network.init_args.name"])
+def test_a_mistake_in_a_flag_is_not_looked_for_in_a_file(flag: str, key: str) -> None:
+    Path("base.yaml").write_text("model: {network: {class_path: TorchvisionNetwork, init_args: {name: resnet18}}}")
+    base = ["fit", "--config", "base.yaml"]
+    assert CommandLine(base).located("Wrong.", key) == "Wrong.\nIt stands in base.yaml, line 1."
+    assert CommandLine([*base, flag, "resnet81"]).located("Wrong.", key) == "Wrong."

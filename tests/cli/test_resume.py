@@ -40,7 +40,7 @@ def test_a_run_goes_on_with_another_patience(fit: Fit) -> None:
     ("words", "key"),
     [
         (["--model.optimizer.lr", "0.02"], "model.optimizer.lr is 0.02, but"),
-        (["--model.optimizer", "SGD"], "model.optimizer is SGD, but"),
+        (["--model.optimizer", "SGD"], "model.optimizer is torch.optim.SGD, but"),
         (["--model.lr_scheduler", "null"], "model.lr_scheduler is null, but"),
         (["--model.lr_scheduler.warmup", "0.5"], "model.lr_scheduler.warmup is 0.5, but"),
     ],

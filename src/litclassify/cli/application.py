@@ -34,6 +34,7 @@ from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_ar
 from litclassify.cli.checkpoints import check_classes, check_optimization, weights_do_not_fit
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import find_command
+from litclassify.cli.config_keys import short_name
 from litclassify.cli.console import console_callbacks, quiet_lightning
 from litclassify.cli.environment import describe_environment
 from litclassify.cli.environment_variables import flags_from_environment
@@ -220,8 +221,7 @@ class ClassificationCLI(LightningCLI):
     def _default_run_name(self) -> str:
         config: Namespace = self.config[self.subcommand]
         files = self.command_line.config_files
-        class_name: str = config.data.class_path.rsplit(".", 1)[-1]
-        return files[0].stem if files else class_name.lower()
+        return files[0].stem if files else short_name(config.data.class_path).lower()
 
     @rank_zero_only
     def _save_config(self, run_dir: Path) -> None:
@@ -306,7 +306,8 @@ class ClassificationCLI(LightningCLI):
     def before_fit(self) -> None:
         """Check that a run can be resumed as it is asked to."""
         if self.checkpoint is not None:
-            check_optimization(self.checkpoint, self.config.fit.model.init_args.as_dict())
+            self._dump_config()
+            check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""

@@ -1,6 +1,5 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file and the configuration inside it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_warn
 
 from litclassify.cli.config_files import RUN_CONFIG, read_config
+from litclassify.cli.config_keys import flatten
 from litclassify.cli.known_names import PUBLISHED, all_argument_names, some_of
 from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run, run_dir_of
 from litclassify.errors import UserError
@@ -147,7 +147,7 @@ def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None
     """
     stored = checkpoint.config.get("model", {}).get("init_args", {})
     for name in ("optimizer", "lr_scheduler"):
-        before, now = _flat(stored.get(name), f"model.{name}"), _flat(given[name], f"model.{name}")
+        before, now = (dict(flatten(config.get(name), f"model.{name}")) for config in (stored, given))
         differing = next((key for key in before if key in now and before[key] != now[key]), None)
         if differing is not None:
             raise UserError(
@@ -155,16 +155,6 @@ def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None
                 "goes on with the state of its optimizer and schedule. Leave it out, or start from the weights alone: "
                 "fit --model.init_from CHECKPOINT."
             )
-
-
-def _flat(config: Any, key: str) -> dict[str, str]:
-    """Give class and arguments of a class's configuration as text, by key."""
-    if not isinstance(config, Mapping) or "class_path" not in config:
-        return {key: json.dumps(config, default=str)}
-    arguments = {
-        f"{key}.{name}": json.dumps(value, default=str) for name, value in (config.get("init_args") or {}).items()
-    }
-    return {key: str(config["class_path"]).rpartition(".")[2], **arguments}
 
 
 def weights_do_not_fit(reason: str) -> UserError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config, resolve_checkpoint
 from litclassify.cli.config_files import Config, read_config
+from litclassify.cli.config_keys import as_typed
 from litclassify.cli.config_lines import find_line
 from litclassify.cli.environment_variables import variable_of
 from litclassify.errors import UserError
@@ -25,9 +26,9 @@ class Flag:
 
     @property
     def name(self) -> str:
-        """The key, `data.batch_size`, or of one that appends, `trainer.callbacks+`."""
+        """The key without `init_args`: `data.batch_size`, or of one that appends, `trainer.callbacks+`."""
         name = self.words[0].partition("=")[0]
-        return "config" if name == "-c" else name.removeprefix("--")
+        return "config" if name == "-c" else as_typed(name.removeprefix("--"))
 
     @property
     def value(self) -> str | None:
@@ -88,6 +89,7 @@ class CommandLine:
 
     def located(self, text: str, key: str) -> str:
         """Add to a message about a key where it stands, unless that is a flag: file and line, or the variable."""
+        key = as_typed(key)
         if any(f"{flag.name.removesuffix('+')}.".startswith(f"{key}.") for flag in self.flags):
             variable = variable_of(key)
             return text if variable is None else f"{text}\nIt comes from the environment variable {variable}."

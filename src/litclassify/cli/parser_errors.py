@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from torchvision import models
 
 from litclassify.cli.commands import COMMANDS
+from litclassify.cli.config_keys import short_name
 from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
 from litclassify.cli.trust import refusal
 from litclassify.errors import UserError
@@ -185,11 +186,11 @@ def _importance(leaf: Leaf) -> tuple[int, int, bool]:
 
 
 def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
-    name = match[1].rsplit(".", 1)[-1]
-    if leaf.key in EXAMPLES and leaf.owner.rsplit(".", 1)[-1] in BASES:
+    name = short_name(match[1])
+    if leaf.key in EXAMPLES and short_name(leaf.owner) in BASES:
         return _no_class(leaf, match)
     allowed = argument_names(leaf.owner)
-    owner = f" of {leaf.owner.rsplit('.', 1)[-1]}" if leaf.owner else ""
+    owner = f" of {short_name(leaf.owner)}" if leaf.owner else ""
     takes = f"\nIt takes {some_of(allowed)}." if allowed else ""
     return f"{leaf.key}: there is no argument '{name}'{owner}.{nearest(name, allowed)}{takes}"
 
@@ -222,7 +223,7 @@ def _torchvision_network(leaf: Leaf, name: str) -> str:
     if leaf.key != "model.network" or (not name.startswith("torchvision.") and "." in name):
         return ""
     names = {_letters(known): known for known in models.list_models(module=models)}
-    known = names.get(_letters(name.rsplit(".", 1)[-1]))
+    known = names.get(_letters(short_name(name)))
     if known is None:
         return ""
     return (
@@ -249,7 +250,7 @@ def _no_attribute(leaf: Leaf, match: re.Match[str]) -> str:
 
 
 def _wrong_class(leaf: Leaf, match: re.Match[str]) -> str:
-    return f"{leaf.key}: {leaf.given or leaf.owner} is no {match[1].rsplit('.', 1)[-1]}."
+    return f"{leaf.key}: {leaf.given or leaf.owner} is no {short_name(match[1])}."
 
 
 def _wrong_function(leaf: Leaf, match: re.Match[str]) -> str:
@@ -327,7 +328,7 @@ EXPECTED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     ),
     (
         re.compile(r"Expected an? <class '([\w.]+)'>"),
-        lambda match: PLAIN_TYPES.get(match[1], f"a {match[1].rsplit('.', 1)[-1]}"),
+        lambda match: PLAIN_TYPES.get(match[1], f"a {short_name(match[1])}"),
     ),
     (re.compile(r"Expected a tuple with (\d+) elements"), lambda match: f"a list of {match[1]}"),
     (re.compile(r"Not a valid subclass of (\w+)"), lambda match: f"a class ({match[1]})"),

@@ -11,9 +11,9 @@ from lightning.pytorch import LightningDataModule, Trainer
 
 from litclassify.cli.application import KEY
 from litclassify.cli.commands.arguments import CommandParser
-from litclassify.cli.commands.config_diff import flatten
 from litclassify.cli.commands.parsers import DryRun
 from litclassify.cli.config_files import config_file, read_config
+from litclassify.cli.config_keys import flatten, short_name
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 from litclassify.optim import scheduler_config
@@ -83,7 +83,7 @@ class Rehearsal(DryRun):
         self._dump_config()
         keys: dict[str, list[str]] = {}
         for key, text in flatten(self.config_dump):
-            keys.setdefault(text.rsplit(".", 1)[-1], []).append(key)
+            keys.setdefault(short_name(text), []).append(key)
         while error.__cause__ or error.__context__:
             error = error.__cause__ or error.__context__  # type: ignore[assignment] # One of them is there.
         names = [type(frame.f_locals.get("self")).__name__ for frame, _ in walk_tb(error.__traceback__)]
