@@ -33,6 +33,7 @@ type: $(VENV)/.installed-dev ## Check types
 bench: $(VENV)/.installed ## Compare with named baselines, in one run
 	$(BIN)/python -m benchmarks.loader $(ARGS)
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.step
 
 tensorboard: $(VENV)/.installed ## Look at the runs, at http://localhost:6006
 	$(BIN)/tensorboard --logdir runs $(ARGS)

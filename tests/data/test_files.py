@@ -1,72 +1,105 @@
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
 
 from litclassify.data import ImageFilesDataset
-from litclassify.data.files import decode_image
+from litclassify.data.decode import decode_image
+from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
 
-
-@pytest.mark.parametrize("num_channels", [1, 3])
-@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "CMYK", "LA", "RGBA", "I;16"])
-def test_any_mode_gives_uint8_in_the_channels_asked_for(make_image, mode, num_channels):
-    path = make_image("image.tif" if mode == "CMYK" else "image.png", mode=mode)
-    image = decode_image(path, num_channels)
-    assert image.dtype == torch.uint8
-    assert image.shape == (num_channels, 10, 12)
+CROP, WIDE_CROP, RESIZE = v2.RandomResizedCrop(96), v2.RandomResizedCrop((30, 90)), v2.Resize(120)
 
 
-def test_pixels_are_those_of_the_file(tmp_path: Path):
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "image.png")
-    assert np.array_equal(decode_image(str(tmp_path / "image.png"), 3).permute(1, 2, 0).numpy(), pixels)
+def read_all(path: str, transforms: TransformList) -> Tensor:
+    """4 draws of the data set."""
+    dataset = ImageFilesDataset([path] * 4, torch.zeros(4, dtype=torch.int64), compose(transforms), 3, "train")
+    torch.manual_seed(0)
+    return torch.stack([dataset[i][0] for i in range(4)])
 
 
-@pytest.mark.parametrize(("mode", "dtype"), [("I;16", np.uint16), ("I", np.int32)])
-@pytest.mark.parametrize("value", [0, 256, 0x8000, 0xFFFF])
-def test_16_bits_are_scaled_and_not_clipped(tmp_path: Path, mode, dtype, value):
-    image = Image.fromarray(np.full((3, 4), value, dtype=dtype))
-    assert image.mode == mode
-    image.save(tmp_path / "image.tif")
-    assert decode_image(str(tmp_path / "image.tif"), 1).unique().tolist() == [value >> 8]
+def decode_whole_and_transform(path: str, transforms: TransformList) -> Tensor:
+    """4 draws of the same transforms of the whole image."""
+    torch.manual_seed(0)
+    return torch.stack([v2.Compose(transforms)(decode_image(path, 3)) for _ in range(4)])
 
 
-@pytest.mark.parametrize(("alpha", "expected"), [(255, [10, 20, 30]), (0, [255, 255, 255])])
-def test_transparency_shows_white(make_image, alpha, expected):
-    path = make_image("image.png", mode="RGBA", color=(10, 20, 30, alpha))
-    assert decode_image(path, 3)[:, 0, 0].tolist() == expected
+@pytest.fixture
+def photograph(tmp_path: Path) -> Callable[..., str]:
+    """Write a picture of smooth hills and sharp edges, none of its sizes a multiple of 8."""
+
+    def make(name: str, size: tuple[int, int], **kwargs: object) -> str:
+        x, y = np.meshgrid(np.linspace(0, 9, size[0]), np.linspace(0, 7, size[1]))
+        red, green = np.sin(x * y) * 60 + 128, np.cos(3 * x + y) * 60 + 128
+        blue = (np.floor(x) + np.floor(y)) % 2 * 160 + 40
+        Image.fromarray(np.stack([red, green, blue], -1).astype(np.uint8)).save(tmp_path / name, **kwargs)
+        return str(tmp_path / name)
+
+    return make
 
 
-def test_transparent_palette_shows_white_without_a_warning(tmp_path: Path):
-    image = Image.new("P", (4, 4), 0)
-    image.putpalette([200, 0, 0])
-    image.save(tmp_path / "image.png", transparency=b"\x00")
-    assert decode_image(str(tmp_path / "image.png"), 3)[:, 0, 0].tolist() == [255, 255, 255]
+@pytest.mark.parametrize("transforms", [[CROP], [RESIZE], [RESIZE, v2.CenterCrop(99)], [v2.RandomCrop(9)]])
+@pytest.mark.parametrize("name", ["small.jpg", "small.png", "small.webp"])
+def test_small_images_are_those_of_the_transforms_exactly(photograph, name, transforms):
+    path = photograph(name, (149, 131))
+    assert torch.equal(read_all(path, transforms), decode_whole_and_transform(path, transforms))
 
 
-def test_exif_orientation_is_applied(tmp_path: Path):
+@pytest.mark.parametrize("crop", [CROP, WIDE_CROP, v2.Resize((50, 60)), v2.Resize(64, max_size=65)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_large_photographs_show_the_same_window(photograph, crop, orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6  # Turn by 90 degrees.
-    Image.new("RGB", (12, 10)).save(tmp_path / "image.jpg", exif=exif)
-    assert decode_image(str(tmp_path / "image.jpg"), 3).shape == (3, 12, 10)
+    exif[0x0112] = orientation
+    path = photograph("large.jpg", (763, 547), exif=exif, quality=95)
+    transforms = [crop, v2.RandomHorizontalFlip()]
+    ours, whole = read_all(path, transforms).float(), decode_whole_and_transform(path, transforms).float()
+    # A window that is off by half a pixel of the output differs by 5 and more.
+    assert (ours - whole).abs().mean(dim=(1, 2, 3)).max() < 1.5
 
 
-@pytest.mark.parametrize("keep", [0, 10, 100])
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_damaged_file_is_named(tmp_path: Path, suffix, keep):
-    path = tmp_path / f"image.{suffix}"
-    Image.effect_noise((64, 64), 50).convert("RGB").save(path)
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UserError, match=rf"Cannot read '.*image\.{suffix}'"):
-        decode_image(str(path), 3)
+def test_large_photographs_are_decoded_at_an_eighth(photograph, monkeypatch):
+    sizes = []
+    resize = Image.Image.resize
+    monkeypatch.setattr(Image.Image, "resize", lambda image, *args: sizes.append(image.size) or resize(image, *args))
+    read_all(photograph("large.jpg", (1600, 1200)), [v2.Resize(150)])
+    assert set(sizes) == {(200, 150)}
 
 
-def test_missing_file_is_named():
-    with pytest.raises(UserError, match=r"Cannot read 'no\.png'"):
-        decode_image("no.png", 3)
+@pytest.mark.parametrize(
+    "transform",
+    [
+        v2.RandomResizedCrop(32, interpolation=v2.InterpolationMode.NEAREST),
+        v2.Resize(32, antialias=False),
+        v2.RandomHorizontalFlip(),
+    ],
+)
+def test_other_transforms_see_the_whole_image(photograph, transform):
+    path = photograph("image.jpg", (300, 200))
+    assert torch.equal(read_all(path, [transform]), decode_whole_and_transform(path, [transform]))
+
+
+def test_first_transform_that_fails_is_named(make_image):
+    transforms = compose([v2.Resize(30, max_size=20)])
+    dataset = ImageFilesDataset([make_image("a.jpg")], torch.zeros(1), transforms, 3, "val")
+    with pytest.raises(
+        UserError, match=r"data\.eval_transform fails on .*a\.jpg, 10x12 \(height, width\): max_size = 20"
+    ):
+        dataset[0]
+
+
+def test_data_set_can_be_sent_to_a_worker_process(make_image):
+    dataset = ImageFilesDataset([make_image("a.jpg")], torch.zeros(1), compose([CROP]), 3, "train")
+    assert pickle.loads(pickle.dumps(dataset))[0][0].shape == (3, 96, 96)
+
+
+def test_images_of_one_pixel_can_be_cropped(make_image):
+    assert read_all(make_image("dot.jpg", size=(1, 1)), [CROP]).shape == (4, 3, 96, 96)
 
 
 def test_batch_holds_images_targets_and_paths_in_one_order(make_image):

@@ -1,12 +1,14 @@
 """The progress of a training, in a terminal and in a log."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
 from rich import get_console
+from torch import Tensor
 
 UPDATES_PER_S = 10
 
@@ -20,6 +22,7 @@ class EpochProgressBar(RichProgressBar):
     def __init__(self) -> None:
         super().__init__(refresh_rate=UPDATES_PER_S, theme=RichProgressBarTheme(metrics_format=".4f"))
         self._next_update = 0.0
+        self._loss: Tensor | None = None
         self._ended_epoch: int | None = None
         self._validated: dict[str, float] = {}
 
@@ -34,8 +37,7 @@ class EpochProgressBar(RichProgressBar):
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
         """Give the loss of the latest batch; all else is worth a line of its own."""
-        loss = trainer.callback_metrics.get("train_loss_step")
-        return {} if loss is None else {"loss": float(loss)}
+        return {} if self._loss is None else {"loss": float(self._loss)}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line of the epoch before: its training metrics come after its last hook."""
@@ -54,6 +56,7 @@ class EpochProgressBar(RichProgressBar):
         now = time.monotonic()
         if now >= self._next_update or batch_idx + 1 == self.total_train_batches:
             self._next_update = now + 1 / UPDATES_PER_S
+            self._loss = _mean_loss(outputs, trainer)
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -79,6 +82,12 @@ class EpochProgressBar(RichProgressBar):
             )
             get_console().print(line, soft_wrap=True, highlight=False)
         self._ended_epoch, self._validated = None, {}
+
+
+def _mean_loss(outputs: Any, trainer: Trainer) -> Tensor | None:
+    """Give the loss of a batch as `training_step` did: Lightning divides it by the number of batches accumulated."""
+    loss = outputs.get("loss") if isinstance(outputs, Mapping) else None
+    return None if loss is None else loss * trainer.accumulate_grad_batches
 
 
 def _shown(trainer: Trainer, prefix: str) -> dict[str, float]:

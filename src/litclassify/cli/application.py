@@ -45,8 +45,10 @@ from litclassify.cli.loggers import fit_loggers, tensorboard_logger
 from litclassify.cli.messages import exit_with_message, own_words
 from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_level_names
 from litclassify.cli.parser_errors import ParsingError
+from litclassify.cli.precision import AUTO, automatic_precision
 from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
 from litclassify.cli.runs import CHECKPOINTS, run_dir_of
+from litclassify.cli.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.cli.trainer_errors import build_trainer, trainer_refusals_explained
 from litclassify.cli.trust import check_recorded_paths, trusted_imports
 from litclassify.errors import UserError
@@ -181,6 +183,13 @@ class ClassificationCLI(LightningCLI):
 
     # --- Objects ---
 
+    def before_instantiate_classes(self) -> None:
+        """Put a precision in place of `auto`, for all that reads or stores the configuration."""
+        trainer = self.config[self.subcommand].trainer
+        if trainer.precision == AUTO:
+            trainer.precision, reason = automatic_precision(trainer.accelerator)
+            rank_zero_info(f"trainer.precision auto is {trainer.precision}: {reason}.")
+
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; what a configured class refuses is the user's mistake."""
         try:
@@ -207,6 +216,9 @@ class ClassificationCLI(LightningCLI):
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
         callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
         callbacks += console_callbacks(settings, callbacks)
+        skip_empty_hooks(callbacks)
+        if not settings["barebones"]:  # That refuses every profiler.
+            settings["profiler"] = settings["profiler"] or NoProfiler()
         return build_trainer(self.trainer_class, {**settings, "callbacks": callbacks})
 
     def _find_run_dir(self, root: str | None) -> Path:

@@ -6,6 +6,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
 from litclassify.cli.checkpoints import CKPT_PATH_HELP
+from litclassify.cli.precision import let_precision_be_automatic
 from litclassify.cli.trust import HELP
 
 DEFAULT_SEED = 0
@@ -49,6 +50,7 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
         parsers: The parser of each subcommand.
     """
     for parser in parsers.values():
+        let_precision_be_automatic(parser)
         parser._option_string_actions["--ckpt_path"].help = CKPT_PATH_HELP
     parsers["fit"].add_argument(
         "--test_after_fit",

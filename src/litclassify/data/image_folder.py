@@ -16,12 +16,16 @@ from litclassify.data.class_folders import (
     scan_training_classes,
 )
 from litclassify.data.datamodule import ImageDataModule
+from litclassify.data.datasets import ImageDataset
 from litclassify.data.files import ImageFilesDataset
+from litclassify.data.image_cache import cache_in_memory, cache_on_disk
+from litclassify.data.packed_images import PackedImages, PackedImagesDataset
 from litclassify.data.splits import hold_out
 from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
 
 DEFAULT_SPLIT = 0.1
+CACHE_FOLDER = ".litclassify_cache"  # Hidden, so that it is not taken for a class.
 # Random resized crops, which train on parts of an object, destroy it in images of up to this size.
 SMALL_IMAGE = 64
 # Of ImageNet, on which most pretrained networks were trained; for grayscale, the means over the channels.
@@ -50,6 +54,13 @@ class ImageFolder(ImageDataModule):
         mean: Mean of each channel on the scale [0, 1], which the model subtracts. null means ImageNet's.
         std: Standard deviation of each channel on the scale [0, 1], which the model divides by. null means
             ImageNet's.
+        cache: Decode all images once, resized to a shorter side of cache_size, and apply the transforms to these.
+            disk keeps them in a file in cache_dir, which all processes and later runs share until an image changes;
+            ram keeps them in the memory of each training process, for one run. null decodes every image each time.
+        cache_size: Shorter side in pixels of cached images, at least 1; smaller images keep their size. Random crops
+            show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
+            the central crop.
+        cache_dir: Folder of the cache on disk. null means .litclassify_cache in root.
     """
 
     def __init__(
@@ -62,6 +73,9 @@ class ImageFolder(ImageDataModule):
         grayscale: bool = False,
         mean: list[float] | None = None,
         std: list[float] | None = None,
+        cache: Literal["ram", "disk"] | None = None,
+        cache_size: int | None = None,
+        cache_dir: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(image_size=image_size, **kwargs)
@@ -73,6 +87,11 @@ class ImageFolder(ImageDataModule):
         self._std = self._per_channel(std, GRAY_STD if grayscale else RGB_STD, "data.std")
         if min(self._std) <= 0:
             raise UserError(f"data.std must be positive, got {std}.")
+        self.cache = cache
+        self.cache_size = self._resized if cache_size is None else cache_size
+        if self.cache_size < 1:
+            raise UserError(f"data.cache_size must be at least 1, got {cache_size}.")
+        self.cache_dir = os.path.join(root, CACHE_FOLDER) if cache_dir is None else os.path.expanduser(cache_dir)
 
     @property
     def class_names(self) -> list[str]:
@@ -110,10 +129,9 @@ class ImageFolder(ImageDataModule):
         """The central crop; of small images, the whole."""
         if self._is_small:
             return [v2.Resize(self.image_size)]
-        # The crop shows 7/8 of the shorter side, as is usual on ImageNet: 224 of 256.
-        return [v2.Resize(round(max(self.image_size) / 0.875)), v2.CenterCrop(self.image_size)]
+        return [v2.Resize(self._resized), v2.CenterCrop(self.image_size)]
 
-    def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageFilesDataset:
+    def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageDataset:
         if split not in self._samples:
             raise UserError(
                 f"There is no test set: data.root='{self.root}' has train/ but no test/. Add a folder test/, "
@@ -121,7 +139,17 @@ class ImageFolder(ImageDataModule):
             )
         paths, targets = self._samples[split]
         transform = compose(self.transform_list(split))
-        return ImageFilesDataset(paths, torch.tensor(targets), transform, self.num_channels, split)
+        if self.cache is None:
+            return ImageFilesDataset(paths, torch.tensor(targets), transform, self.num_channels, split)
+        return PackedImagesDataset(paths, torch.tensor(targets), transform, self._cached_images, split)
+
+    @cached_property
+    def _cached_images(self) -> PackedImages:
+        """The images of all splits, so that no choice of splits makes another cache."""
+        paths = sorted(path for paths, _ in self._samples.values() for path in paths)
+        if self.cache == "ram":
+            return cache_in_memory(paths, self.num_channels, self.cache_size)
+        return cache_on_disk(self.root, paths, self.num_channels, self.cache_size, self.cache_dir)
 
     @cached_property
     def _training_classes(self) -> ClassFiles:
@@ -151,6 +179,11 @@ class ImageFolder(ImageDataModule):
 
     def _has_folder(self, name: str) -> bool:
         return os.path.isdir(os.path.join(self.root, name))
+
+    @property
+    def _resized(self) -> int:
+        # The central crop shows 7/8 of the shorter side, as is usual on ImageNet: 224 of 256.
+        return round(max(self.image_size) / 0.875)
 
     @property
     def _is_small(self) -> bool:

@@ -41,6 +41,8 @@ MODEL = {
     "--model.lr_scheduler": "WarmupCosine, OneCycleLR or any other; null keeps the rate constant.",
     "--model.lr_interval": "Whether the schedule advances after each step or each epoch.",
     "--model.criterion": "Loss, such as torch.nn.CrossEntropyLoss.",
+    "--model.channels_last": "true speeds up most convolutional networks.",
+    "--model.compile": "true compiles the network for training.",
     "--model.init_from": "Checkpoint whose weights to start from.",
 }
 TRAINER = {
@@ -49,7 +51,7 @@ TRAINER = {
     "--trainer.accelerator": "cpu, gpu or auto.",
     "--trainer.devices": "Number of devices, or a list of their indices.",
     "--trainer.strategy": "ddp for several GPUs.",
-    "--trainer.precision": "bf16-mixed is faster on most GPUs.",
+    "--trainer.precision": "bf16-mixed is faster on most GPUs; auto takes it where it is.",
     "--trainer.accumulate_grad_batches": "Batches to sum before each optimizer step.",
     "--trainer.gradient_clip_val": "Largest norm of the gradient.",
     "--trainer.limit_train_batches": "Batches per epoch: a number, or a share.",

@@ -39,6 +39,9 @@ class ParsersOnly(DryRun):
         else:
             self.config = Namespace(subcommand=None)  # type: ignore[no-untyped-call] # jsonargparse's is untyped
 
+    def before_instantiate_classes(self) -> None:
+        """Leave the configuration as it was parsed."""
+
     def instantiate_classes(self) -> None:
         """Build nothing."""
 

@@ -1,0 +1,168 @@
+"""Image files to tensors, whole or a window of them.
+
+JPEG can be decoded at a half, a quarter or an eighth of its size for a fraction of the time. `decode_window` does so
+where an image is much larger than what is kept of it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import ExifTags, Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from torch import Tensor
+from torchvision.transforms.v2.functional import resized_crop
+
+from litclassify.errors import UserError
+
+try:
+    from simplejpeg import decode_jpeg
+except ImportError:  # It is optional: the same decoder as Pillow's, with less work around it.
+    decode_jpeg = None
+
+RGB = 3
+JPEG_REDUCTIONS = (8, 4, 2)
+# EXIF orientations that exchange height and width, and those whose left or top is the stored right or bottom.
+QUARTER_TURNS = (5, 6, 7, 8)
+LEFT_IS_AN_END = (2, 3, 6, 7)
+TOP_IS_AN_END = (3, 4, 7, 8)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of an image, and the size (height, width) that it is resized to; all in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    size: tuple[int, int]
+
+    @property
+    def reduction(self) -> int:
+        """The most that JPEG can reduce the image by without leaving fewer pixels than are kept."""
+        height, width = self.size
+        return next((r for r in JPEG_REDUCTIONS if self.height >= r * height and self.width >= r * width), 1)
+
+
+ChooseWindow = Callable[[int, int], Window]
+"""Height and width of an image in, the window to keep of it out."""
+
+
+def decode_image(path: str, num_channels: int) -> Tensor:
+    """Read an image file, turned upright as its EXIF orientation says.
+
+    Transparent images are laid on white; of 16 bits per channel, the upper 8 are kept.
+
+    Returns:
+        uint8 (`num_channels`, H, W): grayscale for 1 channel, RGB for 3. The channels of a pixel lie side by side in
+        memory, where torch resizes fastest.
+
+    Raises:
+        UserError: The file cannot be read as an image.
+    """
+    with _open(path) as file:
+        return _decode(file, num_channels)
+
+
+def decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:
+    """Read the window that `choose` wants of an image file, resized bilinearly with antialiasing.
+
+    The window is exact, and where `Window.reduction` is 1, so are the pixels.
+
+    Returns:
+        uint8 (`num_channels`, *size of the window); otherwise as `decode_image`.
+
+    Raises:
+        UserError: The file cannot be read as an image.
+    """
+    with _open(path) as file:
+        window = choose(*_upright_size(file))
+        if isinstance(file, JpegImageFile) and window.reduction > 1:
+            return _decode_reduced(file, num_channels, window)
+        image = _decode(file, num_channels)
+    cropped: Tensor = resized_crop(
+        image, window.top, window.left, window.height, window.width, list(window.size), antialias=True
+    )
+    return cropped
+
+
+@contextmanager
+def _open(path: str) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as file:
+            yield file
+    except UserError:
+        raise
+    # Pillow raises all of these on damaged files; SyntaxError from its PNG reader.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"Cannot read '{path}' as an image: {error}. Repair or remove the file.") from error
+
+
+def _decode(file: Image.Image, num_channels: int) -> Tensor:
+    pixels = _decode_plain_jpeg(file) if num_channels == RGB else None
+    return _as_tensor(np.array(_upright(file, num_channels)) if pixels is None else pixels)
+
+
+def _decode_plain_jpeg(file: Image.Image) -> npt.NDArray[np.uint8] | None:
+    """Pixels (H, W, 3) of an upright colour JPEG by the optional decoder; None leaves the file to Pillow."""
+    if decode_jpeg is None or not isinstance(file, JpegImageFile) or file.mode != "RGB" or _orientation(file) != 1:
+        return None
+    assert file.fp is not None
+    file.fp.seek(0)
+    try:
+        pixels: npt.NDArray[np.uint8] = decode_jpeg(file.fp.read())
+    except ValueError:  # Damaged, however little: Pillow decides whether it can be read.
+        return None
+    return pixels
+
+
+def _decode_reduced(file: JpegImageFile, num_channels: int, window: Window) -> Tensor:
+    factor, orientation = window.reduction, _orientation(file)
+    height, width = (pixels / factor for pixels in _upright_size(file))
+    file.draft(None, (file.width // factor, file.height // factor))
+    image = _upright(file, num_channels)
+    # JPEG rounds sizes up, by pixels at the stored right and bottom.
+    left = window.left / factor + (image.width - width if orientation in LEFT_IS_AN_END else 0)
+    top = window.top / factor + (image.height - height if orientation in TOP_IS_AN_END else 0)
+    box = (left, top, left + window.width / factor, top + window.height / factor)
+    # Only Pillow resizes from a box with fractions of pixels, which keeps the window exact.
+    return _as_tensor(np.array(image.resize(window.size[::-1], Image.Resampling.BILINEAR, box)))
+
+
+def _upright(file: Image.Image, num_channels: int) -> Image.Image:
+    # Without need, exif_transpose and convert would copy the image.
+    image = file if _orientation(file) == 1 else ImageOps.exif_transpose(file)
+    image = _flatten(_to_8_bits(image))
+    mode = "RGB" if num_channels == RGB else "L"
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _upright_size(file: Image.Image) -> tuple[int, int]:
+    return file.size if _orientation(file) in QUARTER_TURNS else file.size[::-1]
+
+
+def _orientation(file: Image.Image) -> int:
+    orientation: int = file.getexif().get(ExifTags.Base.Orientation, 1)
+    return orientation
+
+
+def _as_tensor(pixels: npt.NDArray[np.uint8]) -> Tensor:
+    image = torch.from_numpy(pixels)
+    return image[None] if image.ndim == 2 else image.permute(2, 0, 1)  # noqa: PLR2004 - grayscale has no channels
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    # Pillow opens 16-bit grayscale as mode I or I;16, and would clip values over 255 instead of scaling them.
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))

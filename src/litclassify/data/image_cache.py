@@ -1,0 +1,134 @@
+"""Images that are decoded and shrunk once, and then kept: in a file for all runs to come, or in memory for this one."""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from filelock import FileLock, Timeout
+from lightning.pytorch.utilities import rank_zero_info
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+from torchvision.transforms import v2
+
+from litclassify.data.datamodule import usable_cpus
+from litclassify.data.decode import Window, decode_window
+from litclassify.data.first_transform import FirstWindow
+from litclassify.data.packed_images import PackedImages, PackedImagesFile, pack_images
+from litclassify.errors import UserError
+
+VERSION = 1
+"""To be raised whenever the same files would give other pixels."""
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """The whole image, with a shorter side of at most `shorter_side` pixels: larger ones are resized to it."""
+
+    shorter_side: int
+
+    def __call__(self, height: int, width: int) -> Window:
+        """The window of an image of that size."""
+        if min(height, width) <= self.shorter_side:
+            return Window(0, 0, height, width, (height, width))
+        return FirstWindow(v2.Resize(self.shorter_side))(height, width)
+
+
+def cache_in_memory(paths: Sequence[str], num_channels: int, shorter_side: int) -> PackedImages:
+    """Decode and shrink images; each is as large as `Shrink` makes it.
+
+    Raises:
+        UserError: A file cannot be read as an image.
+    """
+    memory = io.BytesIO()
+    pack_images(memory, bytes(32), _decode_all(paths, num_channels, shorter_side), len(paths))
+    return PackedImages(np.frombuffer(memory.getbuffer(), dtype=np.uint8), paths, num_channels)
+
+
+def cache_on_disk(root: str, paths: Sequence[str], num_channels: int, shorter_side: int, folder: str) -> PackedImages:
+    """The same, in a file in `folder`, which is written anew whenever an image has come, gone or changed.
+
+    Of several processes, one writes and the others wait. The file appears under its name when it is complete.
+
+    Args:
+        root: What all `paths` begin with. A copy of it, with the times of the files, can use the same cache.
+        paths: The images.
+        num_channels: 1 for grayscale, 3 for RGB.
+        shorter_side: In pixels; see `Shrink`.
+        folder: Made if it does not exist.
+
+    Raises:
+        UserError: A file cannot be read as an image, or `folder` not be written to.
+    """
+    digest = fingerprint(root, paths, num_channels, shorter_side)
+    file = os.path.join(folder, f"{'gray' if num_channels == 1 else 'rgb'}_{shorter_side}.images")
+    open_file = partial(PackedImagesFile, file, digest, paths, num_channels)
+    try:
+        return open_file()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        pass  # It is to be written, or written anew.
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with _alone(f"{file}.lock"):
+            try:
+                return open_file()  # Another process has just written it.
+            except (FileNotFoundError, ValueError):
+                _write(file, digest, paths, num_channels, shorter_side)
+                return open_file()
+    except OSError as error:
+        raise UserError(
+            f"data.cache: cannot write to '{folder}': {error.strerror}. Set data.cache_dir to a folder that you may "
+            "write to, with enough room, or leave out data.cache."
+        ) from error
+
+
+def fingerprint(root: str, paths: Sequence[str], num_channels: int, shorter_side: int) -> bytes:
+    """Digest of all that the cached pixels depend on: names, sizes and times of the files, and how they are resized."""
+    digest = hashlib.sha256(f"{VERSION} {num_channels} {shorter_side}".encode())
+    for path in paths:
+        status = os.stat(path)
+        name = os.fsencode(path.removeprefix(root))
+        digest.update(b"\0%d %d %s" % (status.st_size, status.st_mtime_ns, name))
+    return digest.digest()
+
+
+def _write(file: str, digest: bytes, paths: Sequence[str], num_channels: int, shorter_side: int) -> None:
+    partial_file = f"{file}.part"  # Only one process at a time writes it: the one that has the lock.
+    try:
+        with open(partial_file, "wb") as output:
+            pack_images(output, digest, _decode_all(paths, num_channels, shorter_side), len(paths))
+            output.flush()
+            os.fsync(output.fileno())
+        os.replace(partial_file, file)
+    except BaseException:
+        if os.path.exists(partial_file):
+            os.unlink(partial_file)
+        raise
+
+
+def _decode_all(paths: Sequence[str], num_channels: int, shorter_side: int) -> Iterator[Tensor]:
+    def decode(path: str) -> Tensor:
+        return decode_window(path, num_channels, Shrink(shorter_side))
+
+    # The decoders let go of Python's lock, so that threads run in parallel.
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        chunks = (pool.map(decode, paths[start : start + CHUNK]) for start in range(0, len(paths), CHUNK))
+        images = (image for chunk in chunks for image in chunk)
+        yield from track(images, "Caching images", len(paths), console=Console(stderr=True))
+
+
+def _alone(lock_file: str) -> AbstractContextManager[object]:
+    """A lock that is held until the context ends; the system frees it if its process dies."""
+    lock = FileLock(lock_file)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        rank_zero_info(f"Waiting for another process that is writing '{lock_file.removesuffix('.lock')}'.")
+        return lock.acquire()

@@ -1,0 +1,105 @@
+"""Images of different sizes, decoded, one after another in memory or in a file that is mapped into it.
+
+The format: a digest of what is in it, a table of int64 (offset, height, width), one row per image, and the pixels of
+the images, uint8 (H, W, C).
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from litclassify.data.datasets import ImageDataset, Split
+
+DIGEST_BYTES = 32
+ROW_BYTES = 3 * 8
+
+
+class PackedImages:
+    """Images by their path.
+
+    Args:
+        content: The bytes of the format above, uint8.
+        paths: A path for each image, in the order of the table.
+        num_channels: C of every image.
+    """
+
+    def __init__(self, content: npt.NDArray[np.uint8], paths: Sequence[str], num_channels: int) -> None:
+        self.content = content
+        self.num_channels = num_channels
+        self._table = content[DIGEST_BYTES:][: ROW_BYTES * len(paths)].view(np.int64).reshape(-1, 3)
+        self._rows = {path: row for row, path in enumerate(paths)}
+
+    def __getitem__(self, path: str) -> Tensor:
+        """A copy of one image, uint8 (C, H, W)."""
+        offset, height, width = self._table[self._rows[path]].tolist()
+        pixels = self.content[offset : offset + height * width * self.num_channels]
+        # Only a copy can be written to, as torch demands.
+        return torch.from_numpy(np.array(pixels)).view(height, width, self.num_channels).permute(2, 0, 1)
+
+
+class PackedImagesFile(PackedImages):
+    """The same in a file, which processes share: each maps it, and none reads more than it uses.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It was written for another digest, or is damaged.
+    """
+
+    def __init__(self, file: str, digest: bytes, paths: Sequence[str], num_channels: int) -> None:
+        pixels_start = DIGEST_BYTES + ROW_BYTES * len(paths)
+        if os.path.getsize(file) < pixels_start:
+            raise ValueError(f"'{file}' is too short for {len(paths)} images")
+        content = np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+        if content[:DIGEST_BYTES].tobytes() != digest:
+            raise ValueError(f"'{file}' holds other images")
+        super().__init__(content, paths, num_channels)
+        if len(content) != pixels_start + num_channels * int(self._table[:, 1:].prod(axis=1).sum()):
+            raise ValueError(f"'{file}' is damaged")
+        self._arguments = (file, digest, list(paths), num_channels)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedImagesFile, self._arguments  # Worker processes map the file, too; pickling would copy it.
+
+
+def pack_images(file: BinaryIO, digest: bytes, images: Iterable[Tensor], num_images: int) -> None:
+    """Write `images`, each uint8 (C, H, W), to an empty `file`."""
+    table = np.zeros((num_images, 3), dtype=np.int64)
+    file.write(digest)
+    file.write(table.tobytes())
+    for row, image in enumerate(images):
+        table[row] = file.tell(), *image.shape[1:]
+        file.write(image.permute(1, 2, 0).numpy().tobytes())
+    file.seek(len(digest))
+    file.write(table.tobytes())
+
+
+class PackedImagesDataset(ImageDataset):
+    """A data set of image files that are held decoded.
+
+    Args:
+        paths: One file per sample.
+        targets: int64 (N,).
+        transform: Applied to each uint8 image (C, H, W); None to leave images as they are.
+        images: Holds every one of `paths`.
+        split: What the samples are for.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        targets: Tensor,
+        transform: Callable[[Tensor], Tensor] | None,
+        images: PackedImages,
+        split: Split,
+    ) -> None:
+        super().__init__(paths, targets, transform, split)
+        self.images = images
+
+    def read(self, index: int) -> Tensor:
+        """Image `index`, as it is held."""
+        return self.images[self.paths[index]]

@@ -1,0 +1,37 @@
+"""Optimizers that update all parameters with one kernel."""
+
+from collections.abc import Callable, Sequence
+
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+# Elsewhere torch's fused kernels are newer, and not all optimizers have them.
+FUSED_DEVICES = ("cpu", "cuda")
+
+
+def build_optimizer(factory: Callable[..., Optimizer], parameters: Sequence[Parameter]) -> Optimizer:
+    """Build an optimizer: fused where torch has that for it and the factory leaves the choice open.
+
+    Args:
+        factory: Takes the parameters, gives the optimizer. What it sets of `fused`, `foreach` and `differentiable`
+            holds.
+        parameters: What to optimize, on their device.
+    """
+    optimizer = factory(parameters)
+    if not _is_open_to_fusing(optimizer, parameters):
+        return optimizer
+    try:
+        return factory(parameters, fused=True)
+    except (
+        RuntimeError,
+        TypeError,
+    ):  # Adagrad has no fused kernel for GPUs; a function may take nothing but parameters.
+        return optimizer
+
+
+def _is_open_to_fusing(optimizer: Optimizer, parameters: Sequence[Parameter]) -> bool:
+    defaults = optimizer.defaults
+    chosen = defaults.get("fused", False) is not None or defaults.get("foreach") is not None
+    return not (chosen or defaults.get("differentiable")) and all(
+        parameter.device.type in FUSED_DEVICES and parameter.is_floating_point() for parameter in parameters
+    )

@@ -1,0 +1,168 @@
+"""A step computes what a loop written by hand does, and waits for nothing."""
+
+import csv
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EarlyStopping
+from tests.conftest import SMALL
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from litclassify.cli import main
+from litclassify.cli.application import ClassificationCLI
+from litclassify.cli.console import quiet_lightning
+from litclassify.cli.launch import launch
+from litclassify.cli.step_overhead import STEP_HOOKS, NoProfiler, skip_empty_hooks
+from litclassify.data import Digits
+from litclassify.models import ImageClassifier
+from litclassify.networks import MLP, LeNet, ResNet9
+
+Fit = Callable[..., Path]
+
+
+def losses_by_hand(accumulate: int = 1) -> list[float]:
+    """Train the network of `SMALL` for two epochs; give the loss of each step, or of the last batch before it."""
+    data = Digits(batch_size=256)
+    data.setup("fit")
+    dataset = data.train_dataloader().dataset
+    torch.manual_seed(0)
+    network = MLP(10, in_features=64)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.01, fused=False)
+    losses: list[float] = []
+    for epoch in range(2):
+        order = torch.from_numpy(np.random.RandomState([0, epoch]).permutation(len(dataset)))
+        batches = order.split(256)
+        for i, indices in enumerate(batches, start=1):
+            images, targets = dataset.images[indices] / 255, dataset.targets[indices]
+            loss = nn.functional.cross_entropy(network((images - data.mean[0]) / data.std[0]), targets)
+            (loss / accumulate).backward()
+            if i % accumulate == 0 or i == len(batches):
+                optimizer.step()
+                optimizer.zero_grad()
+                losses.append(loss.item())
+    return losses
+
+
+def logged(run: Path, name: str) -> list[float]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_loss_curve_is_that_of_a_loop_written_by_hand(fit: Fit, accumulate: int) -> None:
+    run = fit("--trainer.log_every_n_steps", "1", "--trainer.accumulate_grad_batches", str(accumulate))
+    assert logged(run, "train_loss_step") == pytest.approx(losses_by_hand(accumulate), rel=1e-4)
+
+
+def test_the_loss_of_a_step_is_written_at_the_logging_interval(fit: Fit) -> None:
+    run = fit("--trainer.log_every_n_steps", "3")
+    assert logged(run, "train_loss_step") == pytest.approx(losses_by_hand()[2::3], rel=1e-4)
+
+
+def test_fused_optimizers_are_the_default_of_the_command_line(cli: Callable[..., ClassificationCLI]) -> None:
+    assert [group["fused"] for group in cli().trainer.optimizers[0].param_groups] == [True]
+    assert cli("--model.optimizer.fused", "false").trainer.optimizers[0].defaults["fused"] is False
+
+
+def test_gradients_are_clipped_under_mixed_precision(cli: Callable[..., ClassificationCLI]) -> None:
+    trainer = cli("--trainer.precision", "bf16-mixed", "--trainer.gradient_clip_val", "0.1").trainer
+    assert trainer.optimizers[0].defaults["fused"] is None
+
+
+@pytest.fixture
+def cli() -> Callable[..., ClassificationCLI]:
+    def run(*words: str) -> ClassificationCLI:
+        with quiet_lightning(), launch():
+            return ClassificationCLI(["fit", *SMALL, "--trainer.limit_train_batches", "2", *words])
+
+    return run
+
+
+class HostReads(TorchDispatchMode):
+    """Count what waits for the device: values that Python reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_does_not_wait_for_the_device(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+    training_step = ImageClassifier.training_step
+
+    def watched(self: ImageClassifier, batch: Any, batch_idx: int) -> Any:
+        with HostReads() as mode:
+            loss = training_step(self, batch, batch_idx)
+        reads.append(mode.count)
+        return loss
+
+    monkeypatch.setattr(ImageClassifier, "training_step", watched)
+    fit("--trainer.log_every_n_steps", "2")
+    assert reads == [0] * 10
+
+
+def test_hooks_that_a_callback_does_not_define_are_not_called() -> None:
+    class Watching(Callback):
+        def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
+            pass
+
+    callbacks = [Watching(), EarlyStopping("val_acc")]
+    skip_empty_hooks(callbacks)
+    assert [[hook for hook in STEP_HOOKS if callable(getattr(c, hook))] for c in callbacks] == [
+        ["on_after_backward"],
+        [],
+    ]
+
+
+def test_a_profiler_of_the_config_takes_the_place_of_none(cli: Callable[..., ClassificationCLI]) -> None:
+    assert isinstance(cli().trainer.profiler, NoProfiler)
+    assert type(cli("--trainer.profiler", "simple").trainer.profiler).__name__ == "SimpleProfiler"
+
+
+CONV = [*["--model.network", "LeNet", "--model.network.width", "4"], *["--trainer.log_every_n_steps", "1"]]
+
+
+@pytest.mark.parametrize("accumulate", ["1", "2"])
+@pytest.mark.parametrize("option", ["channels_last", "compile"])
+def test_options_of_speed_change_no_result(
+    option: str, accumulate: str, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # Inductor takes half a minute.
+    plain = fit(*CONV, "--trainer.accumulate_grad_batches", accumulate)
+    fast = fit(*CONV, "--trainer.accumulate_grad_batches", accumulate, f"--model.{option}", "true")
+    for name in ("train_loss_step", "val_loss", "train_acc", "val_acc"):
+        assert logged(fast, name) == pytest.approx(logged(plain, name), rel=1e-4)
+    keys = [torch.load(run / "checkpoints/last.ckpt", weights_only=True)["state_dict"].keys() for run in (plain, fast)]
+    assert keys[0] == keys[1]
+
+
+def test_channels_last_reaches_weights_and_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ImageClassifier(ResNet9, torch.optim.SGD, ["a", "b"], channels_last=True)
+    seen: list[torch.Tensor] = []
+    model.network.register_forward_pre_hook(lambda network, inputs: seen.extend(inputs))
+    model(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+    seen += [parameter for parameter in model.network.parameters() if parameter.dim() == 4]
+    assert len(seen) == 9
+    assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in seen)
+
+
+def test_compile_reaches_the_network_for_training_alone(
+    cli: Callable[..., ClassificationCLI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+    monkeypatch.setattr(LeNet, "compile", lambda self: compiled.append(type(self)))
+    cli("--model.network", "LeNet", "--model.compile", "true", "--trainer.max_epochs", "1")
+    assert compiled == [LeNet]
+    main(["test", "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"])
+    assert compiled == [LeNet]
