@@ -121,3 +121,11 @@ def test_a_damaged_config_of_the_run_is_named(fit: Fit, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit, match="2"):
         main(["fit", "--ckpt_path", str(run)])
     assert f"'{run}/config.fit.yaml' is no valid YAML, line 1" in capsys.readouterr().err
+
+
+def test_the_config_of_a_run_is_whole_without_the_fragments_it_came_from(fit: Fit) -> None:
+    Path("fragment.yaml").write_text("limit_train_batches: 1")
+    run = fit("--trainer", "fragment.yaml", "--trainer.max_epochs", "1")
+    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    assert config["trainer"]["limit_train_batches"] == 1
+    assert not (run / "fragment.yaml").exists()

@@ -1,16 +1,17 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file and the configuration inside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.cli.config_files import RUN_CONFIG, read_config
+from litclassify.cli.config_files import read_config
 from litclassify.cli.config_keys import flatten
-from litclassify.cli.known_names import PUBLISHED, all_argument_names, some_of
-from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run, run_dir_of
+from litclassify.cli.known_names import all_argument_names
+from litclassify.cli.published import PUBLISHED
+from litclassify.cli.runs import CHECKPOINTS, LAST, config_name, newest_run, run_dir_of
 from litclassify.errors import UserError
 from litclassify.safe_loading import load_safely
 
@@ -110,27 +111,10 @@ def read_run_config(checkpoint: Path) -> dict[str, Any]:
     What places the run and what started it is left out: the run goes on where it is.
     """
     run = run_dir_of(checkpoint)
-    file = None if run is None else run / RUN_CONFIG
+    file = None if run is None else run / config_name("fit")
     if file is None or not file.is_file():
         return {}
     return {name: value for name, value in read_config(file).items() if name not in ("config", "ckpt_path")}
-
-
-def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
-    """Compare the classes of a checkpoint with those of the data.
-
-    Raises:
-        UserError: They differ in names, number or order.
-    """
-    if list(trained_on) == list(data):
-        return
-    lines = ["The classes of the data are not those that the checkpoint was trained on."]
-    lines += [
-        f"checkpoint ({len(trained_on)}): {some_of(list(trained_on))}",
-        f"data ({len(data)}): {some_of(list(data))}",
-    ]
-    lines.append("Give data with the same classes, or start from the weights alone: fit --model.init_from CHECKPOINT.")
-    raise UserError("\n".join(lines))
 
 
 def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """Names that a config can use at present, to suggest from."""
 
-import difflib
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
@@ -13,25 +11,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchvision.transforms import v2
 
-MAX_NAMES = 20
-# Arguments of the model that the data publishes: the command line links them, so nobody writes them.
-PUBLISHED = ("class_names", "mean", "std", "image_shape")
+from litclassify.cli.published import PUBLISHED
+
 # Arguments that the model or the data supply: nobody writes them.
 SUPPLIED = (*PUBLISHED, "num_classes", "params")
 # What a config names classes of.
 BASES = (LightningModule, LightningDataModule, nn.Module, Optimizer, LRScheduler, Callback, Logger, v2.Transform)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Give ` Did you mean 'batch_size'?` with the nearest of the known names; empty if none is near."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f" Did you mean '{by_lower[found[0]]}'?" if found else ""
-
-
-def some_of(names: list[str]) -> str:
-    """List names, the first twenty if there are more."""
-    return ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
 
 
 def argument_names(class_path: str) -> list[str]:

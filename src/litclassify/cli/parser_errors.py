@@ -12,9 +12,10 @@ from torchvision import models
 
 from litclassify.cli.commands import COMMANDS
 from litclassify.cli.config_keys import short_name
-from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
+from litclassify.cli.known_names import argument_names, class_names
 from litclassify.cli.trust import refusal
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest, some_of
 
 KEY = re.compile(r'^Parser key "([^"]+)":\s*')
 CLASS_PATH = re.compile(r"^Problem with given class_path '([^']+)':\s*")

@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from litclassify.cli.config_keys import as_typed, flatten
-from litclassify.cli.known_names import nearest
 from litclassify.cli.parser_errors import ParsingError
+from litclassify.suggestions import nearest
 
 # A key from the top of the config: relative ones start with a dot, and resolvers have a colon.
 REFERENCE = re.compile(r"(?<!\\)\$\{([A-Za-z_][\w.\[\]]*)\}")

@@ -10,8 +10,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
 
-from litclassify.cli.known_names import nearest
+from litclassify.cli.checkpoints import weights_do_not_fit
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest
 
 # Zero of these divides by zero in the middle of an epoch.
 AT_LEAST_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")
@@ -47,13 +48,14 @@ def build_trainer(trainer_class: Callable[..., Trainer], settings: Mapping[str, 
 
 
 @contextmanager
-def trainer_refusals_explained(settings: Mapping[str, Any]) -> Iterator[None]:
-    """Say which argument of the Trainer is refused while it runs.
+def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[None]:
+    """Say which argument of the Trainer is refused while it runs, or that a checkpoint does not fit.
 
     Of a plain ValueError, which anything may raise, that is known only where it names the argument as Lightning does.
 
     Args:
         settings: Arguments of the Trainer.
+        resumed: Whether it loads a checkpoint that the user gave.
 
     Raises:
         UserError: It refuses one.
@@ -69,6 +71,10 @@ def trainer_refusals_explained(settings: Mapping[str, Any]) -> Iterator[None]:
         if name is None:
             raise
         raise _refusal(error, name, settings) from error
+    except RuntimeError as error:
+        if not resumed or "Error(s) in loading state_dict" not in str(error):
+            raise
+        raise weights_do_not_fit(str(error)) from error
 
 
 def _refusal(error: Exception, name: str | None, settings: Mapping[str, Any]) -> UserError:
