@@ -209,11 +209,11 @@ def test_a_gray_networks_own_weights_load_unchanged(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet19", "Nearest: resnet18"),
-        ("ResNet50", "Nearest: resnet50"),
+        ("resnet19", "Did you mean 'resnet18'?"),
+        ("ResNet50", "Did you mean 'resnet50'?"),
         ("fcn_resnet50", "no classification network"),
         ("quantized_resnet18", "no classification network"),
-        ("?", "Names: alexnet, "),
+        ("?", " There are alexnet, "),
     ],
 )
 def test_an_unknown_name_gets_the_nearest_ones(name, message):

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from litclassify.cli.config_files import read_config
 from litclassify.cli.config_keys import flatten
-from litclassify.cli.known_names import all_argument_names
+from litclassify.cli.configurable_classes import all_argument_names
 from litclassify.cli.published import PUBLISHED
 from litclassify.cli.runs import CHECKPOINTS, LAST, config_name, newest_run, run_dir_of
 from litclassify.errors import UserError

@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from litclassify.cli.config_keys import short_name
-from litclassify.cli.known_names import argument_defaults
+from litclassify.cli.configurable_classes import argument_defaults
 
 # Of the Trainer's forty arguments, those that change what is learnt.
 TRAINER_KEYS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val")

@@ -12,7 +12,7 @@ from torchvision import models
 
 from litclassify.cli.commands import COMMANDS
 from litclassify.cli.config_keys import short_name
-from litclassify.cli.known_names import argument_names, class_names
+from litclassify.cli.configurable_classes import argument_names, class_names
 from litclassify.cli.trust import refusal
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of

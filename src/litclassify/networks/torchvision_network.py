@@ -1,6 +1,5 @@
 """The classification networks of torchvision, for any number of classes and channels."""
 
-import difflib
 import math
 import re
 import textwrap
@@ -16,6 +15,7 @@ from torchvision import models
 from litclassify.errors import UserError
 from litclassify.networks.factory import Network
 from litclassify.safe_loading import load_safely
+from litclassify.suggestions import nearest, some_of
 
 # These two have extra heads in training, which return a tuple of logits. The plain network has one.
 _NETWORKS_WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
@@ -125,11 +125,8 @@ def _check_name(name: str) -> None:
     names: list[str] = models.list_models(module=models)
     if name in names:
         return
-    near = difflib.get_close_matches(name.lower(), names) or names
-    raise UserError(
-        f"model.network.name is {name!r}, which is no classification network of torchvision. "
-        f"{'Nearest' if near is not names else 'Names'}: {', '.join(near)}."
-    )
+    near = nearest(name, names) or f" There are {some_of(names)}."
+    raise UserError(f"model.network.name is {name!r}, which is no classification network of torchvision.{near}")
 
 
 def _architecture(name: str, in_channels: int, image_size: int | None, fresh: bool) -> dict[str, Any]:

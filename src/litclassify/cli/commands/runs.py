@@ -16,10 +16,11 @@ from typing import Any
 import yaml
 
 from litclassify.cli.commands import COMMANDS
-from litclassify.cli.commands.arguments import CommandParser, did_you_mean
+from litclassify.cli.commands.arguments import CommandParser
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.runs import METRICS_CSV, METRICS_JSON, config_name
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest, some_of
 
 SHOWN = ("val_loss", "val_acc", "test_acc")
 ABSENT = "-"
@@ -88,8 +89,8 @@ def sort_by(runs: Sequence[Run], metric: str) -> list[Run]:
     """
     known = {name for run in runs for name in run.metrics}
     if metric not in known:
-        hint = did_you_mean(metric, known) or f". There are {', '.join(sorted(known)) or 'none'}."
-        raise UserError(f"--sort {metric}: no run has this metric{hint}")
+        hint = nearest(metric, known) or f" There are {some_of(sorted(known)) or 'none'}."
+        raise UserError(f"--sort {metric}: no run has this metric.{hint}")
     return sorted(runs, key=partial(_rank, metric=metric))
 
 
