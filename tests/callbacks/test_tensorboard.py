@@ -14,7 +14,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from litclassify.callbacks.sample_images import image_grid
 from litclassify.cli import main
-from litclassify.cli.loggers import tensorboard_logger
+from litclassify.cli.loggers import loggers_for
 
 Fit = Callable[..., Path]
 
@@ -78,7 +78,7 @@ def test_no_empty_table_of_hyperparameters_lies_in_the_run(fit: Fit) -> None:
 
 
 def test_hyperparameters_that_a_model_logs_are_kept(tmp_path: Path) -> None:
-    logger = tensorboard_logger(tmp_path)
+    logger = loggers_for("test", tmp_path, None)
     logger.log_hyperparams({"temperature": 2})
     logger.save()
     assert yaml.safe_load((tmp_path / "hparams.yaml").read_text()) == {"temperature": 2}

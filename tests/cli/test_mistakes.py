@@ -1,5 +1,6 @@
 """A user's mistake ends with exit code 2 and a few lines that name the key, and leaves nothing behind."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +33,8 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
         (["--model.network", "LeNett"], ["model.network", "'LeNett'", "Did you mean 'LeNet'?"]),
         (["--model.network.in_feature", "64"], ["model.network", "'in_feature'", "Did you mean 'in_features'?"]),
         (["--model.network", "my_networks.Mine"], ["model.network", "my_networks.Mine"]),
-        (["--model.network", "ResNet9"], ["3-channel images", "1 channel", "model.network.init_args.in_channels"]),
-        (["--model.network.in_features", "63"], ["63", "64", "model.network.init_args.in_features"]),
+        (["--model.network", "ResNet9"], ["3-channel images", "1 channel", "model.network.in_channels"]),
+        (["--model.network.in_features", "63"], ["63", "64", "model.network.in_features"]),
         (["--model.optimizer", "Adamm"], ["model.optimizer", "'Adamm'", "Did you mean 'Adam'?"]),
         (["--model.optimizer.momentumm", "0.9"], ["model.optimizer", "'momentumm'"]),
         (["--model.lr_interval", "batch"], ["model.lr_interval", "batch", "step", "epoch"]),
@@ -111,7 +112,9 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("data: [", "--config broken.yaml is no valid YAML, line 1, column 8"),
+        ("data: [", "'broken.yaml' is no valid YAML, line 1, column 8"),
+        ("data: \x07", "'broken.yaml' is no valid YAML"),
+        ("- data", "'broken.yaml' is no config, which is a mapping"),
         ("datta: Digits", "datta"),
         ("trainer:\n  max_epochss: 3", "max_epochss"),
         ("model:\n  optimizer:\n    class_path: Adam\n    init_args:\n      lrr: 1", "lrr"),
@@ -256,12 +259,23 @@ def test_debug_gives_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         main(["fit", *SMALL, "--data.batch_size", "0"])
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "bug",
+    [
+        KeyError("a bug"),
+        # Words that are arguments of the Trainer, too.
+        ValueError("tensors differ in precision"),
+        ValueError("all callbacks failed"),
+        json.JSONDecodeError("no strategy", "", 0),
+    ],
+    ids=str,
+)
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, bug: Exception) -> None:
     def broken(*_: object) -> None:
-        raise KeyError("a bug")
+        raise bug
 
     monkeypatch.setattr("litclassify.models.ImageClassifier.training_step", broken)
-    with pytest.raises(KeyError, match="a bug"):
+    with pytest.raises(type(bug), match=str(bug).partition(":")[0]):
         main(["fit", *SMALL])
 
 

@@ -40,7 +40,7 @@ def test_a_run_goes_on_with_another_patience(fit: Fit) -> None:
     ("words", "key"),
     [
         (["--model.optimizer.lr", "0.02"], "model.optimizer.lr is 0.02, but"),
-        (["--model.optimizer", "SGD"], "model.optimizer is SGD, but"),
+        (["--model.optimizer", "SGD"], "model.optimizer is torch.optim.SGD, but"),
         (["--model.lr_scheduler", "null"], "model.lr_scheduler is null, but"),
         (["--model.lr_scheduler.warmup", "0.5"], "model.lr_scheduler.warmup is 0.5, but"),
     ],
@@ -113,3 +113,19 @@ def test_a_run_says_what_it_was_made_with(fit: Fit) -> None:
     assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
     assert environment["seed"] == 5
     assert "--seed_everything 5" in environment["command"]
+
+
+def test_a_damaged_config_of_the_run_is_named(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1")
+    (run / "config.fit.yaml").write_text("data: [")
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", str(run)])
+    assert f"'{run}/config.fit.yaml' is no valid YAML, line 1" in capsys.readouterr().err
+
+
+def test_the_config_of_a_run_is_whole_without_the_fragments_it_came_from(fit: Fit) -> None:
+    Path("fragment.yaml").write_text("limit_train_batches: 1")
+    run = fit("--trainer", "fragment.yaml", "--trainer.max_epochs", "1")
+    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    assert config["trainer"]["limit_train_batches"] == 1
+    assert not (run / "fragment.yaml").exists()

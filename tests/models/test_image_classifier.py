@@ -135,5 +135,5 @@ def test_mean_and_std_go_together() -> None:
 
 
 def test_a_network_for_other_images_is_refused_at_once() -> None:
-    with pytest.raises(UserError, match=r"2352 \(3x28x28\): set model.network.init_args.in_features to 2352"):
+    with pytest.raises(UserError, match=r"2352 \(3x28x28\): set model.network.in_features to 2352"):
         classifier(network=MLP, image_shape=(3, 28, 28))

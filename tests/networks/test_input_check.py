@@ -58,19 +58,19 @@ def test_images_that_fit_pass(network, image_shape):
             LeNet(10),
             (3, 32, 32),
             "model.network takes 1-channel images, the data gives 3 channels (3x32x32): "
-            "set model.network.init_args.in_channels to 3.",
+            "set model.network.in_channels to 3.",
         ),
         (
             ResNet9(10, width=4),
             (1, 4, 4),
             "model.network takes 3-channel images, the data gives 1 channel (1x4x4): "
-            "set model.network.init_args.in_channels to 1.",
+            "set model.network.in_channels to 1.",
         ),
         (
             MLP(10),
             (3, 32, 32),
             "model.network takes 784 values per image, the data gives 3072 (3x32x32): "
-            "set model.network.init_args.in_features to 3072.",
+            "set model.network.in_features to 3072.",
         ),
         (
             models.squeezenet1_1(num_classes=10),

@@ -209,15 +209,15 @@ def test_a_gray_networks_own_weights_load_unchanged(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet19", "Nearest: resnet18"),
-        ("ResNet50", "Nearest: resnet50"),
+        ("resnet19", "Did you mean 'resnet18'?"),
+        ("ResNet50", "Did you mean 'resnet50'?"),
         ("fcn_resnet50", "no classification network"),
         ("quantized_resnet18", "no classification network"),
-        ("?", "Names: alexnet, "),
+        ("?", " There are alexnet, "),
     ],
 )
 def test_an_unknown_name_gets_the_nearest_ones(name, message):
-    with pytest.raises(UserError, match=rf"model\.network\.init_args\.name.*{re.escape(message)}"):
+    with pytest.raises(UserError, match=rf"model\.network\.name.*{re.escape(message)}"):
         TorchvisionNetwork(10, name)
 
 
@@ -230,7 +230,7 @@ def test_an_unknown_name_gets_the_nearest_ones(name, message):
     ],
 )
 def test_unknown_weights_get_the_names_that_exist(name, weights, names):
-    with pytest.raises(UserError, match=f"init_args.weights is '{weights}', which is neither .* Names: {names}"):
+    with pytest.raises(UserError, match=f"model.network.weights is '{weights}', which is neither .* Names: {names}"):
         TorchvisionNetwork(10, name, weights=weights)
 
 
@@ -279,7 +279,7 @@ def test_a_file_that_torch_did_not_write_is_a_user_error(content, tmp_path):
 @pytest.mark.slow
 def test_weights_for_another_image_size_name_the_size(tmp_path):
     torch.save(published_state("vit_b_16"), tmp_path / "vit.pth")
-    with pytest.raises(UserError, match=r"384x384.*set model.network.init_args.image_size and data.image_size to 384"):
+    with pytest.raises(UserError, match=r"384x384.*set model.network.image_size and data.image_size to 384"):
         TorchvisionNetwork(1000, "vit_b_16", weights=str(tmp_path / "vit.pth"))
 
 

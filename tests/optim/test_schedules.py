@@ -87,11 +87,13 @@ def test_an_unknown_length_of_the_run_is_refused(total_steps):
 
 @pytest.mark.parametrize("warmup", [-0.1, 1.0, 5, math.nan])
 def test_warmup_outside_its_range_is_refused(warmup):
-    with pytest.raises(UserError, match=rf"init_args\.warmup must be at least 0 and less than 1, got {warmup}"):
+    with pytest.raises(
+        UserError, match=rf"model\.lr_scheduler\.warmup must be at least 0 and less than 1, got {warmup}"
+    ):
         WarmupCosine(make_optimizer(), total_steps=20, warmup=warmup)
 
 
 @pytest.mark.parametrize("final_scale", [-0.1, 1.5])
 def test_final_scale_outside_its_range_is_refused(final_scale):
-    with pytest.raises(UserError, match=rf"init_args\.final_scale must be from 0 to 1, got {final_scale}"):
+    with pytest.raises(UserError, match=rf"model\.lr_scheduler\.final_scale must be from 0 to 1, got {final_scale}"):
         WarmupCosine(make_optimizer(), total_steps=20, final_scale=final_scale)

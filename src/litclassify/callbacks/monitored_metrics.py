@@ -1,6 +1,5 @@
 """Metrics that callbacks and schedules go by."""
 
-import difflib
 from collections.abc import Iterator
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -8,6 +7,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest, some_of
 
 
 class MonitoredMetrics(Callback):
@@ -45,10 +45,8 @@ def _check(trainer: Trainer, pl_module: LightningModule, validation: bool) -> No
     logged = {*trainer.callback_metrics, *getattr(pl_module, "train_metrics", ())}
     for key, name in _monitored(trainer):
         if name not in logged and name.startswith("val_") == validation:
-            near = difflib.get_close_matches(name, logged, n=1)
             raise UserError(
-                f"{key} is '{name}', which is not logged.{f' Did you mean {near[0]!r}?' if near else ''}\n"
-                f"There are {', '.join(sorted(logged))}."
+                f"{key} is '{name}', which is not logged.{nearest(name, logged)}\nThere are {some_of(sorted(logged))}."
             )
 
 

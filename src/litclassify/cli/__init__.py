@@ -27,7 +27,7 @@ def main(args: Sequence[str] | None = None) -> None:
         _run_without_torch(command, words)
         return
     _check_torchvision()
-    from litclassify.cli.application import run  # noqa: PLC0415
+    from litclassify.cli.run import run  # noqa: PLC0415
 
     run(words)
 

@@ -2,74 +2,44 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info
 
-import litclassify.networks
-import litclassify.optim  # noqa: F401 - importing a class makes its short name known
-from litclassify import data
-from litclassify.callbacks import (
-    ConfiguredPatience,
-    CurveLayout,
-    HyperparameterLogger,
-    MetricsFile,
-    MonitoredMetrics,
-    PredictionWriter,
-    RunTexts,
-    SampleImages,
-    TestSetCheck,
-)
+import litclassify.data  # noqa: F401 - importing a class makes its short name known
+from litclassify.callbacks import MetricsFile, PredictionWriter
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
-from litclassify.cli.checkpoints import check_classes, check_optimization, weights_do_not_fit
+from litclassify.cli.checkpoints import check_optimization
 from litclassify.cli.command_line import CommandLine
-from litclassify.cli.commands import find_command
-from litclassify.cli.console import console_callbacks, quiet_lightning
+from litclassify.cli.config_keys import short_name
+from litclassify.cli.console import console_callbacks
 from litclassify.cli.environment import describe_environment
 from litclassify.cli.environment_variables import flags_from_environment
-from litclassify.cli.hyperparameters import flat_hyperparameters
-from litclassify.cli.known_names import PUBLISHED
-from litclassify.cli.launch import launch, run_dir_of_launch
-from litclassify.cli.loggers import fit_loggers, tensorboard_logger
-from litclassify.cli.messages import exit_with_message, own_words
+from litclassify.cli.launch import run_dir_of_launch, save_record
+from litclassify.cli.loggers import loggers_for
+from litclassify.cli.messages import own_words
 from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_level_names
 from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.precision import AUTO, automatic_precision
+from litclassify.cli.published import PUBLISHED, published_value
+from litclassify.cli.run_callbacks import checks, curves, monitors, unless_configured
 from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
-from litclassify.cli.runs import CHECKPOINTS, run_dir_of
+from litclassify.cli.runs import METRICS_JSON, PREDICTIONS, run_dir_of
 from litclassify.cli.step_overhead import NoProfiler, skip_empty_hooks
-from litclassify.cli.trainer_errors import build_trainer, explain_refusal, named_argument
-from litclassify.cli.trust import check_recorded_paths, trusted_imports
+from litclassify.cli.trainer_errors import build_trainer, refusals_explained
+from litclassify.cli.trust import check_recorded_paths
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
-__all__ = ["ClassificationCLI", "data", "run"]
-
 # A key of a config, as messages name it.
 KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")
-
-
-def run(args: list[str]) -> None:
-    """Run a command line; a user's mistake ends with exit code 2 and a few lines.
-
-    Args:
-        args: The words after the program's name.
-    """
-    try:
-        with quiet_lightning(), launch(), trusted_imports(args) as words:
-            (find_command(words) or partial(ClassificationCLI, typed=args))(words)
-    except UserError as error:
-        exit_with_message(error)
 
 
 class ClassificationCLI(LightningCLI):
@@ -81,6 +51,7 @@ class ClassificationCLI(LightningCLI):
     """
 
     command_line: CommandLine
+    subcommand: str
     run_dir: Path | None = None
 
     def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
@@ -114,7 +85,7 @@ class ClassificationCLI(LightningCLI):
         add_shared_arguments(parser)
         for name in PUBLISHED:
             parser.link_arguments(
-                "data", f"model.init_args.{name}", compute_fn=self._published(name), apply_on="instantiate"
+                "data", f"model.init_args.{name}", compute_fn=partial(self._published, name), apply_on="instantiate"
             )
 
     def setup_parser(
@@ -124,32 +95,10 @@ class ClassificationCLI(LightningCLI):
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
         add_own_arguments(self._subcommand_parsers)
 
-    def _published(self, name: str) -> Callable[[LightningDataModule], Any]:
+    def _published(self, name: str, data: LightningDataModule) -> Any:
         """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
-
-        def value(data: LightningDataModule) -> Any:
-            stored = {} if self.checkpoint is None else self.checkpoint.published
-            if name == "class_names":
-                return self._class_names(data, stored.get(name))
-            return stored[name] if name in stored and name != "image_shape" else getattr(data, name, None)
-
-        return value
-
-    def _class_names(self, data: LightningDataModule, trained_on: list[str] | None) -> list[str]:
-        """Give the checkpoint's classes, which must be those of the data where the data has a say."""
-        if trained_on is not None and self._predicts_on_files(data):
-            return trained_on
-        own: list[str] | None = getattr(data, "class_names", None)
-        if own is not None and trained_on is not None:
-            check_classes(trained_on, own)
-        names = trained_on or own
-        if names is None:
-            raise UserError(f"data: {type(data).__name__} has no class_names, a list with the name of each class.")
-        return names
-
-    def _predicts_on_files(self, data: LightningDataModule) -> bool:
-        """Whether the data's own images, and so its classes, play no part."""
-        return self.subcommand == "predict" and getattr(data, "path", None) is not None
+        stored = {} if self.checkpoint is None else self.checkpoint.published
+        return published_value(name, data, stored, predicts=self.subcommand == "predict")
 
     # --- Parsing ---
 
@@ -200,25 +149,20 @@ class ClassificationCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""
-        settings: dict[str, Any] = {**self._get(self.config_init, "trainer").as_dict(), **kwargs}
+        settings: dict[str, Any] = {**self.config_init[self.subcommand].trainer.as_dict(), **kwargs}
         if settings["barebones"]:
             settings["log_every_n_steps"] = None  # Refused by a Trainer that logs nothing, and so is our default.
-        elif not settings["fast_dev_run"]:
-            self.run_dir = self._find_run_dir(settings["default_root_dir"])
-            self._save_config(self.run_dir)
+        else:
+            settings["profiler"] = settings["profiler"] or NoProfiler()  # Barebones refuses every profiler.
+            if not settings["fast_dev_run"]:
+                self.run_dir = self._find_run_dir(settings["default_root_dir"])
+                save_record(self.run_dir, self.subcommand, **self._record())
         settings["default_root_dir"] = self.run_dir
-        settings["logger"] = self._loggers(settings["logger"])
-        configured = settings["callbacks"] or []
-        callbacks = [*configured] if isinstance(configured, list) else [configured]
-        callbacks = [*self._checks(), *callbacks, *self._monitors(settings)]
+        settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
+        settings["callbacks"] = self._callbacks(settings)
         # Without this the Trainer adds a checkpoint callback of its own.
-        settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in callbacks)
-        callbacks += [c for c in self._standard_callbacks(settings) if type(c) not in map(type, callbacks)]
-        callbacks += console_callbacks(settings, callbacks)
-        skip_empty_hooks(callbacks)
-        if not settings["barebones"]:  # That refuses every profiler.
-            settings["profiler"] = settings["profiler"] or NoProfiler()
-        return build_trainer(self.trainer_class, {**settings, "callbacks": callbacks})
+        settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in settings["callbacks"])
+        return build_trainer(self.trainer_class, settings)
 
     def _find_run_dir(self, root: str | None) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
@@ -226,73 +170,39 @@ class ClassificationCLI(LightningCLI):
         existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
         if self.subcommand == "fit" and self.command_line.names_a_run:
             existing = None
-        name = config.run_name or self._default_run_name()
+        files = self.command_line.config_files
+        name = config.run_name or (files[0].stem if files else short_name(config.data.class_path).lower())
         return run_dir_of_launch(existing, Path(root or "") / config.runs_dir / name)
 
-    def _default_run_name(self) -> str:
-        config: Namespace = self.config[self.subcommand]
-        files = self.command_line.config_files
-        class_name: str = config.data.class_path.rsplit(".", 1)[-1]
-        return files[0].stem if files else class_name.lower()
+    def _record(self) -> dict[str, str]:
+        config = self.config[self.subcommand]
+        return {
+            "config": self._parser(self.subcommand).dump(config, skip_unset=False),
+            "environment": json.dumps(describe_environment(self.typed, config.seed_everything), indent=2),
+        }
 
-    @rank_zero_only
-    def _save_config(self, run_dir: Path) -> None:
-        path = run_dir / f"config.{self.subcommand}.yaml"
-        self._parser(self.subcommand).save(self.config[self.subcommand], path, skip_none=False, overwrite=True)
-        (run_dir / f"environment.{self.subcommand}.json").write_text(self._environment() + "\n", encoding="utf-8")
-
-    def _environment(self) -> str:
-        seed = self.config[self.subcommand].seed_everything
-        return json.dumps(describe_environment(self.typed, seed), indent=2)
-
-    def _loggers(self, configured: Logger | list[Logger] | bool | None) -> Logger | list[Logger] | bool:
-        """Give TensorBoard and CSV in the run unless the config names others."""
-        if configured not in (None, True):
-            return configured
-        if self.run_dir is None or self.subcommand in ("validate", "predict"):
-            # Neither has a place on the curves of training.
-            return False
-        return fit_loggers(self.run_dir) if self.subcommand == "fit" else tensorboard_logger(self.run_dir)
-
-    def _checks(self) -> list[Callback]:
-        """Give what ends a mistaken run early; it goes before the callbacks that would fail over the mistake."""
-        if self.subcommand != "fit":
-            return []
-        return [MonitoredMetrics(), *([TestSetCheck()] if self.config.fit.test_after_fit else [])]
-
-    def _monitors(self, settings: dict[str, Any]) -> list[Callback]:
-        """Give the callbacks of `checkpoint` and `early_stopping`, where they are not null."""
-        checkpoint = self._get(self.config_init, "checkpoint")
-        # A barebones Trainer logs no metric to go by.
-        early_stopping = None if settings["barebones"] else self._get(self.config_init, "early_stopping")
-        if settings["enable_checkpointing"] is False or self.run_dir is None:
-            checkpoint = None
-        elif checkpoint is not None and checkpoint.dirpath is None:
-            checkpoint.dirpath = str(self.run_dir / CHECKPOINTS)
-        callbacks = [callback for callback in (checkpoint, early_stopping) if callback is not None]
-        if early_stopping is not None and self.subcommand == "fit":
-            callbacks.append(ConfiguredPatience(early_stopping))
+    def _callbacks(self, settings: Mapping[str, Any]) -> list[Callback]:
+        """Give the callbacks of the config, and those that a run has without being asked."""
+        config = self.config_init[self.subcommand]
+        configured = settings["callbacks"] or []
+        callbacks: list[Callback] = [
+            *checks(self.subcommand, config.get("test_after_fit", False)),
+            *(configured if isinstance(configured, list) else [configured]),
+            *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
+        ]
+        callbacks += unless_configured(self._standard_callbacks(settings), callbacks)
+        callbacks += console_callbacks(settings, callbacks)
+        skip_empty_hooks(callbacks)
         return callbacks
 
-    def _standard_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
-        """Give what a run has without being asked; a callback of the same class in the config takes its place."""
+    def _standard_callbacks(self, settings: Mapping[str, Any]) -> list[Callback]:
         if self.run_dir is None:
             return []
         if self.subcommand == "predict":
-            output = self.config[self.subcommand].output
-            path = self.run_dir / "predictions.csv" if output is None else Path(output)
+            path = Path(self.config.predict.output or self.run_dir / PREDICTIONS)
             return [PredictionWriter(path, self.model.class_names)]
-        callbacks: list[Callback] = [MetricsFile(self.run_dir / "metrics.json")]
-        if self.subcommand == "fit" and settings["logger"]:
-            self._dump_config()
-            hyperparameters = HyperparameterLogger(
-                flat_hyperparameters(self.config_dump), ("val_loss", "val_acc", "test_loss", "test_acc")
-            )
-            texts = RunTexts(
-                {"config": yaml.safe_dump(self.config_dump, sort_keys=False), "environment": self._environment()}
-            )
-            callbacks += [SampleImages(), CurveLayout(), LearningRateMonitor(), hyperparameters, texts]
-        return callbacks
+        logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
+        return [MetricsFile(self.run_dir / METRICS_JSON), *logged]
 
     # --- Running ---
 
@@ -307,21 +217,13 @@ class ClassificationCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
-        try:
+        with refusals_explained(self.config[subcommand].trainer, resumed=self.checkpoint is not None):
             super()._run_subcommand(subcommand)
-        except (MisconfigurationException, ValueError) as error:
-            if isinstance(error, UserError) or (type(error) is ValueError and named_argument(str(error)) is None):
-                raise
-            raise explain_refusal(error, self.config[subcommand].trainer) from error
-        except RuntimeError as error:
-            if self.checkpoint is None or "Error(s) in loading state_dict" not in str(error):
-                raise
-            raise weights_do_not_fit(str(error)) from error
 
     def before_fit(self) -> None:
         """Check that a run can be resumed as it is asked to."""
         if self.checkpoint is not None:
-            check_optimization(self.checkpoint, self.config.fit.model.init_args.as_dict())
+            check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""

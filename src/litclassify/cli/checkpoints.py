@@ -1,16 +1,17 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file and the configuration inside it."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.cli.known_names import PUBLISHED, all_argument_names, some_of
-from litclassify.cli.runs import CHECKPOINTS, LAST, newest_run, run_dir_of
+from litclassify.cli.config_files import read_config
+from litclassify.cli.config_keys import flatten
+from litclassify.cli.configurable_classes import all_argument_names
+from litclassify.cli.published import PUBLISHED
+from litclassify.cli.runs import CHECKPOINTS, LAST, config_name, newest_run, run_dir_of
 from litclassify.errors import UserError
 from litclassify.safe_loading import load_safely
 
@@ -110,28 +111,10 @@ def read_run_config(checkpoint: Path) -> dict[str, Any]:
     What places the run and what started it is left out: the run goes on where it is.
     """
     run = run_dir_of(checkpoint)
-    file = None if run is None else run / "config.fit.yaml"
+    file = None if run is None else run / config_name("fit")
     if file is None or not file.is_file():
         return {}
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return {name: value for name, value in config.items() if name not in ("config", "ckpt_path")}
-
-
-def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
-    """Compare the classes of a checkpoint with those of the data.
-
-    Raises:
-        UserError: They differ in names, number or order.
-    """
-    if list(trained_on) == list(data):
-        return
-    lines = ["The classes of the data are not those that the checkpoint was trained on."]
-    lines += [
-        f"checkpoint ({len(trained_on)}): {some_of(list(trained_on))}",
-        f"data ({len(data)}): {some_of(list(data))}",
-    ]
-    lines.append("Give data with the same classes, or start from the weights alone: fit --model.init_from CHECKPOINT.")
-    raise UserError("\n".join(lines))
+    return {name: value for name, value in read_config(file).items() if name not in ("config", "ckpt_path")}
 
 
 def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None:
@@ -148,7 +131,7 @@ def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None
     """
     stored = checkpoint.config.get("model", {}).get("init_args", {})
     for name in ("optimizer", "lr_scheduler"):
-        before, now = _flat(stored.get(name), f"model.{name}"), _flat(given[name], f"model.{name}")
+        before, now = (dict(flatten(config.get(name), f"model.{name}")) for config in (stored, given))
         differing = next((key for key in before if key in now and before[key] != now[key]), None)
         if differing is not None:
             raise UserError(
@@ -156,16 +139,6 @@ def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None
                 "goes on with the state of its optimizer and schedule. Leave it out, or start from the weights alone: "
                 "fit --model.init_from CHECKPOINT."
             )
-
-
-def _flat(config: Any, key: str) -> dict[str, str]:
-    """Give class and arguments of a class's configuration as text, by key."""
-    if not isinstance(config, Mapping) or "class_path" not in config:
-        return {key: json.dumps(config, default=str)}
-    arguments = {
-        f"{key}.{name}": json.dumps(value, default=str) for name, value in (config.get("init_args") or {}).items()
-    }
-    return {key: str(config["class_path"]).rpartition(".")[2], **arguments}
 
 
 def weights_do_not_fit(reason: str) -> UserError:

@@ -1,20 +1,40 @@
 """The words of a command line, before they are parsed."""
 
 import json
-from collections.abc import Sequence
+import os.path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config, resolve_checkpoint
+from litclassify.cli.config_files import Config, read_config
+from litclassify.cli.config_keys import as_typed
 from litclassify.cli.config_lines import find_line
 from litclassify.cli.environment_variables import variable_of
 from litclassify.errors import UserError
 
-CONFIG_FLAGS = ("--config", "-c")
-CLASS_FLAGS = ("--data", *(f"--model.{name}" for name in ("network", "criterion", "optimizer", "lr_scheduler")))
+CLASSES = ("data", *(f"model.{name}" for name in ("network", "criterion", "optimizer", "lr_scheduler")))
 NEEDS_CHECKPOINT = ("validate", "test", "predict")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag with its value, in one word or several."""
+
+    words: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The key without `init_args`: `data.batch_size`, or of one that appends, `trainer.callbacks+`."""
+        name = self.words[0].partition("=")[0]
+        return "config" if name == "-c" else as_typed(name.removeprefix("--"))
+
+    @property
+    def value(self) -> str | None:
+        """The text that is given; None if it is missing."""
+        _, equals, value = self.words[0].partition("=")
+        return value if equals else next(iter(self.words[1:]), None)
 
 
 class CommandLine:
@@ -30,7 +50,13 @@ class CommandLine:
     """
 
     def __init__(self, words: list[str], from_environment: Sequence[str] = ()) -> None:
-        self.words = in_order_of_precedence([*words[:1], *from_environment, *words[1:]])
+        self.subcommand = words[:1]
+        self.flags = in_order_of_precedence(group_words([*from_environment, *words[1:]]))
+
+    @property
+    def words(self) -> list[str]:
+        """The words in order of precedence."""
+        return [*self.subcommand, *(word for flag in self.flags for word in flag.words)]
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:
@@ -56,15 +82,15 @@ class CommandLine:
         if self.checkpoint is None:
             return self.words
         configs = [self.checkpoint.config]
-        if self.words[0] == "fit":
+        if self.subcommand == ["fit"]:
             configs.insert(0, read_run_config(self.checkpoint.path))
         first = [word for config in configs if config for word in ("--config", json.dumps(config))]
-        return [self.words[0], *first, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
+        return [*self.subcommand, *first, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
 
     def located(self, text: str, key: str) -> str:
         """Add to a message about a key where it stands, unless that is a flag: file and line, or the variable."""
-        flags = [word.split("=", 1)[0].removesuffix("+").lstrip("-") for word in self.words if word.startswith("--")]
-        if any(flag == key or flag.startswith(f"{key}.") for flag in flags):
+        key = as_typed(key)
+        if any(f"{flag.name.removesuffix('+')}.".startswith(f"{key}.") for flag in self.flags):
             variable = variable_of(key)
             return text if variable is None else f"{text}\nIt comes from the environment variable {variable}."
         for file in reversed(self.config_files):
@@ -77,7 +103,12 @@ class CommandLine:
     @property
     def config_files(self) -> list[Path]:
         """The files of `--config`, in order."""
-        return [Path(file) for flag in CONFIG_FLAGS for file in self._values_of(flag)]
+        return [Path(file) for file in self._values_of("config")]
+
+    @cached_property
+    def _configs(self) -> list[Config]:
+        # What is no file, the parser reports.
+        return [read_config(file) for file in self.config_files if os.path.isfile(file)]
 
     @property
     def names_a_run(self) -> bool:
@@ -95,78 +126,55 @@ class CommandLine:
 
     def _last_value(self, name: str) -> str | None:
         """Give the value of a top-level argument: the last flag, else that of the last config file with one."""
-        flags = self._values_of(f"--{name}")
-        if flags:
-            return flags[-1]
-        values = [_top_level_value(file, name) for file in self.config_files]
-        return next((value for value in reversed(values) if value is not None), None)
+        configured = [config[name] for config in self._configs if config.get(name) is not None]
+        return next(map(str, reversed([*configured, *self._values_of(name)])), None)
 
-    def _values_of(self, flag: str) -> list[str]:
-        following = [value for word, value in zip(self.words, self.words[1:], strict=False) if word == flag]
-        return following + [word.removeprefix(f"{flag}=") for word in self.words if word.startswith(f"{flag}=")]
+    def _values_of(self, name: str) -> list[str]:
+        return [flag.value for flag in self.flags if flag.name == name and flag.value is not None]
 
 
-def in_order_of_precedence(words: list[str]) -> list[str]:
-    """Give the words with config files first, then flags, a class before its arguments.
+def group_words(words: Iterable[str]) -> list[Flag]:
+    """Group words into flags, each with its values."""
+    flags: list[Flag] = []
+    for word in words:
+        if word.startswith("--") or word.partition("=")[0] == "-c" or not flags:
+            flags.append(Flag((word,)))
+        else:
+            flags[-1] = Flag((*flags[-1].words, word))
+    return flags
+
+
+def in_order_of_precedence(flags: Iterable[Flag]) -> list[Flag]:
+    """Give config files first, then flags, a class before its arguments.
 
     `--data.batch_size 32 --data MNIST` is the same as `--data MNIST --data.batch_size 32`: read from left to right,
     naming the class would drop the argument in silence. A flag that names a class comes before the config files too,
     for one that holds nothing but arguments of that class.
     """
-    subcommand, flags = words[:1], _flags(words[1:])
-    configs = [flag for flag in flags if _name(flag) in CONFIG_FLAGS]
-    ordered: list[list[str]] = []
+    configs: list[Flag] = []
+    ordered: list[Flag] = []
     for flag in flags:
-        if flag not in configs:
+        if flag.name == "config":
+            configs.append(flag)
+        else:
             ordered = _without_replaced(flag, ordered)
             ordered.insert(_place(flag, ordered), flag)
-    classes = [flag for flag in ordered if _name(flag) in CLASS_FLAGS]
-    return [*subcommand, *(word for flag in (*classes, *configs, *ordered) for word in flag)]
+    return [*(flag for flag in ordered if flag.name in CLASSES), *configs, *ordered]
 
 
-def _flags(words: list[str]) -> list[list[str]]:
-    """Group words into flags, each with its values."""
-    flags: list[list[str]] = []
-    for word in words:
-        if word.startswith("--") or word in CONFIG_FLAGS or not flags:
-            flags.append([word])
-        else:
-            flags[-1].append(word)
-    return flags
-
-
-def _name(flag: list[str]) -> str:
-    return flag[0].split("=", 1)[0]
-
-
-def _without_replaced(flag: list[str], earlier: list[list[str]]) -> list[list[str]]:
+def _without_replaced(flag: Flag, earlier: list[Flag]) -> list[Flag]:
     """Leave out the class that a flag replaces, with the arguments that were for it."""
-    name = _name(flag)
-    replaced = [other for other in earlier if _name(other) == name and other != flag]
-    if name not in CLASS_FLAGS or not replaced:
+    replaced = [other for other in earlier if other.name == flag.name and other != flag]
+    if flag.name not in CLASSES or not replaced:
         return earlier
-    return [other for other in earlier if other not in replaced and not _name(other).startswith(f"{name}.")]
+    return [other for other in earlier if other not in replaced and not other.name.startswith(f"{flag.name}.")]
 
 
-def _place(flag: list[str], earlier: list[list[str]]) -> int:
+def _place(flag: Flag, earlier: list[Flag]) -> int:
     """Give where a flag goes: before the first argument of what it names, else last.
 
     A flag that appends (`--trainer.callbacks+=X`) belongs to the arguments that follow it, and stays.
     """
-    arguments = [i for i, other in enumerate(earlier) if _name(other).startswith(f"{_name(flag)}.")]
-    named_before = any(_name(other).removesuffix("+") == _name(flag) for other in earlier)
+    arguments = [i for i, other in enumerate(earlier) if other.name.startswith(f"{flag.name}.")]
+    named_before = any(other.name.removesuffix("+") == flag.name for other in earlier)
     return arguments[0] if arguments and not named_before else len(earlier)
-
-
-def _top_level_value(file: Path, name: str) -> str | None:
-    """Give a value of a config file; None if there is none, or no readable file, which the parser will report."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise UserError(f"--config {file} is no valid YAML{place}: {error.problem}.") from error
-    value = content.get(name) if isinstance(content, dict) else None
-    return None if value is None else str(value)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import yaml
 
-# Levels of a config that nobody types on the command line.
-SILENT_LEVELS = ("init_args", "dict_kwargs")
+from litclassify.cli.config_keys import SILENT_LEVELS, as_typed
 
 
 def find_line(file: Path, key: str) -> int | None:
@@ -23,8 +22,7 @@ def find_line(file: Path, key: str) -> int | None:
         root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
-    parts = [part for part in key.split(".") if part not in SILENT_LEVELS]
-    return next(_lines(root, parts), None)
+    return next(_lines(root, as_typed(key).split(".")), None)
 
 
 def _lines(node: yaml.Node | None, parts: Sequence[str]) -> Iterator[int]:

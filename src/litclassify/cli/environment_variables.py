@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.cli.known_names import nearest
 from litclassify.cli.launch import RUN_DIR_VARIABLE
 from litclassify.cli.messages import DEBUG_VARIABLE
 from litclassify.cli.trust import VARIABLE as ALLOW_IMPORT_VARIABLE
+from litclassify.suggestions import nearest
 
 PREFIX = "LITCLASSIFY_"
 OTHER_VARIABLES = (ALLOW_IMPORT_VARIABLE, DEBUG_VARIABLE, RUN_DIR_VARIABLE)

@@ -6,7 +6,8 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from litclassify.cli.known_names import argument_defaults
+from litclassify.cli.config_keys import short_name
+from litclassify.cli.configurable_classes import argument_defaults
 
 # Of the Trainer's forty arguments, those that change what is learnt.
 TRAINER_KEYS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val")
@@ -44,7 +45,7 @@ def _flatten(value: Any, key: str, default: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and "class_path" in value:
         class_path = value["class_path"]
         if key in ALWAYS or not isinstance(default, Mapping) or class_path != default.get("class_path"):
-            yield key, str(class_path).rsplit(".", 1)[-1]
+            yield key, short_name(class_path)
         yield from _items(value.get("init_args", {}), key, argument_defaults(class_path))
     elif isinstance(value, Mapping):
         yield from _items(value, key, default if isinstance(default, Mapping) else {})

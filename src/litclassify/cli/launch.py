@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from litclassify.cli.runs import create_run_dir, discard_unused
+from litclassify.cli.runs import config_name, create_run_dir, discard_unused
 from litclassify.errors import UserError
 
 # Lightning starts the other processes of a node by running the same command line again: they find the run here.
@@ -45,6 +45,13 @@ def run_dir_of_launch(existing: Path | None, parent: Path) -> Path:
     run_dir = existing or create_run_dir(parent)
     os.environ[RUN_DIR_VARIABLE] = str(run_dir)
     return run_dir
+
+
+@rank_zero_only
+def save_record(run_dir: Path, subcommand: str, config: str, environment: str) -> None:
+    """Write what a subcommand was called with, as YAML, and what it was called in, as JSON."""
+    (run_dir / config_name(subcommand)).write_text(config, encoding="utf-8")
+    (run_dir / f"environment.{subcommand}.json").write_text(environment + "\n", encoding="utf-8")
 
 
 def _is_first_process() -> bool:

@@ -9,14 +9,22 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 
-def tensorboard_logger(run_dir: Path) -> TensorBoardLogger:
-    """Write event files into the directory of the run itself."""
-    return SparingTensorBoardLogger(run_dir, name="", version="", default_hp_metric=False)
+def loggers_for(
+    subcommand: str, run_dir: Path | None, configured: Logger | list[Logger] | bool | None
+) -> Logger | list[Logger] | bool:
+    """Write event files, and for `fit` a `metrics.csv`, into the run, unless the config says otherwise.
 
-
-def fit_loggers(run_dir: Path) -> list[Logger]:
-    """Write event files and `metrics.csv` into the directory of the run itself."""
-    return [tensorboard_logger(run_dir), AppendingCSVLogger(run_dir, name="", version="")]
+    Args:
+        subcommand: `validate` and `predict` log nothing: they have no place on the curves of training.
+        run_dir: Directory of the run; None logs nothing.
+        configured: The Trainer's `logger`.
+    """
+    if configured not in (None, True):
+        return configured
+    if run_dir is None or subcommand not in ("fit", "test"):
+        return False
+    tensorboard = SparingTensorBoardLogger(run_dir, name="", version="", default_hp_metric=False)
+    return [tensorboard, AppendingCSVLogger(run_dir, name="", version="")] if subcommand == "fit" else tensorboard
 
 
 class SparingTensorBoardLogger(TensorBoardLogger):

@@ -13,6 +13,7 @@ from jsonargparse import Namespace, _common, _core, _typehints
 from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 
+from litclassify.cli.config_keys import same_class
 from litclassify.cli.parser_errors import explain
 from litclassify.cli.references import resolve_references
 
@@ -132,11 +133,6 @@ def drop_arguments_of_replaced_classes() -> None:
 
 
 def _discard_if_replaced(_: Any, prev_val: Any, value: Any) -> None:
-    if prev_val and "init_args" in prev_val and not _same_class(prev_val["class_path"], value["class_path"]):
+    if prev_val and "init_args" in prev_val and not same_class(prev_val["class_path"], value["class_path"]):
         # Namespace is untyped.
         prev_val["init_args"] = Namespace() if isinstance(prev_val, Namespace) else {}  # type: ignore[no-untyped-call]
-
-
-def _same_class(class_path: str, other: str) -> bool:
-    """Compare class paths, of which one may be a short name."""
-    return class_path == other or class_path.rsplit(".", 1)[-1] == other or other.rsplit(".", 1)[-1] == class_path

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from torchvision import models
 
 from litclassify.cli.commands import COMMANDS
-from litclassify.cli.known_names import argument_names, class_names, nearest, some_of
+from litclassify.cli.config_keys import short_name
+from litclassify.cli.configurable_classes import argument_names, class_names
 from litclassify.cli.trust import refusal
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest, some_of
 
 KEY = re.compile(r'^Parser key "([^"]+)":\s*')
 CLASS_PATH = re.compile(r"^Problem with given class_path '([^']+)':\s*")
@@ -185,11 +187,11 @@ def _importance(leaf: Leaf) -> tuple[int, int, bool]:
 
 
 def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
-    name = match[1].rsplit(".", 1)[-1]
-    if leaf.key in EXAMPLES and leaf.owner.rsplit(".", 1)[-1] in BASES:
+    name = short_name(match[1])
+    if leaf.key in EXAMPLES and short_name(leaf.owner) in BASES:
         return _no_class(leaf, match)
     allowed = argument_names(leaf.owner)
-    owner = f" of {leaf.owner.rsplit('.', 1)[-1]}" if leaf.owner else ""
+    owner = f" of {short_name(leaf.owner)}" if leaf.owner else ""
     takes = f"\nIt takes {some_of(allowed)}." if allowed else ""
     return f"{leaf.key}: there is no argument '{name}'{owner}.{nearest(name, allowed)}{takes}"
 
@@ -222,7 +224,7 @@ def _torchvision_network(leaf: Leaf, name: str) -> str:
     if leaf.key != "model.network" or (not name.startswith("torchvision.") and "." in name):
         return ""
     names = {_letters(known): known for known in models.list_models(module=models)}
-    known = names.get(_letters(name.rsplit(".", 1)[-1]))
+    known = names.get(_letters(short_name(name)))
     if known is None:
         return ""
     return (
@@ -249,7 +251,7 @@ def _no_attribute(leaf: Leaf, match: re.Match[str]) -> str:
 
 
 def _wrong_class(leaf: Leaf, match: re.Match[str]) -> str:
-    return f"{leaf.key}: {leaf.given or leaf.owner} is no {match[1].rsplit('.', 1)[-1]}."
+    return f"{leaf.key}: {leaf.given or leaf.owner} is no {short_name(match[1])}."
 
 
 def _wrong_function(leaf: Leaf, match: re.Match[str]) -> str:
@@ -308,10 +310,6 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
         lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
     ),
     (
-        re.compile(r"^Unexpected config: (.*)"),
-        lambda match, _: f"--config: a config is a mapping of keys to values, got '{match[1]}'.",
-    ),
-    (
         re.compile(r"^argument subcommand: invalid choice: '([^']+)' \(choose from (.+)\)"),
         lambda match, _: (
             f"There is no subcommand '{match[1]}': choose from {match[2].replace(chr(39), '')}, {', '.join(COMMANDS)}."
@@ -331,7 +329,7 @@ EXPECTED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     ),
     (
         re.compile(r"Expected an? <class '([\w.]+)'>"),
-        lambda match: PLAIN_TYPES.get(match[1], f"a {match[1].rsplit('.', 1)[-1]}"),
+        lambda match: PLAIN_TYPES.get(match[1], f"a {short_name(match[1])}"),
     ),
     (re.compile(r"Expected a tuple with (\d+) elements"), lambda match: f"a list of {match[1]}"),
     (re.compile(r"Not a valid subclass of (\w+)"), lambda match: f"a class ({match[1]})"),

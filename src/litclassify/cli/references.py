@@ -13,8 +13,9 @@ from jsonargparse import ArgumentParser, Namespace
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from litclassify.cli.known_names import nearest
+from litclassify.cli.config_keys import as_typed, flatten
 from litclassify.cli.parser_errors import ParsingError
+from litclassify.suggestions import nearest
 
 # A key from the top of the config: relative ones start with a dot, and resolvers have a colon.
 REFERENCE = re.compile(r"(?<!\\)\$\{([A-Za-z_][\w.\[\]]*)\}")
@@ -41,7 +42,7 @@ def resolve_references(parser: ArgumentParser, config: Namespace) -> Namespace:
     try:
         root.update(OmegaConf.to_container(OmegaConf.create(root), resolve=True))
     except OmegaConfBaseException as error:
-        raise ParsingError(f"{_as_typed(error.full_key or '')}: {str(error.msg).splitlines()[0]}.") from error
+        raise ParsingError(f"{as_typed(error.full_key or '')}: {str(error.msg).splitlines()[0]}.") from error
     resolved: Namespace = parser._apply_actions(values)
     return resolved
 
@@ -50,7 +51,7 @@ def _texts(node: Any, key: str) -> Iterator[tuple[Any, Any, str]]:
     """Give every text with a reference: the mapping or list that holds it, its place there, and its key as typed."""
     places = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for place, value in list(places):
-        name = _as_typed(f"{key}.{place}".lstrip("."))
+        name = as_typed(f"{key}.{place}".lstrip("."))
         if isinstance(value, str) and "${" in value:
             yield node, place, name
         yield from _texts(value, name)
@@ -71,18 +72,6 @@ def _full_key(given: str, root: Any, place: str) -> str:
         try:
             node = node[int(part) if isinstance(node, list) else part]
         except (KeyError, IndexError, TypeError, ValueError):
-            near = nearest(given, _keys(root, ""))
+            near = nearest(given, (key for key, _ in flatten(root)))
             raise ParsingError(f"{place}: ${{{given}}} refers to a key that does not exist.{near}", place) from None
     return ".".join(parts)
-
-
-def _keys(node: Any, key: str) -> Iterator[str]:
-    if isinstance(node, dict):
-        for name, value in node.items():
-            inner = _as_typed(f"{key}.{name}".lstrip("."))
-            yield inner
-            yield from _keys(value, inner)
-
-
-def _as_typed(key: str) -> str:
-    return key.replace(".init_args", "")

@@ -10,7 +10,15 @@ from litclassify.errors import UserError
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
-RESULTS = (CHECKPOINTS, "metrics.csv", "metrics.json", "predictions.csv")
+METRICS_CSV = "metrics.csv"
+METRICS_JSON = "metrics.json"
+PREDICTIONS = "predictions.csv"
+RESULTS = (CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
+
+
+def config_name(subcommand: str) -> str:
+    """Give the name of the file with the configuration of a subcommand."""
+    return f"config.{subcommand}.yaml"
 
 
 def create_run_dir(parent: Path) -> Path:

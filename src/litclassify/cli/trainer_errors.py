@@ -1,7 +1,8 @@
 """What the Trainer refuses, said with the key as typed."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -9,8 +10,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
 
-from litclassify.cli.known_names import nearest
+from litclassify.cli.checkpoints import weights_do_not_fit
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest
 
 # Zero of these divides by zero in the middle of an epoch.
 AT_LEAST_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")
@@ -42,24 +44,61 @@ def build_trainer(trainer_class: Callable[..., Trainer], settings: Mapping[str, 
     except UserError:
         raise
     except (MisconfigurationException, ValueError, TypeError, ModuleNotFoundError) as error:
-        raise explain_refusal(error, settings) from error
+        raise _refusal(error, _described_argument(str(error)), settings) from error
 
 
-def explain_refusal(error: Exception, settings: Mapping[str, Any]) -> UserError:
-    """Say which argument of the Trainer a message of Lightning is about, and what there is to choose from."""
+@contextmanager
+def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[None]:
+    """Say which argument of the Trainer is refused while it runs, or that a checkpoint does not fit.
+
+    Of a plain ValueError, which anything may raise, that is known only where it names the argument as Lightning does.
+
+    Args:
+        settings: Arguments of the Trainer.
+        resumed: Whether it loads a checkpoint that the user gave.
+
+    Raises:
+        UserError: It refuses one.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except MisconfigurationException as error:
+        raise _refusal(error, _described_argument(str(error)), settings) from error
+    except ValueError as error:
+        name = _quoted_argument(str(error))
+        if name is None:
+            raise
+        raise _refusal(error, name, settings) from error
+    except RuntimeError as error:
+        if not resumed or "Error(s) in loading state_dict" not in str(error):
+            raise
+        raise weights_do_not_fit(str(error)) from error
+
+
+def _refusal(error: Exception, name: str | None, settings: Mapping[str, Any]) -> UserError:
+    """Say which argument an exception is about, and what there is to choose from."""
     reason = str(error).strip()
-    name = named_argument(reason)
     if name is None:
         return UserError(reason)
     value = settings.get(name)
     return UserError(f"trainer.{name} is {value!r}: {_own_words(name, str(value)) or reason}{REMEDIES.get(name, '')}")
 
 
-def named_argument(reason: str) -> str | None:
-    """Give the argument of the Trainer that a message is about; None if it is about none."""
+def _quoted_argument(reason: str) -> str | None:
+    """Give the first argument of the Trainer that a message has in backticks, or as `name=value`."""
+    return _first_argument(re.findall(r"(?<=`)[a-z_]+(?=`)|\b[a-z_]+(?==)", reason))
+
+
+def _described_argument(reason: str) -> str | None:
+    """Give the argument of the Trainer that a message of Lightning is about; None if it is about none."""
     described = next((name for pattern, name in ARGUMENTS if re.search(pattern, reason)), None)
-    words = re.findall(r"[a-z_]{6,}", reason)
-    return described or next((word for word in words if word in Trainer.__init__.__annotations__), None)
+    return described or _first_argument(re.findall(r"[a-z_]{6,}", reason))
+
+
+def _first_argument(words: Iterable[str]) -> str | None:
+    return next((word for word in words if word in Trainer.__init__.__annotations__), None)
 
 
 def _own_words(name: str, value: str) -> str | None:

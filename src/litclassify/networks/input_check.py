@@ -136,9 +136,7 @@ def _explain_layer(
     else:
         return None
     if argument in inspect.signature(type(network)).parameters:
-        return (
-            f"model.network takes {takes}, the data gives {gives}: set model.network.init_args.{argument} to {value}."
-        )
+        return f"model.network takes {takes}, the data gives {gives}: set model.network.{argument} to {value}."
     return (
         f"model.network ({type(network).__name__}, layer {name!r}) takes {takes}, the data gives {gives}, "
         f"and the network has no argument {argument}: choose one that has, such as "

@@ -1,6 +1,5 @@
 """The classification networks of torchvision, for any number of classes and channels."""
 
-import difflib
 import math
 import re
 import textwrap
@@ -16,6 +15,7 @@ from torchvision import models
 from litclassify.errors import UserError
 from litclassify.networks.factory import Network
 from litclassify.safe_loading import load_safely
+from litclassify.suggestions import nearest, some_of
 
 # These two have extra heads in training, which return a tuple of logits. The plain network has one.
 _NETWORKS_WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
@@ -100,7 +100,7 @@ def read_weights(name: str, weights: str) -> dict[str, Tensor]:
     if path.is_file():
         return _read_file(path)
     raise UserError(
-        f"model.network.init_args.weights is {weights!r}, which is neither a file nor a name of weights for "
+        f"model.network.weights is {weights!r}, which is neither a file nor a name of weights for "
         f"{name}. Names: {', '.join(entries)}. Give one of them, or the path of a local state dict."
     )
 
@@ -125,11 +125,8 @@ def _check_name(name: str) -> None:
     names: list[str] = models.list_models(module=models)
     if name in names:
         return
-    near = difflib.get_close_matches(name.lower(), names) or names
-    raise UserError(
-        f"model.network.init_args.name is {name!r}, which is no classification network of torchvision. "
-        f"{'Nearest' if near is not names else 'Names'}: {', '.join(near)}."
-    )
+    near = nearest(name, names) or f" There are {some_of(names)}."
+    raise UserError(f"model.network.name is {name!r}, which is no classification network of torchvision.{near}")
 
 
 def _architecture(name: str, in_channels: int, image_size: int | None, fresh: bool) -> dict[str, Any]:
@@ -140,9 +137,7 @@ def _architecture(name: str, in_channels: int, image_size: int | None, fresh: bo
     if name.startswith("vit_"):
         return {} if image_size is None else {"image_size": image_size}
     if image_size is not None:
-        raise UserError(
-            f"model.network.init_args.image_size is {image_size}, but {name} takes images of any size: leave it out."
-        )
+        raise UserError(f"model.network.image_size is {image_size}, but {name} takes images of any size: leave it out.")
     if name in _NETWORKS_WITH_AUXILIARY_HEADS:
         # Their weights come from TensorFlow and take images in [-1, 1]: the network rescales RGB normalised
         # the ImageNet way.
@@ -159,8 +154,8 @@ def _check_image_size(name: str, state: Mapping[str, Tensor], image_size: int | 
     expected = patch_size * math.isqrt(positions[0].shape[1] - 1)
     if expected != (image_size or VIT_IMAGE_SIZE):
         raise UserError(
-            f"model.network.init_args.weights are for images of {expected}x{expected}, {name} is built for "
-            f"{image_size or VIT_IMAGE_SIZE}: set model.network.init_args.image_size and data.image_size to {expected}."
+            f"model.network.weights are for images of {expected}x{expected}, {name} is built for "
+            f"{image_size or VIT_IMAGE_SIZE}: set model.network.image_size and data.image_size to {expected}."
         )
 
 
@@ -190,14 +185,14 @@ def _download(weights: str, entry: models.WeightsEnum) -> dict[str, Tensor]:
         state: dict[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong hash is a RuntimeError.
         raise UserError(
-            f"model.network.init_args.weights is {weights!r}, but {entry.url} can't be downloaded: {error}. "
+            f"model.network.weights is {weights!r}, but {entry.url} can't be downloaded: {error}. "
             f"Connect to the internet, or download that file elsewhere and give its path."
         ) from error
     return state
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
-    given = f"model.network.init_args.weights is {str(path)!r}, but that file"
+    given = f"model.network.weights is {str(path)!r}, but that file"
     content = load_safely(
         path,
         f"{given} can't be read with torch.load(weights_only=True)",
@@ -248,4 +243,4 @@ def _load(model: nn.Module, state: dict[str, Tensor], in_channels: int, source: 
         model.load_state_dict(loaded)
     except RuntimeError as error:
         lines = [textwrap.shorten(line, 160, placeholder=" …") for line in str(error).splitlines()[1:4]]
-        raise UserError(f"model.network.init_args.weights: {source}. {' '.join(lines)}") from error
+        raise UserError(f"model.network.weights: {source}. {' '.join(lines)}") from error

@@ -55,7 +55,7 @@ class WarmupCosine(LambdaLR):
     ) -> None:
         if total_steps is None or not 1 <= total_steps < math.inf:
             raise UserError(
-                f"model.lr_scheduler.init_args.total_steps must be the number of steps of the whole run, got "
+                f"model.lr_scheduler.total_steps must be the number of steps of the whole run, got "
                 f"{total_steps}. In Python pass it, for instance max_epochs * len(train_loader); in a config "
                 f"set trainer.max_epochs or trainer.max_steps and leave it out."
             )
@@ -68,4 +68,4 @@ class WarmupCosine(LambdaLR):
 
 def _check_fraction(name: str, value: float, allowed: bool, words: str) -> None:
     if not allowed:
-        raise UserError(f"model.lr_scheduler.init_args.{name} must be {words}, got {value}.")
+        raise UserError(f"model.lr_scheduler.{name} must be {words}, got {value}.")

@@ -168,7 +168,7 @@ REFUSED = {
     "model: {network: {class_path: MLP, init_args: {in_features: 63}}}": "the data gives 64 (1x8x8)",
     "model: {network: {class_path: MLP, init_args: {in_features: 64, dropout: 2}}}": "model.network: dropout",
     "model: {network: torchvision.models.resnet18}": "takes 3-channel images",
-    "model: {network: {class_path: TorchvisionNetwork, init_args: {name: resnet81}}}": "Nearest: resnet18",
+    "model: {network: {class_path: TorchvisionNetwork, init_args: {name: resnet81}}}": "Did you mean 'resnet18'?",
     "model: {optimizer: {lr: -1}}": "model.optimizer: Invalid learning rate: -1",
     "model: {lr_scheduler: {warmup: 3}}": "warmup must be at least 0",
     "data: {train_transform: [RandomCropp]}": "Did you mean 'RandomCrop'?",

@@ -5,9 +5,9 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from litclassify.cli import main
 from litclassify.cli.commands import COMMANDS, SUBCOMMANDS
-from litclassify.cli.commands.class_arguments import arguments
 from litclassify.cli.commands.help import FIT_ONLY, GROUPS, PREDICT_ONLY
 from litclassify.cli.commands.parsers import subcommand_parsers
+from litclassify.cli.configurable_classes import arguments
 from litclassify.data import Digits, ImageFolder
 from litclassify.models import ImageClassifier
 

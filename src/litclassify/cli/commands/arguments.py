@@ -1,11 +1,10 @@
 """The arguments of a command."""
 
 import argparse
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NoReturn
 
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -23,11 +22,5 @@ class CommandParser(argparse.ArgumentParser):
         """Raise the mistake with the way to call the command."""
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())
         _, _, unknown = message.partition("unrecognized arguments: ")
-        hint = did_you_mean(unknown.split()[0], self._option_string_actions) if unknown else ""
-        raise UserError(f"{message}{hint}\nUsage: {usage}")
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Give `. Did you mean '--sort'?` with the nearest of the known names; empty if none is near."""
-    near = get_close_matches(word, list(known), n=1)
-    return f". Did you mean '{near[0]}'?" if near else ""
+        hint = nearest(unknown.split()[0], self._option_string_actions) if unknown else ""
+        raise UserError(f"{message}.{hint}\nUsage: {usage}")

@@ -1,7 +1,6 @@
 """`python main.py config check FILE [FILE ...]`."""
 
 import sys
-from collections.abc import Callable
 from traceback import walk_tb
 from typing import Any
 
@@ -11,9 +10,9 @@ from lightning.pytorch import LightningDataModule, Trainer
 
 from litclassify.cli.application import KEY
 from litclassify.cli.commands.arguments import CommandParser
-from litclassify.cli.commands.config_diff import flatten
-from litclassify.cli.commands.config_files import config_file, read_config
 from litclassify.cli.commands.parsers import DryRun
+from litclassify.cli.config_files import config_file, read_config
+from litclassify.cli.config_keys import flatten, short_name
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 from litclassify.optim import scheduler_config
@@ -53,9 +52,9 @@ class Rehearsal(DryRun):
 
     model: ImageClassifier
 
-    def _published(self, name: str) -> Callable[[LightningDataModule], Any]:
+    def _published(self, name: str, data: LightningDataModule) -> Any:
         """Give the model two classes, and otherwise what the data knows from its arguments."""
-        return (lambda _: CLASS_NAMES) if name == "class_names" else super()._published(name)
+        return CLASS_NAMES if name == "class_names" else super()._published(name, data)
 
     def before_instantiate_classes(self) -> None:
         """Leave out what the network's first weights would be read or downloaded from."""
@@ -83,7 +82,7 @@ class Rehearsal(DryRun):
         self._dump_config()
         keys: dict[str, list[str]] = {}
         for key, text in flatten(self.config_dump):
-            keys.setdefault(text.rsplit(".", 1)[-1], []).append(key)
+            keys.setdefault(short_name(text), []).append(key)
         while error.__cause__ or error.__context__:
             error = error.__cause__ or error.__context__  # type: ignore[assignment] # One of them is there.
         names = [type(frame.f_locals.get("self")).__name__ for frame, _ in walk_tb(error.__traceback__)]

@@ -1,17 +1,16 @@
 """`python main.py config diff A B`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from litclassify.cli.checkpoints import read_checkpoint
 from litclassify.cli.commands.arguments import CommandParser
-from litclassify.cli.commands.config_files import Config, config_file, read_config
 from litclassify.cli.commands.parsers import parse
 from litclassify.cli.commands.tables import print_table
-from litclassify.cli.config_lines import SILENT_LEVELS
+from litclassify.cli.config_files import Config, config_file, read_config
+from litclassify.cli.config_keys import flatten, same_class
 from litclassify.errors import UserError
 
 ABSENT = "-"
@@ -47,19 +46,6 @@ def differences(a: Config, b: Config) -> list[list[str]]:
     return [[key, left, right] for key, left, right in rows if not _equal(left, right)]
 
 
-def flatten(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Give every value under its key as typed: `model.network.width`, the class itself under `model.network`."""
-    if isinstance(value, Mapping) and value:
-        for name, item in value.items():
-            silent = name in SILENT_LEVELS or name == "class_path"
-            yield from flatten(item, key if silent else ".".join(filter(None, (key, str(name)))))
-    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for position, item in enumerate(value):
-            yield from flatten(item, f"{key}.{position}")
-    elif not isinstance(value, Mapping):
-        yield key, _as_text(value)
-
-
 def _by_section(keys: Sequence[str]) -> list[str]:
     """Give each key once, a class with its arguments, sections in the order in which they come."""
     unique = list(dict.fromkeys(keys))
@@ -70,14 +56,9 @@ def _by_section(keys: Sequence[str]) -> list[str]:
     return [key for group in groups.values() for key in group]
 
 
-def _as_text(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
-    return text.removesuffix("...\n").strip()
-
-
 def _equal(a: str, b: str) -> bool:
     """Compare values, of which one may be a class's short name and the other its import path."""
-    return a == b or (("." in a) != ("." in b) and a.rsplit(".", 1)[-1] == b.rsplit(".", 1)[-1] and a[-1].isalpha())
+    return a == b or (a[-1].isalpha() and same_class(a, b))
 
 
 def _read(given: str) -> Config:

@@ -10,9 +10,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.commands import FULL_HELP, SUBCOMMANDS
-from litclassify.cli.commands.class_arguments import arguments, subclasses
 from litclassify.cli.commands.overview import entries
 from litclassify.cli.commands.parsers import subcommand_parsers
+from litclassify.cli.configurable_classes import arguments, subclasses
 from litclassify.data import ImageDataModule
 from litclassify.models import ImageClassifier
 from litclassify.networks import Network

@@ -16,10 +16,11 @@ from typing import Any
 import yaml
 
 from litclassify.cli.commands import COMMANDS
-from litclassify.cli.commands.arguments import CommandParser, did_you_mean
-from litclassify.cli.commands.config_files import RUN_CONFIG
+from litclassify.cli.commands.arguments import CommandParser
 from litclassify.cli.commands.tables import print_table
+from litclassify.cli.runs import METRICS_CSV, METRICS_JSON, config_name
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest, some_of
 
 SHOWN = ("val_loss", "val_acc", "test_acc")
 ABSENT = "-"
@@ -74,7 +75,7 @@ def main(words: list[str]) -> None:
 
 def read_runs(runs_dir: Path) -> list[Run]:
     """Give the runs below a directory, by their time stamps."""
-    folders = {file.parent for file in runs_dir.glob(f"**/{RUN_CONFIG}")}
+    folders = {file.parent for file in runs_dir.glob(f"**/{config_name('fit')}")}
     return [read_run(folder) for folder in sorted(folders, key=lambda folder: (folder.name, str(folder)))]
 
 
@@ -88,8 +89,8 @@ def sort_by(runs: Sequence[Run], metric: str) -> list[Run]:
     """
     known = {name for run in runs for name in run.metrics}
     if metric not in known:
-        hint = did_you_mean(metric, known) or f". There are {', '.join(sorted(known)) or 'none'}."
-        raise UserError(f"--sort {metric}: no run has this metric{hint}")
+        hint = nearest(metric, known) or f" There are {some_of(sorted(known)) or 'none'}."
+        raise UserError(f"--sort {metric}: no run has this metric.{hint}")
     return sorted(runs, key=partial(_rank, metric=metric))
 
 
@@ -104,13 +105,13 @@ def _rank(run: Run, metric: str) -> tuple[bool, str, float]:
 
 def read_run(path: Path) -> Run:
     """Read the config and metrics of a run directory; what cannot be read is left out."""
-    config = _read_config(path / RUN_CONFIG)
-    rows = _read_rows(path / "metrics.csv")
+    config = _read_config(path / config_name("fit"))
+    rows = _read_rows(path / METRICS_CSV)
     monitor = _at(config, "checkpoint", "init_args", "monitor")
     mode = _at(config, "checkpoint", "init_args", "mode") or "min"
     max_epochs = _at(config, "trainer", "max_epochs")
     epochs = len({row["epoch"] for row in rows if "epoch" in row and not EPOCH_METRICS.isdisjoint(row)})
-    metrics = {**_last_values(rows), **_read_metrics(path / "metrics.json")}
+    metrics = {**_last_values(rows), **_read_metrics(path / METRICS_JSON)}
     values = [row[monitor] for row in rows if monitor in row and not math.isnan(row[monitor])]
     if values:
         metrics["best"] = min(values) if mode == "min" else max(values)

@@ -1,13 +1,12 @@
-"""Config files, as the commands name and read them."""
+"""Config files, as a command line names them."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from litclassify.cli.runs import config_name
 from litclassify.errors import UserError
-
-RUN_CONFIG = "config.fit.yaml"
 
 Config = dict[str, Any]
 
@@ -15,7 +14,7 @@ Config = dict[str, Any]
 def config_file(given: str) -> Path:
     """Give the config that a file or the directory of a run means."""
     path = Path(given)
-    return path / RUN_CONFIG if path.is_dir() else path
+    return path / config_name("fit") if path.is_dir() else path
 
 
 def read_config(file: Path) -> Config:

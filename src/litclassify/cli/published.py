@@ -1,0 +1,52 @@
+"""What the data publishes to the model, unless a checkpoint has it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lightning.pytorch import LightningDataModule
+
+from litclassify.errors import UserError
+from litclassify.suggestions import some_of
+
+# Arguments of the model that the command line links to the data, so nobody writes them.
+PUBLISHED = ("class_names", "mean", "std", "image_shape")
+
+
+def published_value(name: str, data: LightningDataModule, stored: Mapping[str, Any], predicts: bool) -> Any:
+    """Give what the model takes under one of `PUBLISHED`.
+
+    Args:
+        name: The argument.
+        data: The data module.
+        stored: What the data of a checkpoint published; empty without one.
+        predicts: Whether the model shall predict, on files where the data has a `path`: then its classes play no part.
+
+    Raises:
+        UserError: The data names no classes, or not those of the checkpoint.
+    """
+    if name == "image_shape" or name not in stored:
+        own = getattr(data, name, None)
+        if name == "class_names" and own is None:
+            raise UserError(f"data: {type(data).__name__} has no class_names, a list with the name of each class.")
+        return own
+    on_files = predicts and getattr(data, "path", None) is not None
+    if name == "class_names" and not on_files and (own := getattr(data, name, None)) is not None:
+        check_classes(stored[name], own)
+    return stored[name]
+
+
+def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
+    """Compare the classes of a checkpoint with those of the data.
+
+    Raises:
+        UserError: They differ in names, number or order.
+    """
+    if list(trained_on) == list(data):
+        return
+    lines = ["The classes of the data are not those that the checkpoint was trained on."]
+    lines += [
+        f"checkpoint ({len(trained_on)}): {some_of(trained_on)}",
+        f"data ({len(data)}): {some_of(data)}",
+    ]
+    lines.append("Give data with the same classes, or start from the weights alone: fit --model.init_from CHECKPOINT.")
+    raise UserError("\n".join(lines))
