@@ -40,8 +40,8 @@ def losses_by_hand(accumulate: int = 1) -> list[float]:
         order = torch.from_numpy(np.random.RandomState([0, epoch]).permutation(len(dataset)))
         batches = order.split(256)
         for i, indices in enumerate(batches, start=1):
-            images, targets = dataset.images[indices] / 255, dataset.targets[indices]
-            loss = nn.functional.cross_entropy(network((images - data.mean[0]) / data.std[0]), targets)
+            images, targets = dataset.__getitems__(indices.tolist())
+            loss = nn.functional.cross_entropy(network((images / 255 - data.mean[0]) / data.std[0]), targets)
             (loss / accumulate).backward()
             if i % accumulate == 0 or i == len(batches):
                 optimizer.step()
