@@ -21,7 +21,7 @@ NONE = re.compile("=None$")
 
 
 class ArgumentParser(LightningArgumentParser):
-    """LightningCLI's parser, with mistakes raised as `ParsingError` instead of a usage dump."""
+    """LightningCLI's parser, with mistakes raised as `UserError` instead of a usage dump."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # An abbreviated flag is a typo that happens to be a prefix.
