@@ -15,7 +15,7 @@ from lightning.pytorch.utilities import rank_zero_info
 import litclassify.data  # noqa: F401 - importing a class makes its short name known
 from litclassify.callbacks import MetricsFile, PredictionWriter
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
-from litclassify.cli.checkpoints import check_optimization
+from litclassify.cli.checkpoint_checks import check_optimization, check_recorded_paths
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config_keys import place_of_class, short_name
 from litclassify.cli.console import console_callbacks
@@ -32,7 +32,6 @@ from litclassify.cli.run_summary import print_early_end, print_metrics, print_ru
 from litclassify.cli.runs import METRICS_JSON, PREDICTIONS, run_dir_of
 from litclassify.cli.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.cli.trainer_errors import build_trainer, refusals_explained
-from litclassify.cli.trust import check_recorded_paths
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 

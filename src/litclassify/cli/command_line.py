@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config, resolve_checkpoint
+from litclassify.cli.checkpoint_path import resolve_checkpoint
+from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config
 from litclassify.cli.config_files import Config, read_config
 from litclassify.cli.config_keys import as_typed
 from litclassify.cli.config_lines import find_line
