@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from litclassify.cli.command_line import CommandLine
+from litclassify.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ def test_config_files_are_in_the_order_typed(words: list[str]) -> None:
     Path("b.yaml").write_text("model: {network: LeNet}")
     command_line = CommandLine(["fit", *words])
     assert command_line.config_files == [Path("a.yaml"), Path("b.yaml")]
-    assert command_line.located("Wrong.", "model.network") == "Wrong.\nIt stands in b.yaml, line 1."
+    assert str(command_line.located(UserError("Wrong.", "model.network"))) == "Wrong.\nIt stands in b.yaml, line 1."
     assert command_line.names_a_run
 
 
@@ -36,5 +37,5 @@ def test_a_value_is_that_of_the_last_flag_however_it_is_written() -> None:
 def test_a_mistake_in_a_flag_is_not_looked_for_in_a_file(flag: str, key: str) -> None:
     Path("base.yaml").write_text("model: {network: {class_path: TorchvisionNetwork, init_args: {name: resnet18}}}")
     base = ["fit", "--config", "base.yaml"]
-    assert CommandLine(base).located("Wrong.", key) == "Wrong.\nIt stands in base.yaml, line 1."
-    assert CommandLine([*base, flag, "resnet81"]).located("Wrong.", key) == "Wrong."
+    assert str(CommandLine(base).located(UserError("Wrong.", key))) == "Wrong.\nIt stands in base.yaml, line 1."
+    assert str(CommandLine([*base, flag, "resnet81"]).located(UserError("Wrong.", key))) == "Wrong."

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from litclassify.cli import main
-from litclassify.cli.invocation import command_line
+from litclassify.cli.invocation import shell_command
 
 Fit = Callable[..., Path]
 # Nothing improves without learning, so that early stopping has its way.
@@ -125,4 +125,4 @@ def test_commands_name_the_program_as_it_was_called(
 ) -> None:
     monkeypatch.setattr(sys, "orig_argv", called)
     monkeypatch.setattr(sys, "argv", [program, called[-1]])
-    assert command_line(["fit"], ["test"]) == expected
+    assert shell_command(["fit"], ["test"]) == expected

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from litclassify.cli.checkpoints import resolve_checkpoint
+from litclassify.cli.checkpoint_path import resolve_checkpoint
 from litclassify.cli.runs import create_run_dir, discard_unused, newest_run, run_dir_of
 from litclassify.errors import UserError
 

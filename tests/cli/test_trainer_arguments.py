@@ -10,6 +10,7 @@ import torch
 import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, Timer
+from lightning.pytorch.callbacks.timer import Interval
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tests.conftest import SMALL
 
@@ -178,3 +179,11 @@ def test_any_function_that_takes_num_classes_is_a_network(build: Build) -> None:
     model = build("--data", "CIFAR10", "--model.network", "torchvision.models.shufflenet_v2_x0_5").model
     assert model.network.fc.out_features == 10
     assert isinstance(model.network.fc, torch.nn.Linear)
+
+
+def test_an_enum_of_strings_is_saved_as_text_and_leaves_yaml_as_it_is(build: Build) -> None:
+    cli = build(*from_yaml({"trainer": {"callbacks": [{"class_path": "Timer"}]}}))
+    (timer,) = yaml.safe_load((cli.run_dir / "config.fit.yaml").read_text())["trainer"]["callbacks"]
+    assert timer["init_args"]["interval"] == "step"
+    with pytest.raises(yaml.representer.RepresenterError):
+        yaml.safe_dump(Interval.step)

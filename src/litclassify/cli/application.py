@@ -1,7 +1,6 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
 import json
-import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,17 +15,16 @@ from lightning.pytorch.utilities import rank_zero_info
 import litclassify.data  # noqa: F401 - importing a class makes its short name known
 from litclassify.callbacks import MetricsFile, PredictionWriter
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
-from litclassify.cli.checkpoints import check_optimization
+from litclassify.cli.checkpoint_checks import check_optimization, check_recorded_paths
 from litclassify.cli.command_line import CommandLine
-from litclassify.cli.config_keys import short_name
+from litclassify.cli.config_keys import place_of_class, short_name
 from litclassify.cli.console import console_callbacks
 from litclassify.cli.environment import describe_environment
 from litclassify.cli.environment_variables import flags_from_environment
 from litclassify.cli.launch import run_dir_of_launch, save_record
 from litclassify.cli.loggers import loggers_for
-from litclassify.cli.messages import own_words
+from litclassify.cli.messages import own_error
 from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_level_names
-from litclassify.cli.parser_errors import ParsingError
 from litclassify.cli.precision import AUTO, automatic_precision
 from litclassify.cli.published import PUBLISHED, published_value
 from litclassify.cli.run_callbacks import checks, curves, monitors, unless_configured
@@ -34,12 +32,11 @@ from litclassify.cli.run_summary import print_early_end, print_metrics, print_ru
 from litclassify.cli.runs import METRICS_JSON, PREDICTIONS, run_dir_of
 from litclassify.cli.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.cli.trainer_errors import build_trainer, refusals_explained
-from litclassify.cli.trust import check_recorded_paths
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
-# A key of a config, as messages name it.
-KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")
+# With what a class that a config names refuses its arguments.
+REFUSALS = (ValueError, TypeError, RuntimeError, MisconfigurationException)
 
 
 class ClassificationCLI(LightningCLI):
@@ -57,19 +54,22 @@ class ClassificationCLI(LightningCLI):
     def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
         self.typed = args if typed is None else typed
         prepare_jsonargparse()
-        super().__init__(
-            ImageClassifier,
-            LightningDataModule,
-            args=args,
-            parser_class=ArgumentParser,
-            parser_kwargs={"parser_mode": "omegaconf+"},
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            save_config_callback=None,
-            seed_everything_default=DEFAULT_SEED,
-            trainer_defaults=TRAINER_DEFAULTS,
-        )
+        try:
+            super().__init__(
+                ImageClassifier,
+                LightningDataModule,
+                args=args,
+                parser_class=ArgumentParser,
+                parser_kwargs={"parser_mode": "omegaconf+"},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                save_config_callback=None,
+                seed_everything_default=DEFAULT_SEED,
+                trainer_defaults=TRAINER_DEFAULTS,
+            )
+        except UserError as error:
+            raise self.command_line.located(own_error(error)) from error
 
     # --- Arguments ---
 
@@ -109,10 +109,7 @@ class ClassificationCLI(LightningCLI):
         self.checkpoint = self.command_line.checkpoint
         if self.checkpoint is not None:
             check_recorded_paths(self.checkpoint.callbacks)
-        try:
-            self.config = parser.parse_args(self.command_line.words_with_checkpoint())
-        except ParsingError as error:
-            raise UserError(self.command_line.located(str(error), error.key)) from error
+        self.config = parser.parse_args(self.command_line.words_with_checkpoint())
 
     def _flags_from_environment(self, words: list[str]) -> list[str]:
         names = {name: top_level_names(parser) for name, parser in self._subcommand_parsers.items()}
@@ -140,12 +137,22 @@ class ClassificationCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; what a configured class refuses is the user's mistake."""
+        self.parser.add_instantiator(self._build, object)
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
-            text = own_words(error)
-            key = KEY.search(text)
-            raise UserError(self.command_line.located(text, key[0]) if key else text) from error
+            raise own_error(error) from error
+
+    def _build(self, cls: type, *args: Any, **arguments: Any) -> Any:
+        """Build an object of a class that the config names."""
+        try:
+            return cls(*args, **arguments)
+        except UserError:
+            raise
+        except REFUSALS as error:
+            self._dump_config()
+            place = place_of_class(cls, self.config_dump)
+            raise UserError(f"{place}: {str(error).strip()}", place) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
-from litclassify.cli.checkpoints import CKPT_PATH_HELP
+from litclassify.cli.checkpoint_path import CKPT_PATH_HELP
 from litclassify.cli.precision import let_precision_be_automatic
 from litclassify.cli.trust import HELP
 

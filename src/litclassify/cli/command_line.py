@@ -2,12 +2,14 @@
 
 import json
 import os.path
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config, resolve_checkpoint
+from litclassify.cli.checkpoint_path import resolve_checkpoint
+from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config
 from litclassify.cli.config_files import Config, read_config
 from litclassify.cli.config_keys import as_typed
 from litclassify.cli.config_lines import find_line
@@ -15,6 +17,8 @@ from litclassify.cli.environment_variables import variable_of
 from litclassify.errors import UserError
 
 CLASSES = ("data", *(f"model.{name}" for name in ("network", "criterion", "optimizer", "lr_scheduler")))
+# A key of a config, as messages name it.
+KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")
 NEEDS_CHECKPOINT = ("validate", "test", "predict")
 
 
@@ -87,18 +91,23 @@ class CommandLine:
         first = [word for config in configs if config for word in ("--config", json.dumps(config))]
         return [*self.subcommand, *first, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
 
-    def located(self, text: str, key: str) -> str:
+    def located(self, error: UserError) -> UserError:
         """Add to a message about a key where it stands, unless that is a flag: file and line, or the variable."""
-        key = as_typed(key)
+        text = str(error)
+        named = KEY.search(text)
+        key = as_typed(error.key or (named[0] if named else ""))
+        place = self._place_of(key) if key else ""
+        return UserError(f"{text}\n{place}" if place else text, key)
+
+    def _place_of(self, key: str) -> str:
         if any(f"{flag.name.removesuffix('+')}.".startswith(f"{key}.") for flag in self.flags):
             variable = variable_of(key)
-            return text if variable is None else f"{text}\nIt comes from the environment variable {variable}."
+            return "" if variable is None else f"It comes from the environment variable {variable}."
         for file in reversed(self.config_files):
             line = find_line(file, key)
             if line is not None:
-                head, *rest = text.split("\n")
-                return "\n".join([head, *rest, f"It stands in {file}, line {line}."])
-        return text
+                return f"It stands in {file}, line {line}."
+        return ""
 
     @property
     def config_files(self) -> list[Path]:

@@ -37,6 +37,12 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, _as_text(value)
 
 
+def place_of_class(cls: type, config: Mapping[str, Any]) -> str:
+    """Give the key under which a config names a class; the class's name where that is not one key."""
+    keys = [key for key, value in flatten(config) if short_name(value) == cls.__name__]
+    return keys[0] if len(keys) == 1 else cls.__name__
+
+
 def _as_text(value: Any) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
     return text.removesuffix("...\n").strip()

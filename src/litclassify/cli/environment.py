@@ -11,7 +11,7 @@ import torch
 
 from litclassify.cli.environment_variables import variables_for_arguments
 from litclassify.cli.git_state import git_state
-from litclassify.cli.invocation import command_line
+from litclassify.cli.invocation import shell_command
 
 PACKAGES = (
     "litclassify",
@@ -34,7 +34,7 @@ def describe_environment(typed: Sequence[str], seed: int | bool) -> dict[str, An
         seed: What it was seeded with.
     """
     return {
-        "command": command_line(typed, typed),
+        "command": shell_command(typed, typed),
         "variables": {name: os.environ[name] for name in variables_for_arguments()},
         "directory": str(Path.cwd()),
         "seed": seed,

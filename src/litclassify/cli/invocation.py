@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def command_line(typed: Sequence[str], words: Sequence[str]) -> str:
+def shell_command(typed: Sequence[str], words: Sequence[str]) -> str:
     """Give a command for a shell: this program with other words.
 
     Args:

@@ -15,12 +15,12 @@ def exit_with_message(error: UserError) -> NoReturn:
     """Print a user's mistake and end with exit code 2; with LITCLASSIFY_DEBUG=1 raise it with its traceback."""
     if os.environ.get(DEBUG_VARIABLE) == "1":
         raise error
-    lines = own_words(error).strip().splitlines()[:MAX_LINES]
+    lines = str(own_error(error)).strip().splitlines()[:MAX_LINES]
     print("error: " + "\n  ".join(lines), file=sys.stderr)  # noqa: T201
     raise SystemExit(2) from error
 
 
-def own_words(error: Exception) -> str:
+def own_error(error: Exception) -> UserError:
     """Give what a configured class says of its arguments.
 
     jsonargparse wraps the exception of a nested class in its tree of all types tried; the class's own stands among
@@ -30,5 +30,5 @@ def own_words(error: Exception) -> str:
     while cause is not None and not isinstance(cause, UserError):
         cause = cause.__cause__ or cause.__context__
     if cause is None:
-        return str(explain(str(error)))
-    return str(cause).rpartition("UserError: ")[2]
+        return explain(str(error))
+    return UserError(str(cause).rpartition("UserError: ")[2], cause.key)

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, NoReturn
 
 import yaml
-from jsonargparse import Namespace, _common, _core, _typehints
+from jsonargparse import Namespace, _common, _core, _typehints, set_dumper
 from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -21,7 +21,7 @@ NONE = re.compile("=None$")
 
 
 class ArgumentParser(LightningArgumentParser):
-    """LightningCLI's parser, with mistakes raised as `ParsingError` instead of a usage dump."""
+    """LightningCLI's parser, with mistakes raised as `UserError` instead of a usage dump."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # An abbreviated flag is a typo that happens to be a prefix.
@@ -93,7 +93,14 @@ def write_string_enums_as_strings() -> None:
 
     Without it saving the config fails: PyYAML represents no subclass of str, and the argument's type is plain `str`.
     """
-    yaml.SafeDumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str(text)))
+    set_dumper("yaml", lambda config: str(yaml.dump(config, Dumper=ConfigDumper, allow_unicode=True, sort_keys=False)))
+
+
+class ConfigDumper(yaml.SafeDumper):
+    """PyYAML's safe dumper that writes every subclass of str as text: of an enum, the value."""
+
+
+ConfigDumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str.__str__(text)))
 
 
 def prepare_jsonargparse() -> None:

@@ -137,15 +137,7 @@ def read_tree(message: str) -> list[Leaf]:
     return reader.leaves
 
 
-class ParsingError(UserError):
-    """A mistake in a config or a flag, with the key at which it was made."""
-
-    def __init__(self, text: str, key: str = "") -> None:
-        super().__init__(text)
-        self.key = key
-
-
-def explain(message: str, known: Iterable[str] = ()) -> ParsingError:
+def explain(message: str, known: Iterable[str] = ()) -> UserError:
     """Say the cause of a parsing error.
 
     Args:
@@ -157,13 +149,13 @@ def explain(message: str, known: Iterable[str] = ()) -> ParsingError:
     """
     for pattern, sentence in TOP_LEVEL:
         if match := pattern.search(message):
-            return ParsingError(sentence(match, known), key=match[1].split("=", 1)[0].lstrip("-"))
+            return UserError(sentence(match, known), key=match[1].split("=", 1)[0].lstrip("-"))
     leaves = read_tree(FRAGMENT.sub("", message))
     if not leaves:
-        return ParsingError(message)
+        return UserError(message)
     leaf = max(leaves, key=_importance)
     unknown = UNKNOWN_OPTION.search(leaf.text)
-    return ParsingError(_say(leaf, leaves), ".".join(filter(None, (leaf.key, unknown[1] if unknown else ""))))
+    return UserError(_say(leaf, leaves), ".".join(filter(None, (leaf.key, unknown[1] if unknown else ""))))
 
 
 def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from litclassify.cli.config_keys import as_typed, flatten
-from litclassify.cli.parser_errors import ParsingError
+from litclassify.errors import UserError
 from litclassify.suggestions import nearest
 
 # A key from the top of the config: relative ones start with a dot, and resolvers have a colon.
@@ -29,7 +29,7 @@ def resolve_references(parser: ArgumentParser, config: Namespace) -> Namespace:
         config: What it has parsed: a value with a reference is still text, whatever type it must have.
 
     Raises:
-        ParsingError: A reference leads nowhere or in a circle.
+        UserError: A reference leads nowhere or in a circle.
     """
     if "${" not in str(config):
         return config
@@ -42,7 +42,7 @@ def resolve_references(parser: ArgumentParser, config: Namespace) -> Namespace:
     try:
         root.update(OmegaConf.to_container(OmegaConf.create(root), resolve=True))
     except OmegaConfBaseException as error:
-        raise ParsingError(f"{as_typed(error.full_key or '')}: {str(error.msg).splitlines()[0]}.") from error
+        raise UserError(f"{as_typed(error.full_key or '')}: {str(error.msg).splitlines()[0]}.") from error
     resolved: Namespace = parser._apply_actions(values)
     return resolved
 
@@ -73,5 +73,5 @@ def _full_key(given: str, root: Any, place: str) -> str:
             node = node[int(part) if isinstance(node, list) else part]
         except (KeyError, IndexError, TypeError, ValueError):
             near = nearest(given, (key for key, _ in flatten(root)))
-            raise ParsingError(f"{place}: ${{{given}}} refers to a key that does not exist.{near}", place) from None
+            raise UserError(f"{place}: ${{{given}}} refers to a key that does not exist.{near}", place) from None
     return ".".join(parts)

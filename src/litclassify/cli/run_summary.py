@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.text import Text
 
-from litclassify.cli.invocation import command_line
+from litclassify.cli.invocation import shell_command
 from litclassify.cli.trust import opening_words
 
 Rows = Iterator[tuple[str, str]]
@@ -43,7 +43,7 @@ def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> 
         run_dir: Directory of the run.
         typed: The words of the command line.
     """
-    test = command_line(typed, ["test", *opening_words(typed), "--ckpt_path", str(run_dir)])
+    test = shell_command(typed, ["test", *opening_words(typed), "--ckpt_path", str(run_dir)])
     checkpoint = trainer.checkpoint_callback
     best = checkpoint if isinstance(checkpoint, ModelCheckpoint) and checkpoint.best_model_path else None
     _print(

@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
 
-from litclassify.cli.checkpoints import weights_do_not_fit
+from litclassify.cli.checkpoint_checks import weights_do_not_fit
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest
 

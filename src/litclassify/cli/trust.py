@@ -281,26 +281,6 @@ def refusal(path: str, entry: str) -> str:
     return f"{path} lies outside of the packages that a config may use. If you trust it: {FLAG} {package}"
 
 
-def check_recorded_paths(states: Any) -> None:
-    """Check the files that a resumed `ModelCheckpoint` takes for its own: it deletes them when better ones come.
-
-    Args:
-        states: States of the callbacks, as a checkpoint file has them.
-
-    Raises:
-        UserError: One of them is no checkpoint in the directory of checkpoints.
-    """
-    for state in states.values() if isinstance(states, Mapping) else ():
-        if not isinstance(state, Mapping) or "best_k_models" not in state:
-            continue
-        own = [state.get("kth_best_model_path"), state.get("last_model_path"), *state["best_k_models"]]
-        for file in map(str, filter(None, own)):
-            path = Path(file)
-            inside = Path(str(state.get("dirpath", ""))) in path.parents and ".." not in path.parts
-            if not inside or path.suffix != ".ckpt":
-                raise UserError(f"--ckpt_path: the checkpoint calls '{file}' its own, and training on could delete it.")
-
-
 def _value(text: str) -> str:
     if not text or text.startswith("-"):
         raise UserError(f"{FLAG} needs a value: the package or module to open, such as {FLAG} my_package.")

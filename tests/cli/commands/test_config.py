@@ -149,7 +149,18 @@ def test_check_reads_files_together(capsys: pytest.CaptureFixture[str]) -> None:
         main(["config", "check", "extra.yaml"])
 
 
-@pytest.mark.parametrize("broken", ["trainer: {max_epoch: 3}", "model: {network: LeNett}", "data: {batch_size: many}"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "trainer: {max_epoch: 3}",
+        "model: {network: LeNett}",
+        "data: {batch_size: many}",
+        "model: {lr_scheduler: {warmup: 3}}",
+        "model: {optimizer: {lr: -1}}",
+        "model: {network: {width: -1}}",
+        "early_stopping: {mode: highest}",
+    ],
+)
 def test_check_says_what_fit_says(broken: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.yaml").write_text(broken)
     files = [DIGITS, "broken.yaml"]

@@ -1,19 +1,15 @@
 """`python main.py config check FILE [FILE ...]`."""
 
 import sys
-from traceback import walk_tb
 from typing import Any
 
 from jsonargparse import Namespace
 from jsonargparse._util import import_object
 from lightning.pytorch import LightningDataModule, Trainer
 
-from litclassify.cli.application import KEY
 from litclassify.cli.commands.arguments import CommandParser
 from litclassify.cli.commands.parsers import DryRun
 from litclassify.cli.config_files import config_file, read_config
-from litclassify.cli.config_keys import flatten, short_name
-from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 from litclassify.optim import scheduler_config
 
@@ -63,31 +59,6 @@ class Rehearsal(DryRun):
             default = BUILDER_WEIGHTS if network.class_path.startswith("torchvision.models.") else ()
             for name in getattr(import_object(network.class_path), "initial_weights", default):
                 network.init_args[name] = None
-
-    def instantiate_classes(self) -> None:
-        """Build all but the trainer."""
-        try:
-            super().instantiate_classes()
-        except Exception as error:  # A class may refuse its arguments with any exception.
-            if KEY.search(str(error)):
-                raise
-            place = self._place_of(error)
-            raise UserError(self.command_line.located(f"{place}: {error}", place)) from error
-
-    def _place_of(self, error: BaseException) -> str:
-        """Give the key of the innermost class of the config that an exception came through.
-
-        It is the class's name where the config has several of that class.
-        """
-        self._dump_config()
-        keys: dict[str, list[str]] = {}
-        for key, text in flatten(self.config_dump):
-            keys.setdefault(short_name(text), []).append(key)
-        while error.__cause__ or error.__context__:
-            error = error.__cause__ or error.__context__  # type: ignore[assignment] # One of them is there.
-        names = [type(frame.f_locals.get("self")).__name__ for frame, _ in walk_tb(error.__traceback__)]
-        name = next((name for name in reversed(names) if name in keys), "ImageClassifier")
-        return keys[name][0] if len(keys[name]) == 1 else name
 
     def instantiate_trainer(self, **_: Any) -> Trainer:
         """Build optimizer and schedule; no trainer, which asks for devices that this machine may not have."""
