@@ -65,6 +65,8 @@ class ImageTensorDataset(ImageDataset):
             return super().__getitems__(draws)
         indices = np.asarray(draws) % len(self)
         images, targets = self._take(self.images, self._rows[indices]), self._take(self.targets, indices)
+        if self.transform is None:
+            return images, targets
         with refusal_of(self.split, self.paths[indices[0]], images):
             return self.vectorized(images, SampleRandomness(self.seed, draws)), targets
 
