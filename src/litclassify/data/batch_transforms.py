@@ -20,7 +20,7 @@ BLANK = -1
 
 
 @dataclass
-class Window:
+class View:
     """Images, and which of their rows and columns to see: moving and mirroring change no more than that.
 
     Args:
@@ -73,7 +73,7 @@ class BatchTransform(ABC):
     """A transform of all images of a batch."""
 
     @abstractmethod
-    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+    def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Transform; the result may be the same object."""
 
 
@@ -98,13 +98,13 @@ class BatchCrop(BatchTransform):
         top, left = (randomness.integers(0, room + 1) for room in free)
         return top, left
 
-    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+    def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Move the window."""
-        size = window.size
+        size = view.size
         for axis, offset in enumerate(self.offsets(size, randomness)):
             positions = offset[:, None] + torch.arange(self.size[axis]) - self.margins[axis][0]
-            window.see(axis, _within(positions, size[axis], self.padding_mode))
-        return window
+            view.see(axis, _within(positions, size[axis], self.padding_mode))
+        return view
 
 
 def _within(positions: Tensor, size: int, padding_mode: str) -> Tensor:
@@ -138,12 +138,12 @@ class BatchTranslation(BatchTransform):
         right, down = (_between((-most, most), randomness).round().long() for most in farthest)
         return down, right
 
-    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+    def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Move the images."""
-        size = window.size
+        size = view.size
         for axis, shift in enumerate(self.shifts(size, randomness)):
-            window.see(axis, _within(torch.arange(size[axis]) - shift[:, None], size[axis], "constant"))
-        return window
+            view.see(axis, _within(torch.arange(size[axis]) - shift[:, None], size[axis], "constant"))
+        return view
 
 
 class BatchFlip(BatchTransform):
@@ -162,12 +162,12 @@ class BatchFlip(BatchTransform):
         mirrored: Tensor = randomness.uniform() < self.probability
         return mirrored
 
-    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+    def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Mirror the chosen ones."""
         chosen = self.chosen(randomness)
-        positions = torch.arange(window.size[self.axis])
-        window.see(self.axis, torch.where(chosen[:, None], positions.flip(0), positions))
-        return window
+        positions = torch.arange(view.size[self.axis])
+        view.see(self.axis, torch.where(chosen[:, None], positions.flip(0), positions))
+        return view
 
 
 class BatchErasing(BatchTransform):
@@ -201,16 +201,16 @@ class BatchErasing(BatchTransform):
             found = torch.where(fits[:, None], torch.stack([top, left, tall, wide], dim=1), found)
         return found
 
-    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+    def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Erase the rectangles."""
-        images = window.show()
-        top, left, tall, wide = self.rectangles(window.size, randomness).to(images.device).T[:, :, None]
+        images = view.show()
+        top, left, tall, wide = self.rectangles(view.size, randomness).to(images.device).T[:, :, None]
         height, width = images.shape[-2:]
         rows, columns = (torch.arange(size, device=images.device) for size in (height, width))
         inside_rows, inside_columns = (rows >= top) & (rows < top + tall), (columns >= left) & (columns < left + wide)
         erased = inside_rows[:, None, :, None] & inside_columns[:, None, None, :]
         value = torch.tensor(self.value, device=images.device).to(images.dtype).view(-1, 1, 1)
-        return Window(torch.where(erased, value, images))
+        return View(torch.where(erased, value, images))
 
 
 def _between(limits: Sequence[float], randomness: SampleRandomness) -> Tensor:
@@ -228,9 +228,9 @@ class BatchDeterministic(BatchTransform):
     def __init__(self, transform: v2.Transform) -> None:
         self.transform = transform
 
-    def __call__(self, window: Window, randomness: SampleRandomness) -> Window:
+    def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Apply it to the batch."""
-        return Window(self.transform(window.show()))
+        return View(self.transform(view.show()))
 
 
 class VectorizedTransforms:
@@ -245,10 +245,10 @@ class VectorizedTransforms:
 
     def __call__(self, images: Tensor, randomness: SampleRandomness) -> Tensor:
         """Transform images (N, C, H, W), which are left as they are."""
-        window = Window(images)
+        view = View(images)
         for transform in self.transforms:
-            window = transform(window, randomness)
-        return window.show()
+            view = transform(view, randomness)
+        return view.show()
 
 
 DETERMINISTIC = (v2.CenterCrop, v2.Grayscale, v2.Identity, v2.Pad, v2.Resize, v2.ToDtype)
