@@ -1,8 +1,8 @@
 """Seconds of the whole command on a JPEG folder: LitClassify, the tutorial's code, fastai, timm and ultralytics.
 
 All train torchvision's ResNet-18 at 32x32 with Adam, without augmentation, in float32, on the same images, with equal
-batch size, epochs, threads and workers; each row has its validation accuracy to show it. One more row is LitClassify
-with settings of its own choice. Start-up is the same command for one epoch on 70 images. Each command is a process of
+batch size, epochs and threads; each row has its validation accuracy to show it. LitClassify loads images as it does by
+default, the others with worker processes. One more row is LitClassify with settings of its own choice. Start-up is the same command for one epoch on 70 images. Each command is a process of
 its own, in alternation; what is compared are medians. A peer that cannot be imported is left out.
 
 Run: python -m benchmarks.peers --data FOLDER [--packages FOLDER] [--rounds 3]
@@ -29,8 +29,7 @@ NETWORK = ["--data", "ImageFolder", "--data.image_size", "32", "--model.network"
 OURS = [*NETWORK, "--data.train_transform", "[]", "--data.eval_transform", "[]", "--trainer.accelerator", "cpu"]
 EQUAL = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.001", "--trainer.precision", "32-true"]
 RECIPE = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.002", "--trainer.precision", "bf16-mixed"]
-RECIPE += ["--model.channels_last", "true", "--data.cache", "ram"]
-RECIPE += ["--data.batch_size", "256", "--data.num_workers", "auto"]
+RECIPE += ["--model.channels_last", "true", "--data.batch_size", "256"]
 STARTUP_IMAGES = 70  # At least a batch of 64: timm's loader drops a smaller one.
 Runs = dict[str, list[Trained]]
 
@@ -39,8 +38,7 @@ def measures(
     commands: TrainingCommands, peers: Iterable[str], epochs: int, batch_size: int, workers: int
 ) -> dict[str, Callable[[], Trained]]:
     """Give a call of each command, by the name of its row."""
-    loading = ["--data.batch_size", str(batch_size), "--data.num_workers", str(workers)]
-    ours = [*OURS, *loading, "--trainer.max_epochs", str(epochs)]
+    ours = [*OURS, "--data.batch_size", str(batch_size), "--trainer.max_epochs", str(epochs)]
     flags = ["--epochs", str(epochs), "--batch_size", str(batch_size), "--workers", str(workers)]
     return {
         "LitClassify": partial(commands.litclassify, [*ours, *EQUAL]),
@@ -75,7 +73,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--train_images", type=int, default=10_000)
     parser.add_argument("--val_images", type=int, default=1_000)
     parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="of the peers")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

@@ -144,7 +144,7 @@ def test_auto_workers_are_none_in_memory_and_the_cpus_for_files(make_folder, mak
     expected = min(8, usable_cpus())
     assert Digits().train_dataloader().num_workers == 0
     assert Digits(path=make_image("photo.png")).predict_dataloader().num_workers == expected
-    loader = ImageFolder(make_folder({"cat": 9, "dog": 9})).train_dataloader()
+    loader = ImageFolder(make_folder({"cat": 9, "dog": 9}), cache=None).train_dataloader()
     assert (loader.num_workers, loader.persistent_workers) == (expected, True)
     assert Digits(num_workers=2).train_dataloader().num_workers == 2
 

@@ -180,7 +180,7 @@ def test_of_processes_that_start_at_once_one_writes(root, paths):
 def test_evaluation_sees_the_same_images_with_and_without_a_cache(root, cache):
     kwargs = {"image_size": 70, "val_split": 4, "test_split": 4, "num_workers": 0}
     cached = ImageFolder(str(root), cache=cache, **kwargs)
-    plain = ImageFolder(str(root), **kwargs)
+    plain = ImageFolder(str(root), cache=None, **kwargs)
     for ours, theirs in zip(cached.val_dataloader(), plain.val_dataloader(), strict=True):
         assert torch.equal(ours[0], theirs[0])
         assert torch.equal(ours[1], theirs[1])
@@ -225,3 +225,45 @@ def test_images_of_one_size_in_memory_are_batches_of_one_tensor(class_folders: P
     assert torch.equal(images, expected)
     assert torch.equal(targets, expected_targets)
     assert data("ram")._dataset("train").vectorized is not None
+
+
+def save_noise(folder: Path, sizes: list[tuple[int, int]]) -> list[str]:
+    folder.mkdir()
+    for i, size in enumerate(sizes):
+        Image.new("RGB", size).save(folder / f"{i:03}.png")
+    return sorted(map(str, folder.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [([(20, 90)] * 3, True), ([(20, 90), (20, 20), (30, 21)], False), ([(20, 20)] * 150, True)],
+)
+def test_images_that_need_no_resize_are_small(tmp_path, sizes, expected):
+    assert image_cache.is_small(save_noise(tmp_path / "images", sizes), 3, 20) == expected
+
+
+def test_many_images_are_not_small(tmp_path, monkeypatch):
+    paths = save_noise(tmp_path / "images", [(20, 20)] * 4)
+    monkeypatch.setattr(image_cache, "MAX_SMALL_BYTES", 4 * 20 * 20 * 3)
+    assert image_cache.is_small(paths, 3, 20)
+    assert not image_cache.is_small([*paths, paths[0]], 3, 20)
+
+
+def test_damaged_image_is_left_to_be_read(tmp_path):
+    paths = save_noise(tmp_path / "images", [(20, 20)])
+    Path(paths[0]).write_bytes(b"no image")
+    assert not image_cache.is_small(paths, 3, 20)
+
+
+def test_small_images_are_held_in_memory_by_default(class_folders: Path) -> None:
+    assert isinstance(ImageFolder(str(class_folders), image_size=16)._dataset("train"), ImageTensorDataset)
+    assert not isinstance(ImageFolder(str(class_folders), image_size=8)._dataset("train"), ImageTensorDataset)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "key"),
+    [({"cache": None, "cache_size": 9}, "cache_size=9"), ({"cache": "ram", "cache_dir": "x"}, "cache_dir='x'")],
+)
+def test_setting_without_effect_is_said(kwargs, key):
+    with pytest.warns(UserWarning, match=rf"data\.{key} has no effect"):
+        ImageFolder("x", **kwargs)

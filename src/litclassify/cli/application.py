@@ -10,12 +10,14 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data  # noqa: F401 - importing a class makes its short name known
 from litclassify.callbacks import MetricsFile, PredictionWriter
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
 from litclassify.cli.checkpoint_checks import check_optimization, check_recorded_paths
+from litclassify.cli.checkpoint_io import DurableCheckpointIO
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config_keys import place_of_class, short_name
 from litclassify.cli.console import console_callbacks
@@ -169,7 +171,10 @@ class ClassificationCLI(LightningCLI):
         settings["callbacks"] = self._callbacks(settings)
         # Without this the Trainer adds a checkpoint callback of its own.
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in settings["callbacks"])
-        return build_trainer(self.trainer_class, settings)
+        trainer = build_trainer(self.trainer_class, settings)
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # Neither the user's nor a strategy's own.
+            trainer.strategy.checkpoint_io = DurableCheckpointIO()
+        return trainer
 
     def _find_run_dir(self, root: str | None) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 from litclassify.data.datasets import ImageDataset, Sample, Split
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.find_images import find_images
+from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import ShuffledSampler, even_batch_size
 from litclassify.data.transforms import TransformList, check_transforms, compose
 from litclassify.errors import UserError
@@ -38,6 +39,9 @@ class ImageDataModule(LightningDataModule, ABC):
         batch_size: Images per batch and device, at least 1.
         num_workers: Processes that load images, per loader; 0 loads in the main process. auto means none for
             data held in memory, otherwise one for each usable CPU, 8 at most.
+        device_resident: Hold images that are in memory as one tensor on the accelerator and make batches there:
+            nothing is left to copy while training. auto does so on a CUDA device if they take no more than a quarter
+            of its free memory. On the CPU it has no effect.
         train_transform: Transforms of training images, applied in order, in place of the data set's own; null
             means the data set's own. Classes of torchvision.transforms.v2 need no prefix. Leave out
             Normalize: the model does it.
@@ -53,6 +57,7 @@ class ImageDataModule(LightningDataModule, ABC):
         image_size: int | tuple[int, int],
         batch_size: int = 64,
         num_workers: int | Literal["auto"] = "auto",
+        device_resident: DeviceResident = "auto",
         train_transform: TransformList | None = None,
         eval_transform: TransformList | None = None,
         seed: int = 0,
@@ -64,6 +69,12 @@ class ImageDataModule(LightningDataModule, ABC):
         self.image_size = _as_height_width(image_size)
         self.batch_size = _at_least(1, batch_size, "data.batch_size")
         self.num_workers = num_workers if num_workers == "auto" else _at_least(0, num_workers, "data.num_workers")
+        self.device_resident = device_resident
+        if device_resident is True and num_workers not in ("auto", 0):
+            raise UserError(
+                f"data.device_resident=true makes batches on the accelerator, without workers, got data.num_workers="
+                f"{num_workers}: leave one of them out."
+            )
         self.train_transform = train_transform
         self.eval_transform = eval_transform
         self.seed = _as_seed(seed)
@@ -164,6 +175,8 @@ class ImageDataModule(LightningDataModule, ABC):
     def _loader(self, split: Split) -> DataLoader[Sample]:
         dataset = self._dataset(split)
         num_workers = self._num_workers(dataset)
+        if self.trainer is not None:
+            move_to_accelerator(dataset, self.trainer.strategy.root_device, self.device_resident, num_workers)
         sampler: Sampler[int] | None = None
         batch_size = self.batch_size
         if split == "train":

@@ -90,6 +90,16 @@ def decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:
     return cropped
 
 
+def image_size(path: str) -> tuple[int, int]:
+    """Read height and width of an image file from its header; they may be exchanged by its EXIF orientation.
+
+    Raises:
+        UserError: The file cannot be read as an image.
+    """
+    with _open(path) as file:
+        return file.height, file.width
+
+
 @contextmanager
 def _open(path: str) -> Iterator[Image.Image]:
     try:

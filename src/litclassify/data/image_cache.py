@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +12,14 @@ from functools import partial
 
 import numpy as np
 from filelock import FileLock, Timeout
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 from torchvision.transforms import v2
 
 from litclassify.data.datamodule import usable_cpus
-from litclassify.data.decode import Window, decode_window
+from litclassify.data.decode import Window, decode_window, image_size
 from litclassify.data.first_transform import FirstWindow
 from litclassify.data.packed_images import PackedImages, PackedImagesFile, pack_images
 from litclassify.errors import UserError
@@ -26,6 +27,8 @@ from litclassify.errors import UserError
 VERSION = 1
 """To be raised whenever the same files would give other pixels."""
 CHUNK = 256
+SAMPLE = 64
+MAX_SMALL_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,21 @@ class Shrink:
         if min(height, width) <= self.shorter_side:
             return Window(0, 0, height, width, (height, width))
         return FirstWindow(v2.Resize(self.shorter_side))(height, width)
+
+
+def is_small(paths: Sequence[str], num_channels: int, shorter_side: int) -> bool:
+    """Whether images fit in memory as they are: `SAMPLE` of them, spread evenly, decide for all.
+
+    None of these has more than `shorter_side` pixels on its shorter side, and `MAX_SMALL_BYTES` hold as many images as
+    there are `paths`, of their mean size.
+    """
+    sample = paths[:: math.ceil(len(paths) / SAMPLE)]
+    try:
+        sizes = [image_size(path) for path in sample]
+    except UserError:
+        return False  # Decoding says what is wrong, if the image is used at all.
+    mean_bytes = num_channels * sum(height * width for height, width in sizes) / len(sample)
+    return max(map(min, sizes)) <= shorter_side and mean_bytes * len(paths) <= MAX_SMALL_BYTES
 
 
 def cache_in_memory(paths: Sequence[str], num_channels: int, shorter_side: int) -> PackedImages:
@@ -101,6 +119,7 @@ def fingerprint(root: str, paths: Sequence[str], num_channels: int, shorter_side
 
 
 def _write(file: str, digest: bytes, paths: Sequence[str], num_channels: int, shorter_side: int) -> None:
+    rank_zero_info(f"Decoding {len(paths)} images into '{file}'.")
     partial_file = f"{file}.part"  # Only one process at a time writes it: the one that has the lock.
     try:
         with open(partial_file, "wb") as output:
@@ -122,7 +141,9 @@ def _decode_all(paths: Sequence[str], num_channels: int, shorter_side: int) -> I
     with ThreadPoolExecutor(usable_cpus()) as pool:
         chunks = (pool.map(decode, paths[start : start + CHUNK]) for start in range(0, len(paths), CHUNK))
         images = (image for chunk in chunks for image in chunk)
-        yield from track(images, "Caching images", len(paths), console=Console(stderr=True))
+        console = Console(stderr=True)
+        unseen = getattr(rank_zero_only, "rank", 0) > 0 or not console.is_terminal
+        yield from track(images, "Reading images", len(paths), console=console, transient=True, disable=unseen)
 
 
 def _alone(lock_file: str) -> AbstractContextManager[object]:

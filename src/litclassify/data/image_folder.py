@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 from torchvision.transforms import v2
 
 from litclassify.data.class_folders import (
@@ -19,7 +18,7 @@ from litclassify.data.class_folders import (
 from litclassify.data.datamodule import ImageDataModule
 from litclassify.data.datasets import ImageDataset
 from litclassify.data.files import ImageFilesDataset
-from litclassify.data.image_cache import cache_in_memory, cache_on_disk
+from litclassify.data.image_cache import cache_in_memory, cache_on_disk, is_small
 from litclassify.data.in_memory import ImageTensorDataset
 from litclassify.data.packed_images import PackedImages, PackedImagesDataset
 from litclassify.data.splits import hold_out
@@ -56,9 +55,11 @@ class ImageFolder(ImageDataModule):
         mean: Mean of each channel on the scale [0, 1], which the model subtracts. null means ImageNet's.
         std: Standard deviation of each channel on the scale [0, 1], which the model divides by. null means
             ImageNet's.
-        cache: Decode all images once, resized to a shorter side of cache_size, and apply the transforms to these.
+        cache: Decode images once, resized to a shorter side of cache_size, and apply the transforms to these.
             disk keeps them in a file in cache_dir, which all processes and later runs share until an image changes;
-            ram keeps them in the memory of each training process, for one run. null decodes every image each time.
+            ram keeps them in the memory of each training process, for one run. auto is ram where no image has to be
+            resized for it, judged by some of them, and all together take no more than 1 GiB. null decodes every image
+            each time.
         cache_size: Shorter side in pixels of cached images, at least 1; smaller images keep their size. Random crops
             show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
             the central crop.
@@ -75,7 +76,7 @@ class ImageFolder(ImageDataModule):
         grayscale: bool = False,
         mean: list[float] | None = None,
         std: list[float] | None = None,
-        cache: Literal["ram", "disk"] | None = None,
+        cache: Literal["auto", "ram", "disk"] | None = "auto",
         cache_size: int | None = None,
         cache_dir: str | None = None,
         **kwargs: Any,
@@ -93,6 +94,10 @@ class ImageFolder(ImageDataModule):
         self.cache_size = self._resized if cache_size is None else cache_size
         if self.cache_size < 1:
             raise UserError(f"data.cache_size must be at least 1, got {cache_size}.")
+        if cache_size is not None and cache is None:
+            rank_zero_warn(f"data.cache_size={cache_size} has no effect without data.cache.")
+        if cache_dir is not None and cache != "disk":
+            rank_zero_warn(f"data.cache_dir='{cache_dir}' has no effect unless data.cache is disk.")
         self.cache_dir = os.path.join(root, CACHE_FOLDER) if cache_dir is None else os.path.expanduser(cache_dir)
 
     @property
@@ -141,25 +146,31 @@ class ImageFolder(ImageDataModule):
             )
         paths, targets = self._samples[split]
         transform = compose(self.transform_list(split))
-        if self.cache is None:
+        cache = self._chosen_cache
+        if cache is None:
             return ImageFilesDataset(paths, torch.tensor(targets), transform, self.num_channels, split)
-        if self._cached_tensor is None:
-            return PackedImagesDataset(paths, torch.tensor(targets), transform, self._cached_images, split)
-        rows = self._cached_images.rows(paths)
-        return ImageTensorDataset(self._cached_tensor, torch.tensor(targets), transform, split, rows, paths)
+        if cache == "disk":
+            return PackedImagesDataset(paths, torch.tensor(targets), transform, self._images_on_disk, split)
+        images = cache_in_memory(paths, self.num_channels, self.cache_size)
+        pixels = images.as_tensor()
+        if pixels is None:
+            return PackedImagesDataset(paths, torch.tensor(targets), transform, images, split)
+        return ImageTensorDataset(pixels, torch.tensor(targets), transform, split, paths=paths)
 
     @cached_property
-    def _cached_images(self) -> PackedImages:
+    def _chosen_cache(self) -> Literal["ram", "disk"] | None:
+        if self.cache != "auto":
+            return self.cache
+        return "ram" if is_small(self._all_paths, self.num_channels, self.cache_size) else None
+
+    @cached_property
+    def _images_on_disk(self) -> PackedImages:
         """The images of all splits, so that no choice of splits makes another cache."""
-        paths = sorted(path for paths, _ in self._samples.values() for path in paths)
-        if self.cache == "ram":
-            return cache_in_memory(paths, self.num_channels, self.cache_size)
-        return cache_on_disk(self.root, paths, self.num_channels, self.cache_size, self.cache_dir)
+        return cache_on_disk(self.root, self._all_paths, self.num_channels, self.cache_size, self.cache_dir)
 
-    @cached_property
-    def _cached_tensor(self) -> Tensor | None:
-        """The images in memory, if they all have one size: batches are taken from it as a whole."""
-        return self._cached_images.as_tensor()
+    @property
+    def _all_paths(self) -> list[str]:
+        return sorted(path for paths, _ in self._samples.values() for path in paths)
 
     @cached_property
     def _training_classes(self) -> ClassFiles:

@@ -34,10 +34,6 @@ class PackedImages:
         self._table = content[DIGEST_BYTES:][: ROW_BYTES * len(paths)].view(np.int64).reshape(-1, 3)
         self._rows = {path: row for row, path in enumerate(paths)}
 
-    def rows(self, paths: Sequence[str]) -> list[int]:
-        """Give where images stand in the table."""
-        return [self._rows[path] for path in paths]
-
     def as_tensor(self) -> Tensor | None:
         """Give all images as one, uint8 (N, C, H, W), which shares their memory; None if they differ in size."""
         sizes = np.unique(self._table[:, 1:], axis=0)
