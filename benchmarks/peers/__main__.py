@@ -2,8 +2,9 @@
 
 All train torchvision's ResNet-18 at 32x32 with Adam, without augmentation, in float32, on the same images, with equal
 batch size, epochs and threads; each row has its validation accuracy to show it. LitClassify loads images as it does by
-default, the others with worker processes. One more row is LitClassify with settings of its own choice. Start-up is the same command for one epoch on 70 images. Each command is a process of
-its own, in alternation; what is compared are medians. A peer that cannot be imported is left out.
+default, the others with worker processes. One more row is LitClassify with settings of its own choice. Start-up is the
+same command for one epoch on 70 images. Each command is a process of its own, in alternation; what is compared are
+medians. A peer that cannot be imported is left out.
 
 Run: python -m benchmarks.peers --data FOLDER [--packages FOLDER] [--rounds 3]
 """
@@ -28,8 +29,9 @@ PEERS = {
 NETWORK = ["--data", "ImageFolder", "--data.image_size", "32", "--model.network", "torchvision.models.resnet18"]
 OURS = [*NETWORK, "--data.train_transform", "[]", "--data.eval_transform", "[]", "--trainer.accelerator", "cpu"]
 EQUAL = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.001", "--trainer.precision", "32-true"]
-RECIPE = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.002", "--trainer.precision", "bf16-mixed"]
-RECIPE += ["--model.channels_last", "true", "--data.batch_size", "256"]
+RECIPE = ["--model.optimizer", "AdamW", "--model.optimizer.lr", "0.003", "--model.lr_interval", "step"]
+RECIPE += ["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.003"]
+RECIPE += ["--model.channels_last", "true", "--trainer.precision", "bf16-mixed", "--data.batch_size", "256"]
 STARTUP_IMAGES = 70  # At least a batch of 64: timm's loader drops a smaller one.
 Runs = dict[str, list[Trained]]
 

@@ -84,6 +84,8 @@ def decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:
         if isinstance(file, JpegImageFile) and window.reduction > 1:
             return _decode_reduced(file, num_channels, window)
         image = _decode(file, num_channels)
+    if (window.height, window.width) == window.size == tuple(image.shape[1:]):
+        return image
     cropped: Tensor = resized_crop(
         image, window.top, window.left, window.height, window.width, list(window.size), antialias=True
     )

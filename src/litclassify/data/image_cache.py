@@ -4,9 +4,10 @@ import hashlib
 import io
 import math
 import os
+import statistics
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,6 +30,8 @@ VERSION = 1
 CHUNK = 256
 SAMPLE = 64
 MAX_SMALL_BYTES = 1 << 30
+# Threads wait for each other in Python's code, and win only where a decoder, which lets others run, has much to do.
+MIN_PIXELS_FOR_THREADS = 128 * 128
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,20 @@ def is_small(paths: Sequence[str], num_channels: int, shorter_side: int) -> bool
     None of these has more than `shorter_side` pixels on its shorter side, and `MAX_SMALL_BYTES` hold as many images as
     there are `paths`, of their mean size.
     """
-    sample = paths[:: math.ceil(len(paths) / SAMPLE)]
     try:
-        sizes = [image_size(path) for path in sample]
+        sizes = _some_sizes(paths)
     except UserError:
         return False  # Decoding says what is wrong, if the image is used at all.
-    mean_bytes = num_channels * sum(height * width for height, width in sizes) / len(sample)
-    return max(map(min, sizes)) <= shorter_side and mean_bytes * len(paths) <= MAX_SMALL_BYTES
+    nbytes = num_channels * _mean_pixels(sizes) * len(paths)
+    return max(map(min, sizes)) <= shorter_side and nbytes <= MAX_SMALL_BYTES
+
+
+def _some_sizes(paths: Sequence[str]) -> list[tuple[int, int]]:
+    return [image_size(path) for path in paths[:: math.ceil(len(paths) / SAMPLE)]]
+
+
+def _mean_pixels(sizes: Sequence[tuple[int, int]]) -> float:
+    return statistics.fmean(height * width for height, width in sizes)
 
 
 def cache_in_memory(paths: Sequence[str], num_channels: int, shorter_side: int) -> PackedImages:
@@ -137,9 +147,10 @@ def _decode_all(paths: Sequence[str], num_channels: int, shorter_side: int) -> I
     def decode(path: str) -> Tensor:
         return decode_window(path, num_channels, Shrink(shorter_side))
 
-    # The decoders let go of Python's lock, so that threads run in parallel.
-    with ThreadPoolExecutor(usable_cpus()) as pool:
-        chunks = (pool.map(decode, paths[start : start + CHUNK]) for start in range(0, len(paths), CHUNK))
+    uses_threads = _mean_pixels(_some_sizes(paths)) >= MIN_PIXELS_FOR_THREADS
+    with ThreadPoolExecutor(usable_cpus()) if uses_threads else nullcontext() as pool:
+        apply = map if pool is None else pool.map
+        chunks = (apply(decode, paths[start : start + CHUNK]) for start in range(0, len(paths), CHUNK))
         images = (image for chunk in chunks for image in chunk)
         console = Console(stderr=True)
         unseen = getattr(rank_zero_only, "rank", 0) > 0 or not console.is_terminal
