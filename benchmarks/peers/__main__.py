@@ -31,7 +31,7 @@ OURS = [*NETWORK, "--data.train_transform", "[]", "--data.eval_transform", "[]",
 EQUAL = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.001", "--trainer.precision", "32-true"]
 RECIPE = ["--model.optimizer", "AdamW", "--model.optimizer.lr", "0.003", "--model.lr_interval", "step"]
 RECIPE += ["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.003"]
-RECIPE += ["--model.channels_last", "true", "--trainer.precision", "bf16-mixed", "--data.batch_size", "256"]
+RECIPE += ["--model.channels_last", "true", "--trainer.precision", "bf16-mixed", "--data.batch_size", "384"]
 STARTUP_IMAGES = 70  # At least a batch of 64: timm's loader drops a smaller one.
 Runs = dict[str, list[Trained]]
 
