@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,9 +32,8 @@ from torchvision.transforms import ToTensor
 
 from benchmarks.step_parts import NUM_CLASSES, LossRecorder, MadeUp, Stopwatch, made_up_images
 from litclassify.cli.application import ClassificationCLI
-from litclassify.cli.console import quiet_lightning
-from litclassify.cli.launch import launch
-from litclassify.cli.trust import trusted_imports
+from litclassify.cli.run import process_set_up_for
+from litclassify.cli.trainer.console import quiet_lightning
 
 BATCH_SIZE = 128
 Batch = tuple[Tensor, Tensor]
@@ -88,13 +87,10 @@ def fit(case: Case, epochs: int, callback: type[Callback]) -> tuple[Classificati
         *["--model.optimizer", *case.optimizer_words, "--trainer.max_epochs", str(epochs)],
         *["--trainer.accelerator", "cpu", f"--trainer.callbacks+=benchmarks.step_parts.{callback.__name__}"],
     ]
-    with ExitStack() as stack:
-        runs = stack.enter_context(tempfile.TemporaryDirectory())
-        for context in (unseen(), quiet_lightning(), launch()):
-            stack.enter_context(context)
-        cli = ClassificationCLI(
-            stack.enter_context(trusted_imports(["--allow_import", "benchmarks", *words, "--runs_dir", runs]))
-        )
+    with tempfile.TemporaryDirectory() as runs, unseen():
+        allowed = ["--allow_import", "benchmarks", *words, "--runs_dir", runs]
+        with process_set_up_for(allowed) as prepared:
+            cli = ClassificationCLI(prepared)
     return cli, next(found for found in cli.trainer.callbacks if isinstance(found, callback))
 
 

@@ -14,7 +14,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from litclassify.callbacks.sample_images import image_grid
 from litclassify.cli import main
-from litclassify.cli.loggers import loggers_for
+from litclassify.cli.trainer.loggers import loggers_for
 
 Fit = Callable[..., Path]
 

@@ -148,6 +148,25 @@ def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monk
     assert "--trainer configs/trainer/cpu.yaml" in message
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size", "0"], "model.lr_scheduler: integer"),
+        (
+            ["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "1", "--model.lr_interval", "step"]
+            + ["--model.lr_scheduler.total_steps", "2"],
+            "model.lr_scheduler: Tried to step",
+        ),
+        (["--checkpoint.dirpath", "file"], "'file"),
+        (["--data.batch_size"], "--data.batch_size needs a value"),
+        (["--model.network.width="], "model.network.width"),
+    ],
+)
+def test_what_is_refused_late_is_named(mistake: Mistake, words: list[str], expected: str) -> None:
+    Path("file").touch()
+    assert expected in mistake("fit", *SMALL, *words)
+
+
 @pytest.fixture
 def training_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is refused must be so before the first step."""

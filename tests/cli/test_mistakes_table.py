@@ -54,6 +54,8 @@ WRONG_VALUES: list[tuple[str, object, list[str]]] = [
     ("trainer.check_val_every_n_epoch", 0, ["trainer.check_val_every_n_epoch must be at least 1, got 0"]),
     ("trainer.val_check_interval", 500, ["trainer.val_check_interval is 500", "number of the training batches"]),
     ("trainer.gradient_clip_algorithm", "foo", ["trainer.gradient_clip_algorithm", "norm"]),
+    ("model.class_names", ["a", "b"], ["cannot be set", "takes it from the data"]),
+    ("model.mean", [0.5], ["cannot be set", "takes it from the data"]),
     ("data.batch_size", "many", ["an integer", "'many'"]),
     ("data.batch_size", 2.5, ["an integer", "2.5"]),
     ("data.batch_size", [1], ["an integer"]),

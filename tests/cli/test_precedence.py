@@ -10,6 +10,7 @@ from tests.conftest import SMALL
 
 from litclassify.cli import main
 from litclassify.cli.application import ClassificationCLI
+from litclassify.cli.run import process_set_up_for
 
 Parse = Callable[..., dict[str, Any]]
 SOURCES = ["default", "checkpoint", "first", "second", "flag"]
@@ -41,7 +42,8 @@ def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
         with monkeypatch.context() as patch:
             patch.setattr(ClassificationCLI, "instantiate_classes", lambda self: None)
             patch.setattr(ClassificationCLI, "_run_subcommand", lambda self, subcommand: None)
-            cli = ClassificationCLI(list(words))
+            with process_set_up_for(words) as prepared:
+                cli = ClassificationCLI(prepared)
         return yaml.safe_load(cli._parser(words[0]).dump(cli.config[words[0]], skip_none=False))
 
     return config

@@ -15,7 +15,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tests.conftest import SMALL
 
 from litclassify.cli.application import ClassificationCLI
-from litclassify.cli.console import quiet_lightning
+from litclassify.cli.run import process_set_up_for
+from litclassify.cli.trainer.console import quiet_lightning
 
 Build = Callable[..., ClassificationCLI]
 
@@ -26,8 +27,8 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Build:
     monkeypatch.setattr(ClassificationCLI, "_run_subcommand", lambda self, subcommand: None)
 
     def cli(*words: str) -> ClassificationCLI:
-        with quiet_lightning():
-            return ClassificationCLI(["fit", *SMALL, *words])
+        with process_set_up_for(["fit", *SMALL, *words]) as prepared:
+            return ClassificationCLI(prepared)
 
     return cli
 

@@ -17,9 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from litclassify.cli import main
 from litclassify.cli.application import ClassificationCLI
-from litclassify.cli.console import quiet_lightning
-from litclassify.cli.launch import launch
-from litclassify.cli.step_overhead import STEP_HOOKS, NoProfiler, skip_empty_hooks
+from litclassify.cli.run import process_set_up_for
+from litclassify.cli.trainer.step_overhead import STEP_HOOKS, NoProfiler, skip_empty_hooks
 from litclassify.data import Digits
 from litclassify.models import ImageClassifier
 from litclassify.networks import MLP, LeNet, ResNet9
@@ -79,8 +78,8 @@ def test_gradients_are_clipped_under_mixed_precision(cli: Callable[..., Classifi
 @pytest.fixture
 def cli() -> Callable[..., ClassificationCLI]:
     def run(*words: str) -> ClassificationCLI:
-        with quiet_lightning(), launch():
-            return ClassificationCLI(["fit", *SMALL, "--trainer.limit_train_batches", "2", *words])
+        with process_set_up_for(["fit", *SMALL, "--trainer.limit_train_batches", "2", *words]) as prepared:
+            return ClassificationCLI(prepared)
 
     return run
 

@@ -137,3 +137,10 @@ def test_mean_and_std_go_together() -> None:
 def test_a_network_for_other_images_is_refused_at_once() -> None:
     with pytest.raises(UserError, match=r"2352 \(3x28x28\): set model.network.in_features to 2352"):
         classifier(network=MLP, image_shape=(3, 28, 28))
+
+
+@pytest.mark.parametrize("target", [3, -1])
+def test_targets_beyond_the_classes_are_refused(target: int) -> None:
+    data = DataLoader(TensorDataset(torch.zeros(2, 1, 1, 3), torch.full((2,), target)), 2)
+    with pytest.raises(UserError, match=rf"data: Target {target} .* 3 class_names, so targets go from 0 to 2"):
+        quiet_trainer().validate(classifier(), data, verbose=False)

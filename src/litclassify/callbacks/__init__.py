@@ -2,7 +2,7 @@ from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
-from litclassify.callbacks.monitored_metrics import MonitoredMetrics
+from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
@@ -16,7 +16,7 @@ __all__ = [
     "EpochProgressBar",
     "HyperparameterLogger",
     "MetricsFile",
-    "MonitoredMetrics",
+    "MonitorCheck",
     "NetworkSummary",
     "PredictionWriter",
     "RunTexts",

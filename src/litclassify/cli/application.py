@@ -16,24 +16,24 @@ from lightning.pytorch.utilities import rank_zero_info
 import litclassify.data  # noqa: F401 - importing a class makes its short name known
 from litclassify.callbacks import MetricsFile, PredictionWriter
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
-from litclassify.cli.checkpoint_checks import check_optimization, check_recorded_paths
-from litclassify.cli.checkpoint_io import DurableCheckpointIO
+from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
+from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_line import CommandLine
-from litclassify.cli.config_keys import place_of_class, short_name
-from litclassify.cli.console import console_callbacks
-from litclassify.cli.environment import describe_environment
-from litclassify.cli.environment_variables import flags_from_environment
-from litclassify.cli.launch import run_dir_of_launch, save_record
-from litclassify.cli.loggers import loggers_for
+from litclassify.cli.config.keys import place_of_class, short_name
+from litclassify.cli.config.published import PUBLISHED, published_value
 from litclassify.cli.messages import own_error
-from litclassify.cli.parser import ArgumentParser, prepare_jsonargparse, top_level_names
-from litclassify.cli.precision import AUTO, automatic_precision
-from litclassify.cli.published import PUBLISHED, published_value
-from litclassify.cli.run_callbacks import checks, curves, monitors, unless_configured
-from litclassify.cli.run_summary import print_early_end, print_metrics, print_run_summary
-from litclassify.cli.runs import METRICS_JSON, PREDICTIONS, run_dir_of
-from litclassify.cli.step_overhead import NoProfiler, skip_empty_hooks
-from litclassify.cli.trainer_errors import build_trainer, refusals_explained
+from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
+from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
+from litclassify.cli.runs.directory import METRICS_JSON, PREDICTIONS, run_dir_of
+from litclassify.cli.runs.launch import run_dir_of_launch, save_record
+from litclassify.cli.runs.record import describe_environment
+from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary
+from litclassify.cli.trainer.callbacks import checks, curves, monitors, unless_configured
+from litclassify.cli.trainer.console import console_callbacks
+from litclassify.cli.trainer.errors import build_trainer, refusals_explained
+from litclassify.cli.trainer.loggers import loggers_for
+from litclassify.cli.trainer.precision import AUTO, automatic_precision
+from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
@@ -55,7 +55,6 @@ class ClassificationCLI(LightningCLI):
 
     def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
         self.typed = args if typed is None else typed
-        prepare_jsonargparse()
         try:
             super().__init__(
                 ImageClassifier,
@@ -190,7 +189,9 @@ class ClassificationCLI(LightningCLI):
         config = self.config[self.subcommand]
         return {
             "config": self._parser(self.subcommand).dump(config, skip_unset=False),
-            "environment": json.dumps(describe_environment(self.typed, config.seed_everything), indent=2),
+            "environment": json.dumps(
+                describe_environment(self.typed, config.seed_everything, variables_for_arguments()), indent=2
+            ),
         }
 
     def _callbacks(self, settings: Mapping[str, Any]) -> list[Callback]:

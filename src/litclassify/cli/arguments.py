@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
-from litclassify.cli.checkpoint_path import CKPT_PATH_HELP
-from litclassify.cli.precision import let_precision_be_automatic
-from litclassify.cli.trust import HELP
+from litclassify.cli.checkpoints.path import CKPT_PATH_HELP
+from litclassify.cli.trainer.precision import let_precision_be_automatic
+from litclassify.cli.trust.flag import HELP
 
 DEFAULT_SEED = 0
 TRAINER_DEFAULTS = {"max_epochs": 10, "log_every_n_steps": 10}

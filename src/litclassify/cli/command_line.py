@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from litclassify.cli.checkpoint_path import resolve_checkpoint
-from litclassify.cli.checkpoints import Checkpoint, read_checkpoint, read_run_config
-from litclassify.cli.config_files import Config, read_config
-from litclassify.cli.config_keys import as_typed
-from litclassify.cli.config_lines import find_line
-from litclassify.cli.environment_variables import variable_of
+from litclassify.cli.checkpoints.checkpoint import Checkpoint, read_checkpoint, read_run_config
+from litclassify.cli.checkpoints.path import resolve_checkpoint
+from litclassify.cli.config.files import Config, read_config
+from litclassify.cli.config.keys import as_typed, flatten
+from litclassify.cli.config.lines import find_line
+from litclassify.cli.config.published import PUBLISHED
+from litclassify.cli.parsing.environment_variables import variable_of
 from litclassify.errors import UserError
 
 CLASSES = ("data", *(f"model.{name}" for name in ("network", "criterion", "optimizer", "lr_scheduler")))
+ARGUMENTS_OF_CLASSES = tuple(f"{name}." for name in CLASSES)
 # A key of a config, as messages name it.
 KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")
 NEEDS_CHECKPOINT = ("validate", "test", "predict")
@@ -82,7 +84,11 @@ class CommandLine:
         """Give the words with the checkpoint's configuration first and its resolved path last.
 
         A `fit` that resumes a run has all of that run's settings, not just those of model and data.
+
+        Raises:
+            UserError: An argument of a class lacks its value, or one of the model comes from the data alone.
         """
+        self._check_flags()
         if self.checkpoint is None:
             return self.words
         configs = [self.checkpoint.config]
@@ -129,6 +135,17 @@ class CommandLine:
             raise UserError(
                 f"{self.words[0]} needs a trained model: give --ckpt_path FILE, the directory of a run, best or last."
             )
+
+    def _check_flags(self) -> None:
+        """Refuse what the parser would blame on the class as a whole, or pass over in silence."""
+        for flag in self.flags:
+            if flag.value is None and flag.name.startswith(ARGUMENTS_OF_CLASSES):
+                raise UserError(f"--{flag.name} needs a value.", flag.name)
+        keys = [flag.name for flag in self.flags]
+        keys += [as_typed(key) for config in self._configs for key, _ in flatten(config)]
+        for name in PUBLISHED:
+            if f"model.{name}" in keys:
+                raise UserError(f"model.{name} cannot be set: the model takes it from the data.", f"model.{name}")
 
     def _asks_for_help(self) -> bool:
         return any(word in ("-h", "--help") or word.startswith("--print_config") for word in self.words)

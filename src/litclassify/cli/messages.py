@@ -4,16 +4,16 @@ import os
 import sys
 from typing import NoReturn
 
-from litclassify.cli.parser_errors import explain
+from litclassify.cli import own_variables
+from litclassify.cli.parsing.errors import explain
 from litclassify.errors import UserError
 
-DEBUG_VARIABLE = "LITCLASSIFY_DEBUG"
 MAX_LINES = 10
 
 
 def exit_with_message(error: UserError) -> NoReturn:
     """Print a user's mistake and end with exit code 2; with LITCLASSIFY_DEBUG=1 raise it with its traceback."""
-    if os.environ.get(DEBUG_VARIABLE) == "1":
+    if os.environ.get(own_variables.DEBUG) == "1":
         raise error
     lines = str(own_error(error)).strip().splitlines()[:MAX_LINES]
     print("error: " + "\n  ".join(lines), file=sys.stderr)  # noqa: T201

@@ -1,13 +1,16 @@
 """From the words of a command line to the command that they name."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.commands import find_command
-from litclassify.cli.console import quiet_lightning
-from litclassify.cli.launch import launch
 from litclassify.cli.messages import exit_with_message
-from litclassify.cli.trust import trusted_imports
+from litclassify.cli.parsing.jsonargparse_patches import adapted_jsonargparse
+from litclassify.cli.runs.launch import launch
+from litclassify.cli.trainer.console import quiet_lightning
+from litclassify.cli.trust.imports import trusted_imports
 from litclassify.errors import UserError
 
 
@@ -18,7 +21,24 @@ def run(args: list[str]) -> None:
         args: The words after the program's name.
     """
     try:
-        with quiet_lightning(), launch(), trusted_imports(args) as words:
+        with process_set_up_for(args) as words:
             (find_command(words) or partial(ClassificationCLI, typed=args))(words)
     except UserError as error:
         exit_with_message(error)
+
+
+@contextmanager
+def process_set_up_for(args: Sequence[str]) -> Iterator[list[str]]:
+    """Change what holds for the whole process - libraries, the launch's run, trust - until the command has ended.
+
+    Args:
+        args: The words after the program's name.
+
+    Yields:
+        The words without `--allow_import`.
+
+    Raises:
+        UserError: `--allow_import` has no value, or names what stays closed.
+    """
+    with quiet_lightning(), launch(), adapted_jsonargparse(), trusted_imports(args) as words:
+        yield words

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.utilities import rank_zero_info
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -31,12 +31,11 @@ def _refusal_of(key: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{key}: {str(error).strip()}") from error
 
 
 Batch = tuple[Tensor, Tensor]
-Stage = Literal["train", "val", "test"]
 
 
 class Prediction(TypedDict):
@@ -186,8 +185,18 @@ class ImageClassifier(LightningModule):
     def _shared_step(self, batch: Batch, metrics: ClassificationMetrics) -> Tensor:
         images, targets = batch
         logits = self(images)
-        loss: Tensor = self.criterion(logits, targets)
+        loss = self._loss(logits, targets)
         metrics.add(loss.detach(), logits.detach(), targets)
+        return loss
+
+    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        try:
+            loss: Tensor = self.criterion(logits, targets)
+        except IndexError as error:
+            raise UserError(
+                f"data: {error} There are {len(self.class_names)} class_names, so targets go from 0 to "
+                f"{len(self.class_names) - 1}."
+            ) from error
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -226,6 +235,11 @@ class ImageClassifier(LightningModule):
         with _refusal_of("model.lr_scheduler"):
             schedule = scheduler_config(self.lr_scheduler_factory, optimizer, self.lr_interval, self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:
+        """Advance the schedule; some refuse their arguments as late as here, or more steps than they were built for."""
+        with _refusal_of("model.lr_scheduler"):
+            super().lr_scheduler_step(scheduler, metric)
 
     def _build_optimizer(self) -> Optimizer:
         # Lightning clips no gradients of fused optimizers under mixed precision: their kernel unscales them, too.

@@ -4,10 +4,10 @@ import pytest
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from litclassify.cli import main
-from litclassify.cli.commands import COMMANDS, SUBCOMMANDS
+from litclassify.cli.command_names import COMMANDS, SUBCOMMANDS
+from litclassify.cli.commands.dry_run import subcommand_parsers
 from litclassify.cli.commands.help import FIT_ONLY, GROUPS, PREDICT_ONLY
-from litclassify.cli.commands.parsers import subcommand_parsers
-from litclassify.cli.configurable_classes import arguments
+from litclassify.cli.config.classes import arguments
 from litclassify.data import Digits, ImageFolder
 from litclassify.models import ImageClassifier
 

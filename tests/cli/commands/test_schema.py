@@ -13,8 +13,8 @@ from tests.conftest import CONFIGS, SMALL
 
 from litclassify.cli import main
 from litclassify.cli.commands import json_schema
-from litclassify.cli.commands.parsers import subcommand_parsers
-from litclassify.cli.configurable_classes import arguments
+from litclassify.cli.commands.dry_run import subcommand_parsers
+from litclassify.cli.config.classes import arguments
 from litclassify.data import Digits
 
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))

@@ -1,7 +1,8 @@
 """`python main.py config diff A B` and `python main.py config check FILE`."""
 
-from litclassify.cli.commands import COMMANDS, config_check, config_diff
-from litclassify.cli.commands.arguments import CommandParser
+from litclassify.cli.command_names import COMMANDS
+from litclassify.cli.commands import config_check, config_diff
+from litclassify.cli.commands.command_parser import CommandParser
 
 ACTIONS = {"diff": config_diff.main, "check": config_check.main}
 

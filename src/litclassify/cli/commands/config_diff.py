@@ -5,12 +5,12 @@ from pathlib import Path
 
 import yaml
 
-from litclassify.cli.checkpoints import read_checkpoint
-from litclassify.cli.commands.arguments import CommandParser
-from litclassify.cli.commands.parsers import parse
+from litclassify.cli.checkpoints.checkpoint import read_checkpoint
+from litclassify.cli.commands.command_parser import CommandParser
+from litclassify.cli.commands.dry_run import parse
 from litclassify.cli.commands.tables import print_table
-from litclassify.cli.config_files import Config, config_file, read_config
-from litclassify.cli.config_keys import flatten, same_class
+from litclassify.cli.config.files import Config, config_file, read_config
+from litclassify.cli.config.keys import flatten, same_class
 from litclassify.errors import UserError
 
 ABSENT = "-"

@@ -21,7 +21,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from torch import Tensor, nn
 from torchvision.models import list_models
 
-from litclassify.cli.configurable_classes import Skip, arguments, arguments_of, spellings, subclasses
+from litclassify.cli.config.classes import Skip, arguments, arguments_of, spellings, subclasses
 from litclassify.networks.factory import AnyNetworkFactory
 
 Schema = dict[str, Any]

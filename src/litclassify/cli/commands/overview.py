@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from shutil import get_terminal_size
 from textwrap import wrap
 
-from litclassify.cli.commands import COMMANDS, SUBCOMMANDS
+from litclassify.cli.command_names import COMMANDS, SUBCOMMANDS
 
 OVERVIEW = """\
 Train, evaluate and apply image classifiers.

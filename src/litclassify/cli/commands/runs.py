@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from litclassify.cli.commands import COMMANDS
-from litclassify.cli.commands.arguments import CommandParser
+from litclassify.cli.command_names import COMMANDS
+from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.tables import print_table
-from litclassify.cli.runs import METRICS_CSV, METRICS_JSON, config_name
+from litclassify.cli.runs.directory import METRICS_CSV, METRICS_JSON, config_name
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 

@@ -3,10 +3,10 @@
 import json
 import sys
 
-from litclassify.cli.commands import COMMANDS
-from litclassify.cli.commands.arguments import CommandParser
+from litclassify.cli.command_names import COMMANDS
+from litclassify.cli.commands.command_parser import CommandParser
+from litclassify.cli.commands.dry_run import subcommand_parsers
 from litclassify.cli.commands.json_schema import config_schema
-from litclassify.cli.commands.parsers import subcommand_parsers
 
 TITLE = "LitClassify: configs of fit"
 

@@ -1,0 +1,66 @@
+"""What a checkpoint must have in common with the run that continues it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from litclassify.cli.checkpoints.checkpoint import Checkpoint
+from litclassify.cli.config.keys import flatten
+from litclassify.errors import UserError
+
+
+def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None:
+    """Compare optimizer and schedule of a run with those that shall continue it.
+
+    A run goes on with the state of both, in which torch keeps the learning rate and all other arguments.
+
+    Args:
+        checkpoint: Where the run stopped.
+        given: The configuration of the model, by argument.
+
+    Raises:
+        UserError: A class or one of its arguments differs.
+    """
+    stored = checkpoint.config.get("model", {}).get("init_args", {})
+    for name in ("optimizer", "lr_scheduler"):
+        before, now = (dict(flatten(config.get(name), f"model.{name}")) for config in (stored, given))
+        differing = next((key for key in before if key in now and before[key] != now[key]), None)
+        if differing is not None:
+            raise UserError(
+                f"{differing} is {now[differing]}, but the run of '{checkpoint.path}' has {before[differing]}, and "
+                "goes on with the state of its optimizer and schedule. Leave it out, or start from the weights alone: "
+                "fit --model.init_from CHECKPOINT."
+            )
+
+
+def weights_do_not_fit(reason: str) -> UserError:
+    """Say that the checkpoint's weights are those of another network.
+
+    Args:
+        reason: What torch says: a heading, and a line for each kind of difference.
+    """
+    first = reason.strip().splitlines()[1].strip()[:200]
+    return UserError(
+        f"--ckpt_path: its weights do not fit model.network: {first}\nLeave out what changes the network, or start "
+        "from the weights that fit: fit --model.init_from CHECKPOINT."
+    )
+
+
+def check_recorded_paths(states: Any) -> None:
+    """Check the files that a resumed `ModelCheckpoint` takes for its own: it deletes them when better ones come.
+
+    Args:
+        states: States of the callbacks, as a checkpoint file has them.
+
+    Raises:
+        UserError: One of them is no checkpoint in the directory of checkpoints.
+    """
+    for state in states.values() if isinstance(states, Mapping) else ():
+        if not isinstance(state, Mapping) or "best_k_models" not in state:
+            continue
+        own = [state.get("kth_best_model_path"), state.get("last_model_path"), *state["best_k_models"]]
+        for file in map(str, filter(None, own)):
+            path = Path(file)
+            inside = Path(str(state.get("dirpath", ""))) in path.parents and ".." not in path.parts
+            if not inside or path.suffix != ".ckpt":
+                raise UserError(f"--ckpt_path: the checkpoint calls '{file}' its own, and training on could delete it.")

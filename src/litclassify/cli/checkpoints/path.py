@@ -1,0 +1,58 @@
+"""From what a person gives as `--ckpt_path` to a checkpoint file."""
+
+from pathlib import Path
+
+from litclassify.cli.checkpoints.checkpoint import load
+from litclassify.cli.runs.directory import CHECKPOINTS, LAST, newest_run
+from litclassify.errors import UserError
+
+CKPT_PATH_HELP = (
+    "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "
+    "under runs_dir). fit continues the run that it belongs to."
+)
+
+
+def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
+    """Give the file meant by a file, a run directory, `<run>/last`, `best` or `last`.
+
+    Args:
+        given: What the user typed. A run directory means its best checkpoint; `best` and `last` mean those of the
+            newest run.
+        runs_dir: Where runs lie.
+
+    Raises:
+        UserError: There is no such checkpoint.
+    """
+    path = Path(given)
+    if path.is_file():
+        return path
+    if given in ("best", "last"):
+        run = newest_run(runs_dir)
+        if run is None:
+            raise UserError(f"--ckpt_path {given}: no run under '{runs_dir}' has a checkpoint. Train one with fit.")
+        return _best(run) if given == "best" else _last(run)
+    if path.name == "last" and path.parent.is_dir():
+        return _last(path.parent)
+    if path.is_dir():
+        return _best(path)
+    raise UserError(f"--ckpt_path '{given}' does not exist. Give a checkpoint file or the directory of a run.")
+
+
+def _last(run: Path) -> Path:
+    path = run / CHECKPOINTS / LAST
+    if not path.is_file():
+        raise UserError(f"--ckpt_path: the run '{run}' has no checkpoint '{path.relative_to(run)}'.")
+    return path
+
+
+def _best(run: Path) -> Path:
+    """Read the best checkpoint's name from the newest one: it holds the state of the checkpoint callback."""
+    files = sorted((run / CHECKPOINTS).glob("*.ckpt"), key=lambda file: file.stat().st_mtime_ns)
+    if not files:
+        raise UserError(f"--ckpt_path: '{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.")
+    for name, state in load(files[-1]).get("callbacks", {}).items():
+        # The recorded path is that of the training machine; a run may have been moved since.
+        best = run / CHECKPOINTS / Path(state.get("best_model_path", "")).name
+        if name.startswith("ModelCheckpoint") and best.is_file():
+            return best
+    return files[-1]

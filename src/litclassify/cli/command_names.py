@@ -1,0 +1,17 @@
+"""What the first word of a command line can be."""
+
+SUBCOMMANDS = {
+    "fit": "Train a classifier, from a recipe or from flags.",
+    "validate": "Evaluate a checkpoint on the validation images.",
+    "test": "Evaluate a checkpoint on the test images.",
+    "predict": "Classify the test images, or files of your own.",
+}
+"""Name and purpose of each subcommand of the LightningCLI."""
+
+COMMANDS = {
+    "config": "Compare two configs (diff), or check one before it runs (check).",
+    "runs": "List the runs with their best and last metrics.",
+    "schema": "Print a JSON Schema of configs, for checks in an editor.",
+    "completion": "Print a completion script for bash or zsh.",
+}
+"""Name and purpose of each command."""

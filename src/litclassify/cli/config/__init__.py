@@ -1,0 +1,1 @@
+"""What a config holds: keys, files, lines, and the classes that it may name."""

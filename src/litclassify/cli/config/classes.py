@@ -1,0 +1,111 @@
+"""The classes that a config can name, and their arguments.
+
+jsonargparse has no public way to ask for either; pinning `jsonargparse<5` keeps the private names in place.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace, _common
+from jsonargparse._typehints import ActionTypeHint, get_all_subclass_paths
+from jsonargparse._util import import_object
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch.loggers import Logger
+from torch import nn
+from torch.nn.modules.loss import _Loss
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchvision.transforms import v2
+
+from litclassify.cli.config.published import PUBLISHED
+from litclassify.networks.factory import Network
+
+# Arguments that the model or the data supply: nobody writes them.
+SUPPLIED = (*PUBLISHED, "num_classes", "params")
+# What a config names classes of.
+BASES = (LightningModule, LightningDataModule, nn.Module, Optimizer, LRScheduler, Callback, Logger, v2.Transform)
+Skip = frozenset[str | int]
+
+# Of the several hundred modules of torch and torchvision, those that a config names where a module is wanted.
+LOSSES = (_Loss, nn.AdaptiveLogSoftmaxWithLoss)
+# Neither abstract nor of use by themselves.
+TO_DERIVE_FROM = (*BASES, Network)
+OWN_LOSSES = "litclassify.losses."
+
+
+def argument_names(class_path: str) -> list[str]:
+    """Give the arguments of a class that a person sets; none for a class that is not imported."""
+    return [name for name in all_argument_names(class_path) if name not in SUPPLIED]
+
+
+def all_argument_names(class_path: str) -> list[str]:
+    """Give the arguments of a class, also those that nobody writes; none for a class that is not imported."""
+    return list(argument_defaults(class_path))
+
+
+def argument_defaults(class_path: str) -> dict[str, Any]:
+    """Give the arguments of a class with their defaults, as YAML has them; none for a class that is not imported."""
+    module, _, name = class_path.rpartition(".")
+    cls = getattr(sys.modules.get(module), name, None)
+    if not isinstance(cls, type):
+        return {}
+    parser = ArgumentParser(exit_on_error=False)
+    names = parser.add_class_arguments(cls, fail_untyped=False)
+    return {name: _as_yaml(parser.get_default(name)) for name in names}
+
+
+def _as_yaml(value: Any) -> Any:
+    if isinstance(value, Namespace):
+        return value.as_dict()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def class_names() -> set[str]:
+    """Give the short names of every class that a config can name."""
+    return {cls.__name__ for base in BASES for cls in _subclasses(base) if not cls.__name__.startswith("_")}
+
+
+def _subclasses(base: type) -> set[type]:
+    direct: set[type] = set(base.__subclasses__())
+    return direct.union(*(_subclasses(cls) for cls in direct))
+
+
+def subclasses(base: type) -> dict[str, type]:
+    """Give the classes that a config can name where `base` is wanted, by import path; of modules, the losses."""
+    found = {path: import_object(path) for path in get_all_subclass_paths(base) if _may_be_named(path)}
+    found = {path: cls for path, cls in found.items() if not inspect.isabstract(cls)}
+    if base is nn.Module:
+        return {path: cls for path, cls in found.items() if issubclass(cls, LOSSES) or path.startswith(OWN_LOSSES)}
+    return {path: cls for path, cls in found.items() if cls not in TO_DERIVE_FROM}
+
+
+def arguments(cls: type, skip: Skip) -> Iterator[ActionTypeHint]:
+    """Give the arguments of a class as jsonargparse resolves them, through `**kwargs` and docstrings.
+
+    Args:
+        cls: The class.
+        skip: Names, or a number of positional arguments, that the application supplies.
+
+    Raises:
+        ValueError: The signature has what jsonargparse cannot parse.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(cls, fail_untyped=False, skip=set(skip))
+    yield from arguments_of(parser)
+
+
+def arguments_of(parser: ArgumentParser) -> Iterator[ActionTypeHint]:
+    """Give the arguments of a parser that hold a value."""
+    yield from (action for action in parser._actions if isinstance(action, ActionTypeHint))
+
+
+def spellings(path: str, cls: type) -> list[str]:
+    """Give the ways to write a class in a config: short name, import path, path of its definition."""
+    return list(dict.fromkeys((cls.__name__, path, f"{cls.__module__}.{cls.__qualname__}")))
+
+
+def _may_be_named(path: str) -> bool:
+    private = any(part.startswith("_") for part in path.split("."))
+    return not private and _common.denying_import_path_entry(path) is None

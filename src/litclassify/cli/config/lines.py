@@ -1,0 +1,41 @@
+"""Where a key stands in a config file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from litclassify.cli.config.keys import SILENT_LEVELS, as_typed
+
+
+def find_line(file: Path, key: str) -> int | None:
+    """Give the line, counted from 1, at which a key stands in a YAML file.
+
+    Args:
+        file: The config file.
+        key: The key as typed on the command line: `model.network.width`, without `init_args`.
+
+    Returns:
+        The line of the first place where it stands; None if it is not there, or the file is not YAML.
+    """
+    try:
+        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return next(_lines(root, as_typed(key).split(".")), None)
+
+
+def _lines(node: yaml.Node | None, parts: Sequence[str]) -> Iterator[int]:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _lines(item, parts)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        levels = str(key.value).removesuffix("+").split(".")
+        if key.value in SILENT_LEVELS:
+            yield from _lines(value, parts)
+        elif list(parts) == levels:
+            yield key.start_mark.line + 1
+        elif list(parts[: len(levels)]) == levels:
+            yield from _lines(value, parts[len(levels) :])

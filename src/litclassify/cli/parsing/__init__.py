@@ -1,0 +1,1 @@
+"""From words, files and variables to values, and from mistakes to sentences."""

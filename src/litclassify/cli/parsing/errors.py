@@ -1,0 +1,266 @@
+"""From what jsonargparse says of a mistake to the sentence that a person needs.
+
+Of all causes in jsonargparse's tree of the types that it tried, the deepest one counts: it is said with the
+key as typed.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from torchvision import models
+
+from litclassify.cli.command_names import COMMANDS
+from litclassify.cli.config.classes import argument_names, class_names
+from litclassify.cli.config.keys import short_name
+from litclassify.cli.parsing.error_tree import Leaf, read_tree
+from litclassify.cli.trust.imports import refusal
+from litclassify.errors import UserError
+from litclassify.suggestions import nearest, some_of
+
+UNKNOWN_OPTION = re.compile(r"Option '([^']+)' is not accepted")
+GOT = re.compile(r"\.? Got value: (.*?)(?:\. Got value: Namespace\(.*)?$")
+# What goes before a mistake in a file of `--trainer`.
+FRAGMENT = re.compile(r"^Parser key \"trainer\":\nUnable to load config '.+'\n  - ")
+# What is named first, and an example of it.
+EXAMPLES = {
+    "data": "--data Digits",
+    "model.network": "--model.network LeNet",
+    "model.optimizer": "--model.optimizer AdamW",
+    "model.lr_scheduler": "--model.lr_scheduler WarmupCosine",
+}
+# What other programs call an argument.
+FAMILIAR = {
+    "batch_size": "data.batch_size",
+    "epochs": "trainer.max_epochs",
+    "gpus": "trainer.devices",
+    "learning_rate": "model.optimizer.lr",
+    "lr": "model.optimizer.lr",
+    "max_epochs": "trainer.max_epochs",
+    "num_workers": "data.num_workers",
+    "seed": "seed_everything",
+}
+SUBCOMMAND = re.compile(r"^(fit|validate|test|predict)\.")
+# What jsonargparse takes an argument for where no class is named.
+BASES = ("Network", "Optimizer")
+NEEDED = (
+    "\ndata, model.network and model.optimizer come from a recipe (--config configs/digits.yaml), from a checkpoint of "
+    "fit, or from flags:\n"
+    "python main.py fit --data Digits --model.network LeNet --model.optimizer AdamW"
+)
+
+PLAIN_TYPES = {
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "collections.abc.Sequence": "a list",
+    "collections.abc.Iterable": "a list",
+}
+
+
+def explain(message: str, known: Iterable[str] = ()) -> UserError:
+    """Say the cause of a parsing error.
+
+    Args:
+        message: jsonargparse's message.
+        known: Keys that the parser has, to suggest from.
+
+    Returns:
+        A sentence or two: the key as typed, what was given, what is allowed, the nearest name.
+    """
+    for pattern, sentence in TOP_LEVEL:
+        if match := pattern.search(message):
+            return UserError(sentence(match, known), key=match[1].split("=", 1)[0].lstrip("-"))
+    leaves = read_tree(FRAGMENT.sub("", message))
+    if not leaves:
+        return UserError(message)
+    leaf = max(leaves, key=_importance)
+    unknown = UNKNOWN_OPTION.search(leaf.text)
+    return UserError(_say(leaf, leaves), ".".join(filter(None, (leaf.key, unknown[1] if unknown else ""))))
+
+
+def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
+    for pattern, sentence in CAUSES:
+        if match := pattern.search(leaf.text):
+            return sentence(leaf, match)
+    siblings = [other for other in leaves if other.keys == leaf.keys and other.classes == leaf.classes]
+    expected = list(dict.fromkeys(filter(None, (_expected(other.text) for other in siblings))))
+    if expected and _expected(leaf.text):
+        got = GOT.search(leaf.text)
+        given = got[1] if got else leaf.given
+        shown = "null" if given == "None" else repr(given)
+        return f"{leaf.key} must be {' or '.join(expected)}, got {shown}.{_nearest_choice(given, siblings)}"
+    return f"{leaf.key}: {leaf.text}" if leaf.key else leaf.text
+
+
+def _importance(leaf: Leaf) -> tuple[int, int, bool]:
+    """Deeper causes say more; of equally deep ones, those of CAUSES in their order, then a class's own words."""
+    rank = next((i for i, (pattern, _) in enumerate(CAUSES) if pattern.search(leaf.text)), len(CAUSES))
+    return len(leaf.keys) + len(leaf.classes), -rank, _expected(leaf.text) is None
+
+
+def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
+    name = short_name(match[1])
+    if leaf.key in EXAMPLES and short_name(leaf.owner) in BASES:
+        return _no_class(leaf, match)
+    allowed = argument_names(leaf.owner)
+    owner = f" of {short_name(leaf.owner)}" if leaf.owner else ""
+    takes = f"\nIt takes {some_of(allowed)}." if allowed else ""
+    return f"{leaf.key}: there is no argument '{name}'{owner}.{nearest(name, allowed)}{takes}"
+
+
+def _required(leaf: Leaf, match: re.Match[str]) -> str:
+    subcommand = SUBCOMMAND.match(match[1])
+    names = [SUBCOMMAND.sub("", name.strip()) for name in match[1].split(",")]
+    missing = [f"{leaf.key}.{name}" if leaf.key else name for name in names]
+    if subcommand and subcommand[1] != "fit":
+        advice = f"\nThe checkpoint does not say: give what it was trained with, such as {EXAMPLES['data']}."
+    elif set(missing) & set(EXAMPLES):
+        advice = NEEDED
+    else:
+        advice = f" Set {'them' if len(missing) > 1 else 'it'} in a config file or as flags."
+    return f"Missing: {', '.join(missing)}.{advice}"
+
+
+def _no_class(leaf: Leaf, _: re.Match[str]) -> str:
+    example = f", such as {EXAMPLES[leaf.key]}" if leaf.key in EXAMPLES else ""
+    return f"{leaf.key}: no class is named that could be built. Name one before its arguments{example}."
+
+
+def _unknown_class(leaf: Leaf, match: re.Match[str]) -> str:
+    near = _torchvision_network(leaf, match[1]) or nearest(match[1], class_names())
+    return f"{leaf.key}: there is no class or import path '{match[1]}'.{near}"
+
+
+def _torchvision_network(leaf: Leaf, name: str) -> str:
+    """Say how to name a network of torchvision; empty if `name` means none."""
+    if leaf.key != "model.network" or (not name.startswith("torchvision.") and "." in name):
+        return ""
+    names = {_letters(known): known for known in models.list_models(module=models)}
+    known = names.get(_letters(short_name(name)))
+    if known is None:
+        return ""
+    return (
+        f"\nThe network of torchvision: --model.network TorchvisionNetwork --model.network.name {known}, "
+        f"or --model.network torchvision.models.{known}"
+    )
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _denied(leaf: Leaf, match: re.Match[str]) -> str:
+    network = _torchvision_network(leaf, match[1])
+    return f"{leaf.key}: " + (f"there is no '{match[1]}'.{network}" if network else refusal(match[1], match[2]))
+
+
+def _no_module(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: there is no module '{match[1]}'{_of(leaf)}. Is its folder on PYTHONPATH?"
+
+
+def _no_attribute(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: module '{match[1]}' has no '{match[2]}'.{nearest(match[2], class_names())}"
+
+
+def _wrong_class(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: {leaf.given or leaf.owner} is no {short_name(match[1])}."
+
+
+def _wrong_function(leaf: Leaf, match: re.Match[str]) -> str:
+    return f"{leaf.key}: {match[1]} is not what is needed here: a class or function that gives a {match[2]}."
+
+
+def _of(leaf: Leaf) -> str:
+    return f" to take '{leaf.given}' from" if leaf.given and " " not in leaf.given else ""
+
+
+Sentence = Callable[[Leaf, re.Match[str]], str]
+CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
+    (re.compile(r"Importing '(lightning\.LightningDataModule|typing\.Union)' is not allowed"), _no_class),
+    (re.compile("Expected an instantiatable class"), _no_class),
+    (re.compile(r"Importing '([^']+)' is not allowed, denied by the '([^']+)' entry"), _denied),
+    (UNKNOWN_OPTION, _unknown_argument),
+    (re.compile(r"the following arguments are required: ([\w., ]+)"), _required),
+    (re.compile(r"No module named '([^']+)'"), _no_module),
+    (re.compile(r"module '([^']+)' has no attribute '([^']+)'"), _no_attribute),
+    (re.compile(r"(?:Expected a dot import path string|Unexpected import path format): (\S+)"), _unknown_class),
+    (
+        re.compile(r"Unexpected import object <module '([^']+)'"),
+        lambda leaf, match: f"{leaf.key}: {match[1]} is a module. Name a class or function in it.",
+    ),
+    (re.compile(r"Import path does not correspond to a subclass of ([\w.]+)"), _wrong_class),
+    (re.compile(r"Expected '([^']+)' to be a function that returns <class '(?:\w+\.)*(\w+)'>"), _wrong_function),
+)
+
+
+def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
+    key = match[1].split("=", 1)[0].split()[0].lstrip("-")
+    meant = f" Did you mean '{FAMILIAR[key]}'?" if key in FAMILIAR else nearest(key, known)
+    return f"There is no argument '{key}'.{meant}"
+
+
+TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]], str]], ...] = (
+    (re.compile(r"^unrecognized arguments: (.+)"), _unknown_key),
+    (re.compile(r"^Subcommand '\w+' does not accept option '([^']+)'"), _unknown_key),
+    (re.compile(r"^argument (\S+): expected one argument"), lambda match, _: f"{match[1]} needs a value."),
+    (
+        re.compile(r"^Parser key \"config\": Path is not a file: '(.+)'"),
+        lambda match, _: f"--config {match[1]} is a directory. Give a file in it.",
+    ),
+    (
+        re.compile(r'^Parser key "config": File does not exist: (.+)'),
+        lambda match, _: f"--config {match[1]}: no such file.",
+    ),
+    (
+        re.compile(
+            r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - Parser key \"trainer\": Unable to load"
+        ),
+        lambda match, _: f"--trainer {match[1]} is no file of Trainer arguments, as configs/trainer/cpu.yaml is.",
+    ),
+    (
+        re.compile(r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - (?!Parser key)[\s\S]*line (\d+)"),
+        lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
+    ),
+    (
+        re.compile(r"^argument subcommand: invalid choice: '([^']+)' \(choose from (.+)\)"),
+        lambda match, _: (
+            f"There is no subcommand '{match[1]}': choose from {match[2].replace(chr(39), '')}, {', '.join(COMMANDS)}."
+        ),
+    ),
+    (
+        re.compile(r'^expected "subcommand" to be one of \{(.+)\}'),
+        lambda match, _: f"Say what to do: {match[1].replace(',', ', ')}, {', '.join(COMMANDS)}. --help explains each.",
+    ),
+)
+
+
+EXPECTED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(r"Expected a typing\.Literal\[(.+?)\](?:\.|$)"),
+        lambda match: f"one of {match[1].replace(chr(39), '')}",
+    ),
+    (
+        re.compile(r"Expected an? <class '([\w.]+)'>"),
+        lambda match: PLAIN_TYPES.get(match[1], f"a {short_name(match[1])}"),
+    ),
+    (re.compile(r"Expected a tuple with (\d+) elements"), lambda match: f"a list of {match[1]}"),
+    (re.compile(r"Not a valid subclass of (\w+)"), lambda match: f"a class ({match[1]})"),
+    (re.compile(r"Not of type timedelta"), lambda _: "a time as h:m:s"),
+    (re.compile(r"Not of type Tensor"), lambda _: "a list of numbers"),
+)
+
+
+def _expected(text: str) -> str | None:
+    for pattern, sentence in EXPECTED:
+        if match := pattern.match(text):
+            return sentence(match)
+    return None
+
+
+def _nearest_choice(given: str, siblings: Iterable[Leaf]) -> str:
+    choices = [name for leaf in siblings for name in re.findall(r"'([^']+)'", leaf.text) if "Literal" in leaf.text]
+    return nearest(given, choices)

@@ -1,0 +1,93 @@
+"""What jsonargparse has no setting for: every function of its own that is replaced, and why.
+
+Pinning `jsonargparse<5` keeps their names in place.
+"""
+
+import inspect
+import numbers
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace, _common, _core, _typehints, set_dumper
+from jsonargparse.typing import register_type
+
+from litclassify.cli.config.keys import same_class
+from litclassify.cli.parsing.references import resolve_references
+
+REPLACED = (
+    (_core, "omegaconf_apply"),
+    (_typehints, "adapt_typehints"),
+    (_typehints, "discard_init_args_on_class_path_change"),
+)
+
+
+@contextmanager
+def adapted_jsonargparse() -> Iterator[None]:
+    """Mend what stands in the way of configs, for as long as a command runs."""
+    # Both add to what jsonargparse knows, and are the same every time.
+    register_type(numbers.Number, serializer=_as_number, deserializer=_as_number, fail_already_registered=False)
+    set_dumper("yaml", _dump)
+    before = [vars(module)[name] for module, name in REPLACED]
+    replacements = (resolve_references, _adapt_unless_reference(_typehints.adapt_typehints), _discard_if_replaced)
+    try:
+        for (module, name), function in zip(REPLACED, replacements, strict=True):
+            vars(module)[name] = function
+        yield
+    finally:
+        for (module, name), function in zip(REPLACED, before, strict=True):
+            vars(module)[name] = function
+
+
+def _as_number(value: Any) -> int | float:
+    """Take the abstract `Number` that `degrees` of torchvision's RandomRotation and RandomAffine are.
+
+    Without it jsonargparse takes it for a class whose instances cannot be written into a config.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return value
+
+
+class _ConfigDumper(yaml.SafeDumper):
+    """PyYAML's safe dumper that writes every subclass of str as text: of an enum, the value.
+
+    An enum of strings is the default `interval` of Lightning's `Timer`, whose type is plain `str`.
+    """
+
+
+_ConfigDumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str.__str__(text)))
+
+
+def _dump(config: Any) -> str:
+    return str(yaml.dump(config, Dumper=_ConfigDumper, allow_unicode=True, sort_keys=False))
+
+
+def _adapt_unless_reference(adapt: Any) -> Any:
+    """Let `${data.batch_size}` stand in every place of a recipe, and mean a key of the recipe.
+
+    In mode `omegaconf+`, jsonargparse takes a reference for a whole argument, but not inside of a list or mapping, and
+    looks for the key in the configuration of the whole command line, where all keys begin with the subcommand; the
+    latter is why `resolve_references` stands in the place of its `omegaconf_apply`.
+    """
+    adapt = inspect.unwrap(adapt)
+
+    @wraps(adapt)
+    def adapt_unless_reference(value: Any, *args: Any, **kwargs: Any) -> Any:
+        is_reference = _common.lenient_check.get() and isinstance(value, str) and "${" in value
+        return value if is_reference else adapt(value, *args, **kwargs)
+
+    return adapt_unless_reference
+
+
+def _discard_if_replaced(_: Any, prev_val: Any, value: Any) -> None:
+    """Let a class that is named later start from its own defaults.
+
+    jsonargparse keeps every argument of the earlier class that the later one takes too: AdamW's `weight_decay` stays
+    when a flag says SGD, and nothing tells.
+    """
+    if prev_val and "init_args" in prev_val and not same_class(prev_val["class_path"], value["class_path"]):
+        # Namespace is untyped.
+        prev_val["init_args"] = Namespace() if isinstance(prev_val, Namespace) else {}  # type: ignore[no-untyped-call]

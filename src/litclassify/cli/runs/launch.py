@@ -1,0 +1,57 @@
+"""The processes of one launch, and the run directory that they share."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning.pytorch.utilities import rank_zero_only
+
+from litclassify.cli.own_variables import RUN_DIR
+from litclassify.cli.runs.directory import config_name, create_run_dir, discard_unused
+from litclassify.errors import UserError
+
+
+@contextmanager
+def launch() -> Iterator[None]:
+    """Discard the run directory of a launch that a user's mistake ends before its first result."""
+    started_by_another = RUN_DIR in os.environ
+    try:
+        yield
+    except UserError:
+        if RUN_DIR in os.environ and not started_by_another:
+            discard_unused(Path(os.environ[RUN_DIR]))
+        raise
+    finally:
+        os.environ.pop(RUN_DIR, None)
+
+
+def run_dir_of_launch(existing: Path | None, parent: Path) -> Path:
+    """Give the directory that all processes of this launch share.
+
+    Under torchrun or srun, each process comes here on its own: the first one makes the directory and is the one that
+    writes; the others get a path that does not exist, and what they need of the true one Lightning broadcasts to them.
+
+    Args:
+        existing: Run directory to go on in; None for a new one.
+        parent: Directory of a new one.
+    """
+    if RUN_DIR in os.environ:
+        return Path(os.environ[RUN_DIR])
+    if existing is None and not _is_first_process():
+        return parent / "made_by_the_first_process"
+    run_dir = existing or create_run_dir(parent)
+    os.environ[RUN_DIR] = str(run_dir)
+    return run_dir
+
+
+@rank_zero_only
+def save_record(run_dir: Path, subcommand: str, config: str, environment: str) -> None:
+    """Write what a subcommand was called with, as YAML, and what it was called in, as JSON."""
+    (run_dir / config_name(subcommand)).write_text(config, encoding="utf-8")
+    (run_dir / f"environment.{subcommand}.json").write_text(environment + "\n", encoding="utf-8")
+
+
+def _is_first_process() -> bool:
+    # Without torchrun or srun, a node but the first is told by NODE_RANK alone.
+    return getattr(rank_zero_only, "rank", 0) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0

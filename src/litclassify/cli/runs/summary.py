@@ -1,0 +1,96 @@
+"""What a person wants to know when a command has ended."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.text import Text
+
+from litclassify.cli.runs.invocation import shell_command
+from litclassify.cli.trust.flag import opening_words
+
+Rows = Iterator[tuple[str, str]]
+
+
+@rank_zero_only
+def print_early_end(trainer: Trainer) -> None:
+    """Say which early stopping ended the training, if one did.
+
+    Args:
+        trainer: The trainer, straight after `fit`: loading a checkpoint puts its callbacks back to that time.
+    """
+    for stopping in trainer.early_stopping_callbacks:
+        assert isinstance(stopping, EarlyStopping)
+        # The reason alone may be that of an earlier training, which this one resumed.
+        if trainer.should_stop and stopping.stopping_reason != EarlyStoppingReason.NOT_STOPPED:
+            text = f"Stopped early after epoch {stopping.stopped_epoch}: {_reason(stopping)}"
+            Console(highlight=False).print(Text(text), soft_wrap=True)
+
+
+@rank_zero_only
+def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> None:
+    """Print the best metric and checkpoint, test metrics if there are any, and how to test and view the run.
+
+    Args:
+        trainer: The trainer, when all is done.
+        run_dir: Directory of the run.
+        typed: The words of the command line.
+    """
+    test = shell_command(typed, ["test", *opening_words(typed), "--ckpt_path", str(run_dir)])
+    checkpoint = trainer.checkpoint_callback
+    best = checkpoint if isinstance(checkpoint, ModelCheckpoint) and checkpoint.best_model_path else None
+    _print(
+        "Training finished",
+        [
+            *(_best(best) if best else ()),
+            *_metrics(trainer, "test_"),
+            *([("checkpoint", best.best_model_path), ("test it", test)] if best else [("run", str(run_dir))]),
+            *_view(trainer, run_dir),
+        ],
+    )
+
+
+@rank_zero_only
+def print_metrics(trainer: Trainer, title: str) -> None:
+    """Print the metrics of an evaluation, to 4 decimals."""
+    _print(title, _metrics(trainer, ""))
+
+
+def _best(checkpoint: ModelCheckpoint) -> Rows:
+    if checkpoint.monitor is not None and checkpoint.best_model_score is not None:
+        epoch = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True, mmap=True)["epoch"]
+        yield f"best {checkpoint.monitor}", f"{float(checkpoint.best_model_score):.4f} (epoch {epoch})"
+
+
+def _reason(stopping: EarlyStopping) -> str:
+    if stopping.stopping_reason == EarlyStoppingReason.PATIENCE_EXHAUSTED:
+        return f"{stopping.monitor} did not improve (patience {stopping.patience})."
+    return (stopping.stopping_reason_message or "").removesuffix(" Signaling Trainer to stop.")
+
+
+def _metrics(trainer: Trainer, prefix: str) -> Rows:
+    for name, value in sorted(trainer.callback_metrics.items()):
+        if name.startswith(prefix):
+            yield name, f"{float(value):.4f}"
+
+
+def _view(trainer: Trainer, run_dir: Path) -> Rows:
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logs = run_dir.parent.parent if Path(logger.log_dir) == run_dir else Path(logger.save_dir)
+            yield "view it", shlex.join(["tensorboard", "--logdir", str(logs)])
+
+
+def _print(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    console = Console(highlight=False)
+    console.rule(title, align="left", characters="─")
+    for name, value in rows:
+        # Paths and commands are there to be copied: they are never folded or cut, and no bracket in them is markup.
+        console.print(Text.assemble((f"{name:<14}", "bold"), " ", value), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""What the Trainer is given, and what it says in turn."""

@@ -1,0 +1,69 @@
+"""The callbacks of a run: what ends it early, what keeps its checkpoints, what it writes."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+
+from litclassify.callbacks import (
+    ConfiguredPatience,
+    CurveLayout,
+    HyperparameterLogger,
+    MonitorCheck,
+    RunTexts,
+    SampleImages,
+    TestSetCheck,
+)
+from litclassify.cli.config.hyperparameters import flat_hyperparameters
+from litclassify.cli.runs.directory import CHECKPOINTS
+
+
+def checks(subcommand: str, test_after_fit: bool) -> list[Callback]:
+    """Give what ends a mistaken run early; it goes before the callbacks that would fail over the mistake."""
+    if subcommand != "fit":
+        return []
+    return [MonitorCheck(), *([TestSetCheck()] if test_after_fit else [])]
+
+
+def monitors(
+    settings: Mapping[str, Any],
+    run_dir: Path | None,
+    checkpoint: ModelCheckpoint | None,
+    early_stopping: EarlyStopping | None,
+) -> list[Callback]:
+    """Give the callbacks of `checkpoint` and `early_stopping`, where they are not null and have something to do.
+
+    Args:
+        settings: Arguments of the Trainer; a barebones one logs no metric to go by.
+        run_dir: Where checkpoints go unless they have a directory of their own; None keeps none.
+        checkpoint: As configured.
+        early_stopping: As configured.
+    """
+    callbacks: list[Callback] = []
+    if checkpoint is not None and run_dir is not None and settings["enable_checkpointing"] is not False:
+        checkpoint.dirpath = checkpoint.dirpath or str(run_dir / CHECKPOINTS)
+        callbacks.append(checkpoint)
+    if early_stopping is not None and not settings["barebones"]:
+        callbacks += [early_stopping, ConfiguredPatience(early_stopping)]
+    return callbacks
+
+
+def curves(config: Mapping[str, Any], texts: Mapping[str, str]) -> list[Callback]:
+    """Give what a training logs beside its metrics.
+
+    Args:
+        config: Configuration of `fit`.
+        texts: What TensorBoard shows as text, by title.
+    """
+    hyperparameters = HyperparameterLogger(
+        flat_hyperparameters(config), ("val_loss", "val_acc", "test_loss", "test_acc")
+    )
+    return [SampleImages(), CurveLayout(), LearningRateMonitor(), hyperparameters, RunTexts(texts)]
+
+
+def unless_configured(ours: Iterable[Callback], configured: Iterable[Callback]) -> list[Callback]:
+    """Leave out each callback in whose place the config has one of its class."""
+    configured = list(configured)
+    return [callback for callback in ours if not any(isinstance(other, type(callback)) for other in configured)]

@@ -1,0 +1,122 @@
+"""The check of every class and function that a config names.
+
+A config names what it is built from by import path, and jsonargparse calls what it names with arguments of the
+config's choosing: `class_path: os.system` would be a command. A config is data that people pass around, so this
+module keeps to the rule that configs, flags and checkpoints choose among building blocks and bring no code.
+
+What is promised: a config, a flag's value or the configuration stored in a checkpoint
+
+- imports no module outside of the packages in `rules.ALLOWED` and those that the user opens with `--allow_import`;
+- names no class outside of them, no function outside of `rules.FUNCTIONS`, no method, and no name that starts with an
+  underscore, under whatever alias: what counts is where an object is defined;
+- cannot open a package itself: `--allow_import` and `LITCLASSIFY_ALLOW_IMPORT` are read from the command line and the
+  environment alone;
+- cannot name what executes code, unpickles, compiles, or starts processes in packages that are open
+  (`rules.DENIED`), and neither can `--allow_import` open that.
+
+What is not promised: a class that may be named can use much memory or time, can write where its arguments say
+(checkpoints, logs, traces), and can reach the network where that is its purpose (pretrained weights, some loggers). A
+package that the user opens is trusted as a whole. Loading checkpoints in plain Python is up to the caller.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import _common, _util, set_parsing_settings
+
+from litclassify.cli.trust.flag import FLAG, packages_in, split_words
+from litclassify.cli.trust.rules import ALLOWED, DENIED, FUNCTIONS
+from litclassify.errors import UserError
+
+Paths = Callable[[Any], set[str]]
+
+
+@contextmanager
+def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
+    """Hold configs to the packages that they may use, for as long as a command runs.
+
+    Args:
+        words: The words of the command line.
+
+    Yields:
+        The words without `--allow_import`.
+
+    Raises:
+        UserError: `--allow_import` has no value, or names what stays closed.
+    """
+    flagged, rest = split_words(words)
+    opened = [*packages_in(os.environ), *flagged]
+    # jsonargparse holds one set of rules for the whole process, and offers no way to take rules back.
+    settings = _common.parsing_settings
+    before = {name: settings[name] for name in ("import_path_verdicts", "import_paths_enforced")}
+    paths, path = _util.canonical_import_paths, list(sys.path)
+    try:
+        _apply_rules(opened)
+        # It has no hook that sees the object beside its path; pinning `jsonargparse<5` keeps this name in place.
+        _util.canonical_import_paths = _with_functions_checked(paths, opened)  # type: ignore[assignment]
+        if opened:
+            # Last, so that no file of the current directory stands in for an installed package.
+            sys.path.append(str(Path.cwd()))
+        yield rest
+    finally:
+        sys.path[:] = path
+        _util.canonical_import_paths = paths
+        settings.update(before)
+
+
+def refusal(path: str, entry: str) -> str:
+    """Say why a config may not name something.
+
+    Args:
+        path: Where it is defined.
+        entry: The rule that denies it; `*` is the one that denies what no other rule names.
+    """
+    if entry != "*":
+        return f"{path} may not be used from a config."
+    package = path.partition(".")[0]
+    if any(_is_under(allowed, [package]) for allowed in ALLOWED):
+        # Of a package that is open in part, the next larger part.
+        package = path.rpartition(".")[0] if path.count(".") > 1 else path
+    return f"{path} lies outside of the packages that a config may use. If you trust it: {FLAG} {package}"
+
+
+def _apply_rules(opened: Sequence[str]) -> None:
+    set_parsing_settings(import_path_denylist=["*", *DENIED], import_path_allowlist=list(ALLOWED))
+    for package in opened:
+        if not all(part.isidentifier() for part in package.split(".")):
+            raise UserError(f"{FLAG} takes the name of a package or module, such as my_package, got '{package}'.")
+        if _common.denying_import_path_entry(package) not in (None, "*"):
+            raise UserError(f"{FLAG} {package}: {package} stays closed. It can run any code that a config hands it.")
+    set_parsing_settings(import_path_allowlist=list(opened))
+
+
+def _with_functions_checked(paths: Paths, opened: Sequence[str]) -> Paths:
+    """Wrap jsonargparse's view of where an object is defined: it has one rule for classes and functions alike."""
+
+    def checked(obj: Any) -> set[str]:
+        found = paths(obj)
+        for path in found:
+            if not _is_under(path, opened) and _is_no_building_block(obj, path):
+                entry = _common.denying_import_path_entry(path) or "*"
+                raise _common.ImportDenied(f"Importing '{path}' is not allowed, denied by the '{entry}' entry")
+        return found
+
+    return checked
+
+
+def _is_no_building_block(obj: Any, path: str) -> bool:
+    if path.rpartition(".")[2].startswith("_"):
+        return True
+    if not inspect.isroutine(obj):
+        return False
+    is_method = "." in obj.__qualname__ and not path.startswith("torch._VariableFunctionsClass.")
+    return is_method or not _is_under(path, FUNCTIONS)
+
+
+def _is_under(path: str, packages: Sequence[str]) -> bool:
+    return any(path == package or path.startswith(f"{package}.") for package in packages)

@@ -1,0 +1,67 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from litclassify.cli.checkpoints.path import resolve_checkpoint
+from litclassify.cli.runs.directory import create_run_dir, discard_unused, newest_run, run_dir_of
+from litclassify.errors import UserError
+
+
+def make_run(path: Path, best: str = "a.ckpt", files: tuple[str, ...] = ("a.ckpt", "last.ckpt")) -> Path:
+    folder = path / "checkpoints"
+    folder.mkdir(parents=True)
+    state = {"ModelCheckpoint{'monitor': 'val_acc'}": {"best_model_path": f"/elsewhere/{best}"}}
+    for name in files:
+        torch.save({"state_dict": {}, "callbacks": state}, folder / name)
+    return path
+
+
+def test_launches_in_the_same_second_get_directories_of_their_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        runs = list(pool.map(lambda _: create_run_dir(tmp_path / "run"), range(20)))
+    assert len(set(runs)) == 20
+    assert all(run.is_dir() for run in runs)
+
+
+def test_a_run_without_results_is_discarded_with_the_folders_made_for_it(tmp_path: Path) -> None:
+    run = create_run_dir(tmp_path / "runs" / "name")
+    (run / "config.fit.yaml").touch()
+    discard_unused(run)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("result", ["checkpoints", "metrics.csv"])
+def test_a_run_with_a_result_stays(tmp_path: Path, result: str) -> None:
+    run = create_run_dir(tmp_path / "name")
+    (run / result).mkdir()
+    discard_unused(run)
+    assert run.is_dir()
+
+
+def test_the_run_of_a_checkpoint_is_where_it_lies() -> None:
+    assert run_dir_of(Path("runs/a/b/checkpoints/x.ckpt")) == Path("runs/a/b")
+    assert run_dir_of(Path("downloads/x.ckpt")) is None
+
+
+def test_a_run_directory_means_its_best_checkpoint_also_after_a_move(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "moved", best="b.ckpt", files=("a.ckpt", "b.ckpt", "last.ckpt"))
+    assert resolve_checkpoint(str(run), tmp_path).name == "b.ckpt"
+    assert resolve_checkpoint(f"{run}/last", tmp_path).name == "last.ckpt"
+
+
+def test_best_and_last_are_those_of_the_newest_run(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "old")):
+        run = make_run(tmp_path / "runs" / name / "stamp")
+        os.utime(run / "checkpoints", (1_000_000 - age, 1_000_000 - age))
+    assert newest_run(tmp_path / "runs") == tmp_path / "runs" / "new" / "stamp"
+    assert resolve_checkpoint("last", tmp_path / "runs").parent.parent.parent.name == "new"
+
+
+@pytest.mark.parametrize("given", ["nothing", "best", "last", "empty", "empty/last"])
+def test_what_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="--ckpt_path"):
+        resolve_checkpoint(given, tmp_path / "runs")
