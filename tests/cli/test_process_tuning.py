@@ -53,7 +53,8 @@ def test_other_c_libraries_are_left_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_imports_are_not_collected(enabled):
+def test_imports_are_not_collected(enabled, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch")
     frozen = gc.get_freeze_count()
     (gc.enable if enabled else gc.disable)()
     try:
@@ -65,3 +66,10 @@ def test_imports_are_not_collected(enabled):
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def test_a_process_that_has_torch_is_left_alone():
+    frozen = gc.get_freeze_count()
+    with uncollected_imports():
+        assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen

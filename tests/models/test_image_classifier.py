@@ -143,4 +143,4 @@ def test_a_network_for_other_images_is_refused_at_once() -> None:
 def test_targets_beyond_the_classes_are_refused(target: int) -> None:
     data = DataLoader(TensorDataset(torch.zeros(2, 1, 1, 3), torch.full((2,), target)), 2)
     with pytest.raises(UserError, match=rf"data: Target {target} .* 3 class_names, so targets go from 0 to 2"):
-        quiet_trainer().validate(classifier(), data, verbose=False)
+        quiet_trainer().validate(classifier(criterion=nn.CrossEntropyLoss()), data, verbose=False)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from functools import cache
 
 from litclassify.cli.commands import Command, find_command
 from litclassify.cli.process_tuning import keep_freed_memory, uncollected_imports
@@ -28,19 +27,12 @@ def main(args: Sequence[str] | None = None) -> None:
     if command is not None:
         _run_without_torch(command, words)
         return
-    _load_torch()
-    from litclassify.cli.run import run  # noqa: PLC0415
-
-    run(words)
-
-
-@cache
-def _load_torch() -> None:
-    """Import all that the command line uses, once in a process."""
     keep_freed_memory()
     with uncollected_imports():
         _check_torchvision()
-        import litclassify.cli.run  # noqa: F401, PLC0415
+        from litclassify.cli.run import run  # noqa: PLC0415
+
+    run(words)
 
 
 def _run_without_torch(command: Command, words: list[str]) -> None:
