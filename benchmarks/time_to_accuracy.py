@@ -22,8 +22,8 @@ from benchmarks.folders import link_images
 from benchmarks.training_commands import Peer, Trained, TrainingCommands, peer_version
 
 RECIPE = shlex.split("""
-    --data ImageFolder --data.image_size 32 --data.batch_size 512 --data.cache ram
-    --model.network ResNet9 --model.network.width 32
+    --data ImageFolder --data.image_size 32 --data.batch_size 256
+    --model.network ResNet9 --model.network.width 16
     --model.optimizer SGD --model.optimizer.lr 0.4 --model.optimizer.momentum 0.9 --model.optimizer.nesterov true
     --model.optimizer.weight_decay 0.0005
     --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 0.4 --model.lr_interval step
