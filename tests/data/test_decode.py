@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from litclassify.data.decode import decode_image
+from litclassify.data.decode import Window, decode_image, decode_window
 from litclassify.errors import UserError
 
 
@@ -73,7 +73,7 @@ def test_missing_file_is_named():
 def decoder(request, monkeypatch):
     """Each of the decoders of JPEG, the optional one where it is installed."""
     if request.param == "Pillow":
-        monkeypatch.setattr("litclassify.data.decode.decode_jpeg", None)
+        monkeypatch.setattr("litclassify.data.plain_jpeg.simplejpeg", None)
     else:
         pytest.importorskip("simplejpeg")
 
@@ -131,3 +131,31 @@ def test_images_of_one_pixel_are_read(make_image, suffix):
 def test_image_is_the_callers_to_change(make_image):
     for path in (make_image("image.png"), make_image("image.jpg")):
         decode_image(path, 3).add_(1)
+
+
+def test_images_of_one_thread_share_no_memory(tmp_path: Path):
+    paths = [str(tmp_path / f"{i}.jpg") for i in range(2)]
+    for i, path in enumerate(paths):
+        Image.new("RGB", (40, 40), (200 * i, 0, 0)).save(path)
+    for size in ((10, 10), (20, 20), (40, 40)):
+        window = Window(5, 5, 20, 20, size)
+        first = decode_window(paths[0], 3, lambda *_, window=window: window)
+        before = first.clone()
+        decode_window(paths[1], 3, lambda *_, window=window: window)
+        assert torch.equal(first, before)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xdb\x00\x00", b"\xff\xd8\xff\xdb\xff\xff"]
+)
+def test_damaged_segments_are_left_to_pillow(tmp_path: Path, decoder, damage):
+    (tmp_path / "image.jpg").write_bytes(damage)
+    with pytest.raises(UserError, match=r"Cannot read '.*image\.jpg'"):
+        decode_image(str(tmp_path / "image.jpg"), 3)
+
+
+def test_bomb_is_left_to_pillow(tmp_path: Path, decoder, monkeypatch):
+    Image.new("RGB", (40, 40)).save(tmp_path / "image.jpg")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(UserError, match="exceeds limit"):
+        decode_image(str(tmp_path / "image.jpg"), 3)

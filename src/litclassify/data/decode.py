@@ -14,14 +14,10 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
-from torchvision.transforms.v2.functional import resized_crop
+from torchvision.transforms.v2.functional import resize
 
+from litclassify.data.plain_jpeg import PlainJpeg
 from litclassify.errors import UserError
-
-try:
-    from simplejpeg import decode_jpeg
-except ImportError:  # It is optional: the same decoder as Pillow's, with less work around it.
-    decode_jpeg = None
 
 RGB = 3
 JPEG_REDUCTIONS = (8, 4, 2)
@@ -64,6 +60,10 @@ def decode_image(path: str, num_channels: int) -> Tensor:
     Raises:
         UserError: The file cannot be read as an image.
     """
+    jpeg = PlainJpeg.read(path) if num_channels == RGB else None
+    pixels = None if jpeg is None else jpeg.decode()
+    if pixels is not None:
+        return _as_tensor(pixels)
     with _open(path) as file:
         return _decode(file, num_channels)
 
@@ -79,17 +79,32 @@ def decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:
     Raises:
         UserError: The file cannot be read as an image.
     """
+    jpeg = PlainJpeg.read(path) if num_channels == RGB else None
+    if jpeg is None:
+        return _decode_window(path, num_channels, choose)
+    window = choose(jpeg.height, jpeg.width)
+    resizes = (window.height, window.width) != window.size  # If not, what comes back is a view of the pixels.
+    pixels = jpeg.decode(into_scratch=resizes) if window.reduction == 1 else None
+    if pixels is None:
+        return _decode_window(path, num_channels, lambda *_: window)
+    return _resized_crop(_as_tensor(pixels), window)
+
+
+def _decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:
     with _open(path) as file:
         window = choose(*_upright_size(file))
         if isinstance(file, JpegImageFile) and window.reduction > 1:
             return _decode_reduced(file, num_channels, window)
-        image = _decode(file, num_channels)
-    if (window.height, window.width) == window.size == tuple(image.shape[1:]):
-        return image
-    cropped: Tensor = resized_crop(
-        image, window.top, window.left, window.height, window.width, list(window.size), antialias=True
-    )
-    return cropped
+        return _resized_crop(_decode(file, num_channels), window)
+
+
+def _resized_crop(image: Tensor, window: Window) -> Tensor:
+    pixels = image.permute(1, 2, 0)[window.top : window.top + window.height, window.left : window.left + window.width]
+    if tuple(pixels.shape[:2]) == window.size:
+        return pixels.permute(2, 0, 1)
+    # As a batch of one whose strides leave no doubt of the layout, torch resizes fastest and keeps it.
+    batch: Tensor = resize(pixels.contiguous()[None].permute(0, 3, 1, 2), list(window.size), antialias=True)
+    return batch[0]
 
 
 def image_size(path: str) -> tuple[int, int]:
@@ -115,21 +130,7 @@ def _open(path: str) -> Iterator[Image.Image]:
 
 
 def _decode(file: Image.Image, num_channels: int) -> Tensor:
-    pixels = _decode_plain_jpeg(file) if num_channels == RGB else None
-    return _as_tensor(np.array(_upright(file, num_channels)) if pixels is None else pixels)
-
-
-def _decode_plain_jpeg(file: Image.Image) -> npt.NDArray[np.uint8] | None:
-    """Pixels (H, W, 3) of an upright colour JPEG by the optional decoder; None leaves the file to Pillow."""
-    if decode_jpeg is None or not isinstance(file, JpegImageFile) or file.mode != "RGB" or _orientation(file) != 1:
-        return None
-    assert file.fp is not None
-    file.fp.seek(0)
-    try:
-        pixels: npt.NDArray[np.uint8] = decode_jpeg(file.fp.read())
-    except ValueError:  # Damaged, however little: Pillow decides whether it can be read.
-        return None
-    return pixels
+    return _as_tensor(np.array(_upright(file, num_channels)))
 
 
 def _decode_reduced(file: JpegImageFile, num_channels: int, window: Window) -> Tensor:

@@ -145,8 +145,8 @@ class ImageClassifier(LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Give logits (N, K) for images (N, C, H, W), uint8 or float in [0, 1]."""
-        if self.channels_last:  # Before they are scaled: bytes are moved faster than floats.
-            images = images.contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        images = images.contiguous(memory_format=layout)  # Before they are scaled: bytes are moved faster than floats.
         logits: Tensor = self.network(self.normalize(images))
         return logits
 
