@@ -26,8 +26,8 @@ from litclassify.data import ImageFilesDataset, decode, plain_jpeg
 from litclassify.data.find_images import list_images
 from litclassify.data.image_cache import cache_on_disk
 from litclassify.data.packed_images import PackedImagesDataset
-from litclassify.data.randomness import SampleRandomness, torch_seeded
 from litclassify.data.transforms import compose
+from litclassify.randomness import SampleRandomness, torch_seeded
 
 IMAGE_SIZE = 224
 CACHED_SIDE = 256

@@ -19,8 +19,8 @@ from litclassify.data.batch_transforms import (
     VectorizedTransforms,
     vectorize,
 )
-from litclassify.data.randomness import SampleRandomness
 from litclassify.errors import UserError
+from litclassify.randomness import SampleRandomness
 
 NUM_IMAGES = 64
 DRAWS = list(range(1000, 1000 + NUM_IMAGES))

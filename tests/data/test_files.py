@@ -11,9 +11,9 @@ from torchvision.transforms import v2
 
 from litclassify.data import ImageFilesDataset
 from litclassify.data.decode import decode_image
-from litclassify.data.randomness import SampleRandomness, torch_seeded
 from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
+from litclassify.randomness import SampleRandomness, torch_seeded
 
 CROP, WIDE_CROP, RESIZE = v2.RandomResizedCrop(96), v2.RandomResizedCrop((30, 90)), v2.Resize(120)
 

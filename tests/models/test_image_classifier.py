@@ -7,9 +7,12 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from litclassify.batch_mixing import BatchMixing, CutMix, MixUp
 from litclassify.errors import UserError
+from litclassify.losses import FocalLoss
 from litclassify.models import ImageClassifier
 from litclassify.networks import MLP
+from litclassify.randomness import batch_generator
 
 CLASSES = ["cat", "dog", "eel"]
 
@@ -144,3 +147,60 @@ def test_targets_beyond_the_classes_are_refused(target: int) -> None:
     data = DataLoader(TensorDataset(torch.zeros(2, 1, 1, 3), torch.full((2,), target)), 2)
     with pytest.raises(UserError, match=rf"data: Target {target} .* 3 class_names, so targets go from 0 to 2"):
         quiet_trainer().validate(classifier(criterion=nn.CrossEntropyLoss()), data, verbose=False)
+
+
+class Recorded(nn.Module):
+    """A cross entropy that keeps the targets it gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[Tensor] = []
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        self.targets.append(targets)
+        return nn.functional.cross_entropy(logits, targets)
+
+
+def targets_of_a_fit(mixing: BatchMixing, max_epochs: int) -> list[Tensor]:
+    criterion = Recorded()
+    model = classifier(criterion=criterion, batch_mixing=mixing)
+    criterion.targets.clear()  # Those of the check.
+    quiet_trainer(max_epochs=max_epochs, num_sanity_val_steps=0).fit(model, loader(8, 4), loader(4, 4))
+    return criterion.targets
+
+
+def test_training_batches_are_mixed_and_others_are_not() -> None:
+    assert [targets.dim() for targets in targets_of_a_fit(MixUp(), 2)] == [2, 2, 1, 2, 2, 1]
+
+
+def test_last_epochs_see_images_as_they_are() -> None:
+    targets = targets_of_a_fit(MixUp(off_last_epochs=1), 2)
+    assert [target.dim() for target in targets] == [2, 2, 1, 1, 1, 1]
+
+
+def test_every_batch_of_every_epoch_is_mixed_by_a_draw_of_its_own() -> None:
+    runs = [[t for t in targets_of_a_fit(MixUp(1.0), 2) if t.dim() == 2] for _ in range(2)]
+    assert all(torch.equal(first, second) for first, second in zip(*runs, strict=True))
+    assert len({tuple(targets.flatten().tolist()) for targets in runs[0]}) == 4
+
+
+def test_training_accuracy_counts_the_class_of_which_an_image_has_most() -> None:
+    model = classifier(batch_mixing=MixUp(1.0))
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, loader(30, 30), loader(4, 4))
+    images, targets = loader(30, 30).dataset.tensors
+    mixed, soft = MixUp(1.0)(images, nn.functional.one_hot(targets, 3).float(), batch_generator(0, 0, 0))
+    expected = (mixed.flatten(1).argmax(1) == soft.argmax(1)).float().mean().item()
+    assert trainer.callback_metrics["train_acc"].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("max_epochs", [1, 2, -1])
+def test_mixing_in_no_epoch_is_refused(max_epochs: int) -> None:
+    trainer = quiet_trainer(max_epochs=max_epochs, max_steps=1)
+    with pytest.raises(UserError, match=rf"off_last_epochs=2 leaves no epoch to mix in: .* is {max_epochs}"):
+        trainer.fit(classifier(batch_mixing=CutMix(off_last_epochs=2)), loader(8, 4), loader(4, 4))
+
+
+def test_a_loss_of_classes_alone_is_refused_with_mixing() -> None:
+    with pytest.raises(UserError, match=r"FocalLoss\) does not take .* \(2, 3\): it takes classes, and no prob"):
+        classifier(criterion=FocalLoss(), batch_mixing=CutMix())

@@ -13,7 +13,8 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
-import litclassify.data  # noqa: F401 - importing a class makes its short name known
+import litclassify.data
+import litclassify.losses  # noqa: F401 - likewise
 from litclassify.callbacks import MetricsFile, PredictionWriter
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths

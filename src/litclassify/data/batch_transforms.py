@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from litclassify.data.randomness import SampleRandomness
+from litclassify.randomness import SampleRandomness
 
 # A row or column that lies in the padding.
 BLANK = -1

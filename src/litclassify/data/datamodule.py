@@ -17,6 +17,7 @@ from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import ShuffledSampler, even_batch_size
 from litclassify.data.transforms import TransformList, check_transforms, compose
 from litclassify.errors import UserError
+from litclassify.randomness import global_seed
 
 MAX_AUTO_WORKERS = 8
 STAGE_SPLITS: dict[str, tuple[Split, ...]] = {
@@ -228,11 +229,6 @@ def usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def global_seed() -> int:
-    """The seed that `seed_everything` left in the environment, or 0."""
-    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
 def _identity(batch: T) -> T:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from litclassify.data.randomness import SampleRandomness, torch_seeded
 from litclassify.errors import UserError
+from litclassify.randomness import SampleRandomness, torch_seeded
 
 Split = Literal["train", "val", "test", "predict"]
 Sample = tuple[Tensor, Tensor]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from litclassify.data.batch_transforms import vectorize
 from litclassify.data.datasets import ImageDataset, Sample, Split, refusal_of
-from litclassify.data.randomness import SampleRandomness
+from litclassify.randomness import SampleRandomness
 
 
 class ImageTensorDataset(ImageDataset):

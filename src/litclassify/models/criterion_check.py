@@ -7,20 +7,28 @@ from litclassify.errors import UserError
 
 
 @torch.no_grad()
-def check_criterion(criterion: nn.Module, num_classes: int) -> None:
-    """Call a loss with logits (2, K) and targets (2,), on the device of its parameters.
+def check_criterion(criterion: nn.Module, num_classes: int, *, soft_targets: bool = False) -> None:
+    """Call a loss with logits (2, K) and targets, on the device of its parameters.
+
+    Args:
+        criterion: The loss.
+        num_classes: K.
+        soft_targets: Whether targets are probabilities (2, K), and not classes (2,).
 
     Raises:
         UserError: It fails, or gives something else than one number.
     """
     device = next((tensor.device for tensor in (*criterion.parameters(), *criterion.buffers())), None)
     logits, targets = torch.zeros(2, num_classes, device=device), torch.arange(2, device=device)
+    if soft_targets:
+        targets = nn.functional.one_hot(targets, num_classes).float()
     given = f"model.criterion ({type(criterion).__name__})"
     try:
         loss = criterion(logits, targets)
     except (RuntimeError, TypeError, ValueError) as error:
         raise UserError(
-            f"{given} does not take logits of shape (2, {num_classes}) and targets of shape (2,): {error}"
+            f"{given} does not take logits of shape (2, {num_classes}) and targets of shape "
+            f"{tuple(targets.shape)}: {error}"
         ) from error
     if not isinstance(loss, Tensor) or loss.dim() > 0:
         shape = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"

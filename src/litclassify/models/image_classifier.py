@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRS
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from litclassify.batch_mixing import BatchMixing
 from litclassify.errors import UserError
 from litclassify.metrics import ClassificationMetrics
 from litclassify.models.criterion_check import check_criterion
@@ -20,6 +21,7 @@ from litclassify.models.initial_weights import read_network_state, transfer
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import build_optimizer, scheduler_config
+from litclassify.randomness import batch_generator
 
 register_tensor_type()
 
@@ -74,6 +76,9 @@ class ImageClassifier(LightningModule):
             with `view` takes no such memory.
         compile: Whether to compile the network with `torch.compile` for training. It pays after minutes of training
             on a GPU; on a CPU it seldom does.
+        batch_mixing: How training batches are mixed: `MixUp`, `CutMix` or `MixUpOrCutMix`. The loss then gets
+            probabilities (N, K) for targets, and training accuracy counts the class of which an image has most. Null
+            mixes nothing.
         init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
             and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
 
@@ -98,15 +103,15 @@ class ImageClassifier(LightningModule):
         image_shape: tuple[int, int, int] | None = None,
         channels_last: bool = False,
         compile: bool = False,  # noqa: A002 - the name that people look for
+        batch_mixing: BatchMixing | None = None,
         init_from: str | None = None,
     ) -> None:
         super().__init__()
-        # The command line stores the configuration of these four; outside it they are objects, which a checkpoint
+        # The command line stores the configuration of these five; outside it they are objects, which a checkpoint
         # that loads without unpickling cannot hold.
         from_config = _given_hyperparameters.get() is not None
-        self.save_hyperparameters(
-            logger=False, ignore=[] if from_config else ["network", "optimizer", "criterion", "lr_scheduler"]
-        )
+        objects = ["network", "optimizer", "criterion", "lr_scheduler", "batch_mixing"]
+        self.save_hyperparameters(logger=False, ignore=[] if from_config else objects)
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
         self.class_names = list(class_names)
@@ -124,7 +129,10 @@ class ImageClassifier(LightningModule):
         self.train_metrics = ClassificationMetrics(len(class_names), prefix="train_")
         self.val_metrics = ClassificationMetrics(len(class_names), prefix="val_")
         self.test_metrics = ClassificationMetrics(len(class_names), prefix="test_")
+        self.batch_mixing = batch_mixing
         check_criterion(criterion, num_classes=len(class_names))
+        if batch_mixing is not None:
+            check_criterion(criterion, num_classes=len(class_names), soft_targets=True)
         if image_shape is not None:
             check_input(self.network, image_shape, num_classes=len(class_names))
         if init_from is not None:
@@ -155,9 +163,17 @@ class ImageClassifier(LightningModule):
         if self.compiles_network and stage == "fit":
             self.network.compile()
 
+    def on_fit_start(self) -> None:
+        """Refuse to mix in no epoch at all."""
+        if self.batch_mixing is not None and not self._mixes_in(epoch=0):
+            raise UserError(
+                f"model.batch_mixing.off_last_epochs={self.batch_mixing.off_last_epochs} leaves no epoch to mix in: "
+                f"trainer.max_epochs is {self.trainer.max_epochs}."
+            )
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""
-        loss = self._shared_step(batch, self.train_metrics)
+        loss = self._shared_step(self._mixed(batch, batch_idx), self.train_metrics)
         # Where nothing is written, self.log costs more than the step of a small network.
         if self.trainer._logger_connector.should_update_logs:
             self.log("train_loss_step", loss)  # With prog_bar=True Lightning would wait for the device.
@@ -182,11 +198,27 @@ class ImageClassifier(LightningModule):
             "probabilities": probabilities,
         }
 
+    def _mixes_in(self, epoch: int) -> bool:
+        if self.batch_mixing is None:
+            return False
+        off_last_epochs = self.batch_mixing.off_last_epochs
+        return off_last_epochs == 0 or epoch < (self.trainer.max_epochs or -1) - off_last_epochs
+
+    def _mixed(self, batch: Batch, batch_idx: int) -> Batch:
+        if self.batch_mixing is None or not self._mixes_in(self.current_epoch):
+            return batch
+        images, targets = batch
+        probabilities = nn.functional.one_hot(targets, len(self.class_names)).to(self.mean.dtype)
+        return self.batch_mixing(
+            images, probabilities, batch_generator(self.current_epoch, batch_idx, self.global_rank)
+        )
+
     def _shared_step(self, batch: Batch, metrics: ClassificationMetrics) -> Tensor:
         images, targets = batch
         logits = self(images)
         loss = self._loss(logits, targets)
-        metrics.add(loss.detach(), logits.detach(), targets)
+        classes = targets if targets.dim() == 1 else targets.argmax(dim=1)
+        metrics.add(loss.detach(), logits.detach(), classes)
         return loss
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:

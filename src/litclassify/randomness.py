@@ -1,5 +1,6 @@
-"""Random numbers that are a pure function of (seed, epoch, sample): neither workers nor resuming change them."""
+"""Random numbers that are a pure function of seed, epoch and sample: neither workers nor resuming change them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +13,16 @@ from torch import Tensor
 # https://prng.di.unimi.it/splitmix64.c
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def global_seed() -> int:
+    """The seed that `seed_everything` left in the environment, or 0."""
+    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
+
+
+def batch_generator(epoch: int, batch: int, rank: int) -> np.random.Generator:
+    """Give what to draw from for a batch of an epoch, in the process of that rank."""
+    return np.random.default_rng([global_seed(), epoch, batch, rank])
 
 
 class SampleRandomness:

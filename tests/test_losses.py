@@ -1,0 +1,57 @@
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
+from torchvision.ops import sigmoid_focal_loss
+
+from litclassify.errors import UserError
+from litclassify.losses import BinaryCrossEntropy, FocalLoss
+
+LOGITS = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+CLASSES = torch.tensor([0, 1, 2, 0, 1, 2, 0, 0])
+SOFT = torch.rand(8, 3, generator=torch.Generator().manual_seed(1)).softmax(dim=1)
+
+
+def test_binary_cross_entropy_takes_classes_and_probabilities() -> None:
+    hard = one_hot(CLASSES, 3).float()
+    expected = binary_cross_entropy_with_logits(LOGITS, hard)
+    torch.testing.assert_close(BinaryCrossEntropy()(LOGITS, CLASSES), expected)
+    torch.testing.assert_close(BinaryCrossEntropy()(LOGITS, hard), expected)
+    torch.testing.assert_close(BinaryCrossEntropy()(LOGITS, SOFT), binary_cross_entropy_with_logits(LOGITS, SOFT))
+
+
+def test_binary_cross_entropy_smooths() -> None:
+    smooth = one_hot(CLASSES, 3) * 0.7 + 0.1
+    torch.testing.assert_close(
+        BinaryCrossEntropy(label_smoothing=0.3)(LOGITS, CLASSES), binary_cross_entropy_with_logits(LOGITS, smooth)
+    )
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 4.0])])
+def test_focal_loss_without_focus_is_cross_entropy(weight: torch.Tensor | None) -> None:
+    torch.testing.assert_close(
+        FocalLoss(gamma=0, weight=weight)(LOGITS, CLASSES), cross_entropy(LOGITS, CLASSES, weight)
+    )
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_focal_loss_of_two_classes_is_torchvisions(gamma: float) -> None:
+    logit, classes = LOGITS[:, 0], (CLASSES > 0).long()
+    expected = sigmoid_focal_loss(logit, classes.float(), alpha=-1, gamma=gamma, reduction="mean")
+    torch.testing.assert_close(FocalLoss(gamma)(torch.stack([torch.zeros(8), logit], dim=1), classes), expected)
+
+
+def test_focal_loss_refuses_probabilities() -> None:
+    with pytest.raises(ValueError, match="takes classes"):
+        FocalLoss()(LOGITS, SOFT)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: FocalLoss(gamma=-1), r"gamma must be at least 0, got -1"),
+        (lambda: BinaryCrossEntropy(1.0), r"label_smoothing must be in \[0, 1\), got 1\.0"),
+    ],
+)
+def test_impossible_settings_are_refused(build, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build()
