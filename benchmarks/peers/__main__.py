@@ -31,7 +31,7 @@ OURS = [*NETWORK, "--data.train_transform", "[]", "--data.eval_transform", "[]",
 EQUAL = ["--model.optimizer", "Adam", "--model.optimizer.lr", "0.001", "--trainer.precision", "32-true"]
 RECIPE = ["--model.optimizer", "AdamW", "--model.optimizer.lr", "0.003", "--model.lr_interval", "step"]
 RECIPE += ["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.003"]
-RECIPE += ["--model.channels_last", "true", "--trainer.precision", "bf16-mixed", "--data.batch_size", "384"]
+RECIPE += ["--model.channels_last", "true", "--trainer.precision", "bf16-mixed", "--data.batch_size", "256"]
 STARTUP_IMAGES = 70  # At least a batch of 64: timm's loader drops a smaller one.
 Runs = dict[str, list[Trained]]
 
@@ -70,6 +70,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="holds train/ and test/ with a folder per class each")
     parser.add_argument("--packages", type=Path, help="folder with the peers, if they are not installed beside torch")
+    parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--train_images", type=int, default=10_000)
@@ -94,7 +95,7 @@ def run_rounds(arguments: argparse.Namespace, peers: Iterable[str], images: tupl
 def main() -> None:
     """Print medians and ratios."""
     arguments = read_arguments()
-    versions = {name: peer_version(peer, arguments.packages) for name, peer in PEERS.items()}
+    versions = {name: peer_version(PEERS[name], arguments.packages) for name in arguments.peers}
     peers = [name for name, version in versions.items() if version]
     startup = run_rounds(arguments, peers, (STARTUP_IMAGES, STARTUP_IMAGES), epochs=1)
     whole = run_rounds(arguments, peers, (arguments.train_images, arguments.val_images), arguments.epochs)
