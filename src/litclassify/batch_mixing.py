@@ -1,6 +1,7 @@
 """Images of a batch mixed with one another, and their targets likewise."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,10 @@ class BatchMixing(ABC):
         share = torch.from_numpy(kept).to(targets)[:, None]
         return images, share * targets + (1 - share) * targets.roll(1, 0)
 
+    def is_on(self, epoch: int, max_epochs: int | None) -> bool:
+        """Whether batches of an epoch, from 0, are mixed; None or -1 for a training without an end."""
+        return self.off_last_epochs == 0 or epoch < (max_epochs or -1) - self.off_last_epochs
+
     @abstractmethod
     def _mix(self, images: Tensor, draws: int, rng: np.random.Generator) -> tuple[Tensor, Shares]:
         """Mix images by so many draws, 1 or N; give what each keeps of itself."""
@@ -55,12 +60,10 @@ class MixUp(BatchMixing):
     Args:
         alpha: The share that an image keeps is drawn from Beta(alpha, alpha), over 0: the smaller, the more often
             nearly all or nothing.
-        per_image: Draw for every image anew, instead of once for a batch.
-        off_last_epochs: How many epochs at the end of training see images as they are.
     """
 
-    def __init__(self, alpha: float = 0.2, *, per_image: bool = False, off_last_epochs: int = 0) -> None:
-        super().__init__(per_image=per_image, off_last_epochs=off_last_epochs)
+    def __init__(self, alpha: float = 0.2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.alpha = _positive(alpha, "alpha")
 
     def _mix(self, images: Tensor, draws: int, rng: np.random.Generator) -> tuple[Tensor, Shares]:
@@ -77,12 +80,10 @@ class CutMix(BatchMixing):
     Args:
         alpha: The share that an image keeps is drawn from Beta(alpha, alpha), over 0. 1 draws all shares alike. Where
             the rectangle sticks out, an image keeps more.
-        per_image: Draw for every image anew, instead of once for a batch.
-        off_last_epochs: How many epochs at the end of training see images as they are.
     """
 
-    def __init__(self, alpha: float = 1.0, *, per_image: bool = False, off_last_epochs: int = 0) -> None:
-        super().__init__(per_image=per_image, off_last_epochs=off_last_epochs)
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.alpha = _positive(alpha, "alpha")
 
     def _mix(self, images: Tensor, draws: int, rng: np.random.Generator) -> tuple[Tensor, Shares]:
@@ -96,8 +97,6 @@ class MixUpOrCutMix(BatchMixing):
         mixup_alpha: As `alpha` of `MixUp`.
         cutmix_alpha: As `alpha` of `CutMix`.
         cutmix_probability: How often it is `CutMix`, in [0, 1].
-        per_image: Draw for every image anew, instead of once for a batch.
-        off_last_epochs: How many epochs at the end of training see images as they are.
     """
 
     def __init__(
@@ -106,10 +105,9 @@ class MixUpOrCutMix(BatchMixing):
         cutmix_alpha: float = 1.0,
         *,
         cutmix_probability: float = 0.5,
-        per_image: bool = False,
-        off_last_epochs: int = 0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(per_image=per_image, off_last_epochs=off_last_epochs)
+        super().__init__(**kwargs)
         self.mixup_alpha = _positive(mixup_alpha, "mixup_alpha")
         self.cutmix_alpha = _positive(cutmix_alpha, "cutmix_alpha")
         if not 0 <= cutmix_probability <= 1:

@@ -14,7 +14,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
-import litclassify.losses  # noqa: F401 - likewise
+import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
 from litclassify.callbacks import MetricsFile, PredictionWriter
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths

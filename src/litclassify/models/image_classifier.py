@@ -165,7 +165,7 @@ class ImageClassifier(LightningModule):
 
     def on_fit_start(self) -> None:
         """Refuse to mix in no epoch at all."""
-        if self.batch_mixing is not None and not self._mixes_in(epoch=0):
+        if self.batch_mixing is not None and not self.batch_mixing.is_on(0, self.trainer.max_epochs):
             raise UserError(
                 f"model.batch_mixing.off_last_epochs={self.batch_mixing.off_last_epochs} leaves no epoch to mix in: "
                 f"trainer.max_epochs is {self.trainer.max_epochs}."
@@ -198,14 +198,8 @@ class ImageClassifier(LightningModule):
             "probabilities": probabilities,
         }
 
-    def _mixes_in(self, epoch: int) -> bool:
-        if self.batch_mixing is None:
-            return False
-        off_last_epochs = self.batch_mixing.off_last_epochs
-        return off_last_epochs == 0 or epoch < (self.trainer.max_epochs or -1) - off_last_epochs
-
     def _mixed(self, batch: Batch, batch_idx: int) -> Batch:
-        if self.batch_mixing is None or not self._mixes_in(self.current_epoch):
+        if self.batch_mixing is None or not self.batch_mixing.is_on(self.current_epoch, self.trainer.max_epochs):
             return batch
         images, targets = batch
         probabilities = nn.functional.one_hot(targets, len(self.class_names)).to(self.mean.dtype)
