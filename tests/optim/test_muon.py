@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from litclassify.errors import UserError
-from litclassify.networks import LeNet
+from litclassify.networks import MLP, LeNet
 from litclassify.optim import Muon, muon
 
 REST = partial(SGD, lr=0.1, momentum=0.9)
@@ -162,6 +163,16 @@ def test_a_closure_gives_the_loss_and_the_gradients() -> None:
     before = size().item()
     assert Muon(parameters, REST).step(closure).item() == before
     assert size().item() < before
+
+
+@pytest.mark.parametrize("rest", [REST, partial(AdamW, lr=0.01)])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_are_clipped(rest: Any, precision: Any) -> None:
+    model = classifier(network=partial(MLP, in_features=3, hidden_features=[8, 8]), optimizer=partial(Muon, rest=rest))
+    trainer = quiet_trainer(max_steps=1, gradient_clip_val=1e-3, precision=precision)
+    trainer.fit(model, loader(3, 3), loader(3, 3))
+    gradients = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]
+    assert torch.cat(gradients).norm().item() == pytest.approx(1e-3, rel=0.01)
 
 
 def test_a_network_without_hidden_layers_is_refused() -> None:
