@@ -10,7 +10,7 @@ from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
 
 from litclassify.errors import UserError
-from litclassify.optim import WarmupCosine, warmup_cosine
+from litclassify.optim import WarmupCosine, WarmupPolynomial, warmup_cosine, warmup_polynomial
 
 
 class Rates(Callback):
@@ -23,10 +23,15 @@ class Rates(Callback):
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
-def rates(max_epochs: int = 3, **arguments: object) -> list[float]:
-    """Learning rates of a run of 4 steps an epoch, base rate 0.1."""
+LIMITS = ("max_epochs", "max_steps", "max_time", "accumulate_grad_batches", "limit_train_batches")
+
+
+def rates(**arguments: object) -> list[float]:
+    """Learning rates of the batches of a run: 3 epochs of 4, base rate 0.1, unless the arguments say otherwise."""
     recorder = Rates()
-    quiet_trainer(max_epochs=max_epochs, callbacks=[recorder]).fit(classifier(**arguments), loader(12, 3), loader(6, 3))
+    limits = {name: arguments.pop(name) for name in LIMITS if name in arguments}
+    trainer = quiet_trainer(**{"max_epochs": 3, "callbacks": [recorder], **limits})
+    trainer.fit(classifier(**arguments), loader(12, 3), loader(6, 3))
     return recorder.rates
 
 
@@ -53,17 +58,17 @@ def test_one_cycle_covers_the_run() -> None:
         optimizer.step()
         if step < 11:
             reference.step()
-    observed = rates(lr_scheduler=partial(OneCycleLR, max_lr=0.3), lr_interval="step")
+    observed = rates(lr_scheduler=partial(OneCycleLR, max_lr=0.3))
     assert observed == pytest.approx(expected)
 
 
 def test_warmup_cosine_by_the_epoch_covers_the_run() -> None:
-    observed = rates(lr_scheduler=partial(WarmupCosine, warmup=0.0))
+    observed = rates(lr_scheduler=partial(WarmupCosine, warmup=0.0), lr_interval="epoch")
     assert observed == pytest.approx([0.1 * warmup_cosine(step // 4, 3, 0) for step in range(12)])
 
 
 def test_warmup_cosine_by_the_step_covers_the_run() -> None:
-    observed = rates(lr_scheduler=partial(WarmupCosine, warmup=0.25), lr_interval="step")
+    observed = rates(lr_scheduler=partial(WarmupCosine, warmup=0.25))
     assert observed == pytest.approx([0.1 * warmup_cosine(step, 12, 3) for step in range(12)])
 
 
@@ -85,3 +90,45 @@ def test_plateau_by_the_step_is_refused() -> None:
 def test_an_open_run_has_no_length_for_a_schedule() -> None:
     with pytest.raises(UserError, match="set trainer.max_epochs"):
         rates(max_epochs=-1, lr_scheduler=WarmupCosine)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "steps"),
+    [
+        ({"accumulate_grad_batches": 3}, 6),  # Two steps an epoch: of 3 batches, and of 1.
+        ({"limit_train_batches": 2}, 6),
+        ({"max_steps": 5}, 5),
+        ({"max_epochs": -1, "max_steps": 5}, 5),
+        ({"max_time": "00:01:00:00"}, 12),
+    ],
+)
+def test_the_length_of_the_run_is_that_of_the_trainer(trainer: dict[str, Any], steps: int) -> None:
+    observed = rates(lr_scheduler=partial(WarmupPolynomial, warmup=0.0), **trainer)
+    expected = [0.1 * warmup_polynomial(step, steps, 0) for step in range(steps)]
+    assert list(dict.fromkeys(observed)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("trainer", [{}, {"max_epochs": -1}])
+def test_max_steps_are_counted_in_epochs_where_the_schedule_goes_by_them(trainer: dict[str, Any]) -> None:
+    observed = rates(lr_scheduler=partial(WarmupPolynomial, warmup=0.0), lr_interval="epoch", max_steps=8, **trainer)
+    assert observed == pytest.approx([0.1] * 4 + [0.05] * 4)
+
+
+def test_an_open_time_is_no_length() -> None:
+    with pytest.raises(UserError, match="set trainer.max_epochs"):
+        rates(max_epochs=-1, max_time="00:00:01:00", lr_scheduler=WarmupCosine)
+
+
+def two_rates(parameters: Any) -> torch.optim.Optimizer:
+    (scale,) = parameters
+    head = torch.nn.Parameter(torch.zeros(1))
+    return torch.optim.SGD([{"params": [scale]}, {"params": [head], "lr": 0.01}], lr=0.1)
+
+
+def test_one_rate_for_an_optimizer_of_two_is_refused() -> None:
+    with pytest.raises(UserError, match=r"OneCycleLR gives all .* has 2: \[0.01, 0.1\]. Take one that scales them"):
+        rates(optimizer=two_rates, lr_scheduler=partial(OneCycleLR, max_lr=0.3))
+
+
+def test_a_rate_for_each_group_is_taken() -> None:
+    assert max(rates(optimizer=two_rates, lr_scheduler=partial(OneCycleLR, max_lr=[0.3, 0.03]))) > 0.1

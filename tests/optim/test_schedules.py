@@ -4,10 +4,19 @@ from itertools import pairwise
 import pytest
 import torch
 from torch.optim import SGD
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, MultiStepLR, PolynomialLR, SequentialLR
 
 from litclassify.errors import UserError
-from litclassify.optim import WarmupCosine, warmup_cosine
+from litclassify.optim import (
+    WarmupCosine,
+    WarmupMultiStep,
+    WarmupPolynomial,
+    warmup_cosine,
+    warmup_multistep,
+    warmup_polynomial,
+)
+
+TOTAL, WARMUP = 20, 5
 
 
 def make_optimizer(*rates):
@@ -97,3 +106,82 @@ def test_warmup_outside_its_range_is_refused(warmup):
 def test_final_scale_outside_its_range_is_refused(final_scale):
     with pytest.raises(UserError, match=rf"model\.lr_scheduler\.final_scale must be from 0 to 1, got {final_scale}"):
         WarmupCosine(make_optimizer(), total_steps=20, final_scale=final_scale)
+
+
+# What follows the warm-up, in torch's words and in ours.
+DECAYS = {
+    "cosine": (
+        lambda optimizer: CosineAnnealingLR(optimizer, TOTAL - WARMUP),
+        lambda optimizer: WarmupCosine(optimizer, TOTAL, 0.25),
+    ),
+    "linear": (
+        lambda optimizer: PolynomialLR(optimizer, TOTAL - WARMUP, power=1),
+        lambda optimizer: WarmupPolynomial(optimizer, TOTAL, 0.25),
+    ),
+    "square": (
+        lambda optimizer: PolynomialLR(optimizer, TOTAL - WARMUP, power=2),
+        lambda optimizer: WarmupPolynomial(optimizer, TOTAL, 0.25, power=2),
+    ),
+    "steps": (
+        lambda optimizer: MultiStepLR(optimizer, [10 - WARMUP, 15 - WARMUP], gamma=0.2),
+        lambda optimizer: WarmupMultiStep(optimizer, [0.5, 0.75], TOTAL, 0.25, gamma=0.2),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter:UserWarning")  # SequentialLR of torch passes it.
+@pytest.mark.parametrize("name", DECAYS)
+def test_schedules_are_those_of_torch_in_sequence(name):
+    theirs, ours = DECAYS[name]
+    optimizer, other = make_optimizer(0.5, 0.01), make_optimizer(0.5, 0.01)
+    rise = LinearLR(optimizer, 1 / (WARMUP + 1), total_iters=WARMUP)
+    expected = run(optimizer, SequentialLR(optimizer, [rise, theirs(optimizer)], [WARMUP]), TOTAL)
+    actual = run(other, ours(other), TOTAL)
+    assert [rate for rates in actual for rate in rates] == pytest.approx([rate for rates in expected for rate in rates])
+
+
+@pytest.mark.parametrize("step", [0, 3, 5, 12, 19])
+def test_cosine_and_line_are_those_of_transformers_but_for_the_first_step_of_the_rise(step):
+    """Formulas of get_cosine_schedule_with_warmup and get_linear_schedule_with_warmup, whose rise begins at 0."""
+    if step < WARMUP:
+        assert warmup_cosine(step, TOTAL, WARMUP) == warmup_polynomial(step, TOTAL, WARMUP) == (step + 1) / (WARMUP + 1)
+        return
+    progress = (step - WARMUP) / (TOTAL - WARMUP)
+    assert warmup_cosine(step, TOTAL, WARMUP) == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.5 * 2 * progress)))
+    assert warmup_polynomial(step, TOTAL, WARMUP) == pytest.approx((TOTAL - step) / (TOTAL - WARMUP))
+
+
+def test_power_zero_is_constant_after_the_warmup():
+    assert {warmup_polynomial(step, TOTAL, WARMUP, power=0) for step in range(WARMUP, TOTAL + 5)} == {1}
+
+
+def test_milestones_count_from_the_step_on():
+    assert [warmup_multistep(step, [2, 3], 0, 0.5) for step in range(5)] == [1, 1, 0.5, 0.25, 0.25]
+
+
+@pytest.mark.parametrize("milestones", [[], [0.5, 0.4], [0.5, 0.5], [0.0, 0.5], [0.5, 1.0], [30, 60], [math.nan]])
+def test_milestones_that_are_no_rising_fractions_are_refused(milestones):
+    with pytest.raises(UserError, match=r"model\.lr_scheduler\.milestones must be fractions of the run, .*, got \["):
+        WarmupMultiStep(make_optimizer(), milestones, 20)
+
+
+def test_a_warmup_past_the_first_milestone_is_refused():
+    with pytest.raises(UserError, match=r"warmup is 0\.5: it must end before the first milestone, 0\.5"):
+        WarmupMultiStep(make_optimizer(), [0.5, 0.75], 20, warmup=0.5)
+
+
+@pytest.mark.parametrize("gamma", [0, -1, math.inf])
+def test_a_factor_that_is_not_positive_is_refused(gamma):
+    with pytest.raises(UserError, match=rf"model\.lr_scheduler\.gamma must be above 0, got {gamma}"):
+        WarmupMultiStep(make_optimizer(), [0.5], 20, gamma=gamma)
+
+
+@pytest.mark.parametrize("power", [-1, math.inf])
+def test_a_negative_power_is_refused(power):
+    with pytest.raises(UserError, match=rf"model\.lr_scheduler\.power must be at least 0, got {power}"):
+        WarmupPolynomial(make_optimizer(), 20, power=power)
+
+
+def test_a_final_scale_without_effect_is_refused():
+    with pytest.raises(UserError, match="with power 0 the rate never falls"):
+        WarmupPolynomial(make_optimizer(), 20, power=0, final_scale=0.1)

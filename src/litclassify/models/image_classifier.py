@@ -1,5 +1,6 @@
 """The LightningModule that trains, evaluates and applies an image classifier."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypedDict
@@ -20,7 +21,7 @@ from litclassify.models.criterion_check import check_criterion
 from litclassify.models.initial_weights import read_network_state, transfer
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
-from litclassify.optim import build_optimizer, scheduler_config
+from litclassify.optim import build_optimizer, scheduler_config, span_of
 from litclassify.randomness import batch_generator
 
 register_tensor_type()
@@ -65,8 +66,9 @@ class ImageClassifier(LightningModule):
         criterion: Loss of logits (N, K) and targets (N,), averaged over the batch.
         lr_scheduler: Learning-rate schedule. Null keeps the rate constant. A schedule that takes `total_steps`
             (`OneCycleLR`, `WarmupCosine`) gets the length of the run, unless it is given.
-        lr_interval: Whether the schedule advances after every optimizer `step` or every `epoch`. `ReduceLROnPlateau`
-            goes by the epoch; it watches `val_loss`, or its `monitor` where it has one.
+        lr_interval: Whether the schedule advances after every optimizer `step` or every `epoch`. `auto` takes the step
+            for a schedule with `total_steps`, otherwise the epoch. `ReduceLROnPlateau` goes by the epoch; it watches
+            `val_loss`, or its `monitor` where it has one.
         mean: Mean per channel on the [0, 1] scale. Null subtracts nothing. The command line takes it from the data.
         std: Standard deviation per channel on the [0, 1] scale. Null divides by nothing. Likewise from the data.
         image_shape: Channels, height and width of an image, to check the network against. Null skips the check.
@@ -97,7 +99,7 @@ class ImageClassifier(LightningModule):
         class_names: Sequence[str],
         criterion: nn.Module = nn.CrossEntropyLoss(),  # noqa: B008 - stateless, and shown as it is by --print_config
         lr_scheduler: LRSchedulerCallable | None = None,
-        lr_interval: Literal["step", "epoch"] = "epoch",
+        lr_interval: Literal["auto", "step", "epoch"] = "auto",
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         image_shape: tuple[int, int, int] | None = None,
@@ -258,8 +260,9 @@ class ImageClassifier(LightningModule):
             optimizer = self._build_optimizer()
         if self.lr_scheduler_factory is None:
             return optimizer
+        interval, length = span_of(self.lr_scheduler_factory, self.lr_interval, self._total_steps)
         with _refusal_of("model.lr_scheduler"):
-            schedule = scheduler_config(self.lr_scheduler_factory, optimizer, self.lr_interval, self._total_steps)
+            schedule = scheduler_config(self.lr_scheduler_factory, optimizer, interval, **length)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:
@@ -273,12 +276,17 @@ class ImageClassifier(LightningModule):
             return self.optimizer_factory(self.parameters())
         return build_optimizer(self.optimizer_factory, list(self.parameters()))
 
-    def _total_steps(self) -> int:
-        """Give the length of the run in units of `lr_interval`."""
-        steps = self.trainer.estimated_stepping_batches if self.lr_interval == "step" else self.trainer.max_epochs
-        if steps is None or steps in (-1, float("inf")):
+    def _total_steps(self, interval: str) -> int:
+        """Give the length of the run in units of a schedule's interval."""
+        steps = self.trainer.estimated_stepping_batches
+        if interval == "epoch":
+            self.trainer.fit_loop.setup_data()  # Not done for the estimate where trainer.max_steps alone ends the run.
+        batches = self.trainer.num_training_batches
+        if steps in (-1, math.inf) or (interval == "epoch" and batches == math.inf):
             raise UserError(
-                "model.lr_scheduler needs the length of the run, which is open: set trainer.max_epochs, "
-                "or give the schedule its total_steps."
+                "model.lr_scheduler needs the length of the run, which is open: set trainer.max_epochs or "
+                "trainer.max_steps, or give the schedule its total_steps."
             )
-        return int(steps)
+        if interval == "step":
+            return int(steps)
+        return math.ceil(steps / math.ceil(batches / self.trainer.accumulate_grad_batches))

@@ -1,5 +1,24 @@
 from litclassify.optim.fused import build_optimizer
-from litclassify.optim.scheduler_config import scheduler_config
-from litclassify.optim.schedules import WarmupCosine, warmup_cosine
+from litclassify.optim.muon import Muon
+from litclassify.optim.scheduler_config import scheduler_config, span_of
+from litclassify.optim.schedules import (
+    WarmupCosine,
+    WarmupMultiStep,
+    WarmupPolynomial,
+    warmup_cosine,
+    warmup_multistep,
+    warmup_polynomial,
+)
 
-__all__ = ["WarmupCosine", "build_optimizer", "scheduler_config", "warmup_cosine"]
+__all__ = [
+    "Muon",
+    "WarmupCosine",
+    "WarmupMultiStep",
+    "WarmupPolynomial",
+    "build_optimizer",
+    "scheduler_config",
+    "span_of",
+    "warmup_cosine",
+    "warmup_multistep",
+    "warmup_polynomial",
+]

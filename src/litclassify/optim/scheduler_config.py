@@ -15,11 +15,27 @@ from litclassify.errors import UserError
 DEFAULT_PLATEAU_MONITOR = "val_loss"
 
 
+def span_of(
+    factory: LRSchedulerCallable, interval: Literal["auto", "step", "epoch"], total_steps: Callable[[str], int]
+) -> tuple[Literal["step", "epoch"], dict[str, int]]:
+    """Say when a schedule steps, and give the length of the run as its argument if it wants it.
+
+    Args:
+        factory: Takes the optimizer, gives the schedule.
+        interval: Unit in which the schedule advances. `auto`: the step if it is stated for a whole run, as one that
+            takes `total_steps` is, otherwise the epoch.
+        total_steps: Gives the length of the run in a unit, `step` or `epoch`; asked only when the schedule wants it.
+    """
+    cls, given = _unwrapped(factory)
+    takes_length = "total_steps" in inspect.signature(cls).parameters
+    if interval == "auto":
+        interval = "step" if takes_length else "epoch"
+    is_open = given.get("total_steps") is None and given.get("steps_per_epoch") is None
+    return interval, {"total_steps": total_steps(interval)} if takes_length and is_open else {}
+
+
 def scheduler_config(
-    factory: LRSchedulerCallable,
-    optimizer: Optimizer,
-    interval: Literal["step", "epoch"],
-    total_steps: Callable[[], int],
+    factory: LRSchedulerCallable, optimizer: Optimizer, interval: Literal["step", "epoch"], **arguments: int
 ) -> LRSchedulerConfigType:
     """Build the schedule and say when it steps.
 
@@ -27,16 +43,22 @@ def scheduler_config(
         factory: Takes the optimizer, gives the schedule.
         optimizer: What the schedule drives.
         interval: Unit in which the schedule advances.
-        total_steps: Gives the length of the run in that unit; asked only when the schedule wants it.
+        **arguments: What the factory is given besides.
 
     Returns:
         The `lr_scheduler` entry of `LightningModule.configure_optimizers`.
 
     Raises:
-        UserError: `ReduceLROnPlateau` with interval `step`: its metric is there once an epoch.
+        UserError: `ReduceLROnPlateau` with interval `step`: its metric is there once an epoch. Or a schedule that
+            gives all groups of parameters one learning rate, where the optimizer has several.
     """
-    arguments = {"total_steps": total_steps()} if _wants_total_steps(factory) else {}
+    rates = {group["lr"] for group in optimizer.param_groups}
     scheduler = factory(optimizer, **arguments)
+    if len(rates) > 1 and len({group["initial_lr"] for group in optimizer.param_groups}) == 1:
+        raise UserError(
+            f"model.lr_scheduler: {type(scheduler).__name__} gives all parameters one learning rate, but "
+            f"model.optimizer has {len(rates)}: {sorted(rates)}. Take one that scales them, such as WarmupCosine."
+        )
     if not isinstance(scheduler, ReduceLROnPlateau):
         return {"scheduler": scheduler, "interval": interval}
     if interval == "step":
@@ -51,13 +73,11 @@ def scheduler_config(
     }
 
 
-def _wants_total_steps(factory: Callable[..., Any]) -> bool:
-    """Say whether a schedule takes `total_steps` and its length is not given in another way."""
+def _unwrapped(factory: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Give the class or function that a factory calls in the end, and the arguments that it is given."""
     given: dict[str, Any] = {}
     while isinstance(factory, partial):
         given = {**factory.keywords, **given}
         # jsonargparse hands over partial(instantiate, instantiator, cls, **init_args): the class is an argument.
         factory = next((arg for arg in reversed(factory.args) if inspect.isclass(arg)), factory.func)
-    if "total_steps" not in inspect.signature(factory).parameters:
-        return False
-    return given.get("total_steps") is None and given.get("steps_per_epoch") is None
+    return factory, given

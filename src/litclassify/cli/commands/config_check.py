@@ -11,7 +11,7 @@ from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.dry_run import DryRun
 from litclassify.cli.config.files import config_file, read_config
 from litclassify.models import ImageClassifier
-from litclassify.optim import scheduler_config
+from litclassify.optim import scheduler_config, span_of
 
 DESCRIPTION = (
     "Say whether fit takes these files, read in order. Data module, model, optimizer, schedule and callbacks are "
@@ -64,5 +64,6 @@ class Rehearsal(DryRun):
         """Build optimizer and schedule; no trainer, which asks for devices that this machine may not have."""
         optimizer = self.model.optimizer_factory(self.model.parameters())
         if self.model.lr_scheduler_factory is not None:
-            scheduler_config(self.model.lr_scheduler_factory, optimizer, self.model.lr_interval, lambda: NUM_STEPS)
+            interval, length = span_of(self.model.lr_scheduler_factory, self.model.lr_interval, lambda _: NUM_STEPS)
+            scheduler_config(self.model.lr_scheduler_factory, optimizer, interval, **length)
         return None  # type: ignore[return-value] # Nothing runs.

@@ -39,8 +39,8 @@ DATA = {
 MODEL = {
     "--model.network": "{names}, torchvision.models.NAME.",
     "--model.optimizer": "AdamW, SGD or another of torch.optim; then --model.optimizer.lr 0.003.",
-    "--model.lr_scheduler": "WarmupCosine, OneCycleLR or any other; null keeps the rate constant.",
-    "--model.lr_interval": "Whether the schedule advances after each step or each epoch.",
+    "--model.lr_scheduler": "WarmupCosine or another; null keeps the rate constant.",
+    "--model.lr_interval": "Whether the schedule advances by the step or the epoch.",
     "--model.criterion": "Loss, such as torch.nn.CrossEntropyLoss.",
     "--model.channels_last": "true speeds up most convolutional networks.",
     "--model.compile": "true compiles the network for training.",

@@ -14,13 +14,14 @@ import yaml
 from jsonargparse import Namespace, _common, _core, _typehints, set_dumper
 from jsonargparse.typing import register_type
 
-from litclassify.cli.config.keys import same_class
+from litclassify.cli.config.keys import same_class, short_name
 from litclassify.cli.parsing.references import resolve_references
 
 REPLACED = (
     (_core, "omegaconf_apply"),
     (_typehints, "adapt_typehints"),
     (_typehints, "discard_init_args_on_class_path_change"),
+    (_typehints, "resolve_class_path_by_name"),
 )
 
 
@@ -31,7 +32,12 @@ def adapted_jsonargparse() -> Iterator[None]:
     register_type(numbers.Number, serializer=_as_number, deserializer=_as_number, fail_already_registered=False)
     set_dumper("yaml", _dump)
     before = [vars(module)[name] for module, name in REPLACED]
-    replacements = (resolve_references, _adapt_unless_reference(_typehints.adapt_typehints), _discard_if_replaced)
+    replacements = (
+        resolve_references,
+        _adapt_unless_reference(_typehints.adapt_typehints),
+        _discard_if_replaced,
+        _own_class_first(_typehints.resolve_class_path_by_name),
+    )
     try:
         for (module, name), function in zip(REPLACED, replacements, strict=True):
             vars(module)[name] = function
@@ -91,3 +97,23 @@ def _discard_if_replaced(_: Any, prev_val: Any, value: Any) -> None:
     if prev_val and "init_args" in prev_val and not same_class(prev_val["class_path"], value["class_path"]):
         # Namespace is untyped.
         prev_val["init_args"] = Namespace() if isinstance(prev_val, Namespace) else {}  # type: ignore[no-untyped-call]
+
+
+def _own_class_first(resolve: Any) -> Any:
+    """Let a short name that several packages have mean the class of this one.
+
+    jsonargparse refuses such a name: torch has a `Muon`, too, which takes no convolutions.
+    """
+
+    @wraps(resolve)
+    def resolve_own_first(cls: Any, name: str) -> str:
+        try:
+            return str(resolve(cls, name))
+        except ValueError:
+            paths = _typehints.get_all_subclass_paths(cls)
+            own = [path for path in paths if path.startswith("litclassify.") and short_name(path) == name]
+            if not own:
+                raise
+            return own[0]
+
+    return resolve_own_first

@@ -6,6 +6,7 @@ import torch
 # other parts hold many ways to run code, and more with each release.
 ALLOWED = (
     "litclassify",
+    "timm.optim",
     "torch.nn",
     "torch.optim",
     "torch.utils.data",
