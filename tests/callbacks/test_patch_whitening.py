@@ -28,7 +28,7 @@ def newest_run() -> Path:
 def test_outputs_over_all_patches_are_uncorrelated_and_of_variance_one() -> None:
     torch.manual_seed(0)
     images = nn.functional.interpolate(torch.randn(64, 3, 8, 8), scale_factor=2, mode="bilinear")
-    outputs = nn.functional.conv2d(images, whitening_filters(images, (2, 2)))
+    outputs = nn.functional.conv2d(images, whitening_filters(images, 2))
     flat = outputs.transpose(0, 1).flatten(1)
     covariance = flat @ flat.T / flat.shape[1]
     # What EPSILON adds to small variances lowers theirs.
@@ -58,7 +58,7 @@ def test_other_networks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([*AIRBENCH, *WHITENING, "--model.network", "LeNet", "--model.network.in_channels", "1"])
     assert stop.value.code == 2
-    assert "PatchWhitening needs a network with a layer for it" in capsys.readouterr().err
+    assert "PatchWhitening is for the network Airbench" in capsys.readouterr().err
 
 
 def test_weights_of_another_run_are_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:

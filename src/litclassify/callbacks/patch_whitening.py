@@ -7,6 +7,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
+from litclassify.networks.airbench import PATCH, Airbench
 
 # Added to each variance, of images of standard deviation 1: directions with less of it are noise.
 EPSILON = 5e-4
@@ -25,40 +27,46 @@ class PatchWhitening(Callback):
         """Exempt the filters from training, on resuming, too."""
         if stage != "fit":
             return
-        layer = getattr(pl_module.network, "whitening", None)
-        if not isinstance(layer, nn.Conv2d):
-            raise UserError(
-                f"PatchWhitening needs a network with a layer for it, such as Airbench, got "
-                f"{type(pl_module.network).__name__}: leave it out of trainer.callbacks."
-            )
         if pl_module.hparams.get("init_from"):
             raise UserError(
                 "PatchWhitening would replace the first layer that model.init_from brings: leave one of them out."
             )
-        layer.weight.requires_grad_(False)
+        _first_layer(pl_module).weight.requires_grad_(False)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Set the filters before the first step."""
         if trainer.current_epoch or batch_idx:
             return
-        weight: Tensor = pl_module.network.whitening.weight
-        filters = whitening_filters(pl_module.normalize(batch[0]), weight.shape[2:])
+        assert isinstance(pl_module, ImageClassifier)
+        layer = _first_layer(pl_module)
+        filters = whitening_filters(pl_module.normalize(batch[0]), PATCH)
         with torch.no_grad():
-            weight.copy_(trainer.strategy.broadcast(torch.cat([filters, -filters])))
-            nn.init.zeros_(pl_module.network.whitening.bias)
+            layer.weight.copy_(trainer.strategy.broadcast(torch.cat([filters, -filters])))
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
 
 
-def whitening_filters(images: Tensor, size: tuple[int, int]) -> Tensor:
+def _first_layer(pl_module: LightningModule) -> nn.Conv2d:
+    network = pl_module.network
+    if not isinstance(network, Airbench):
+        raise UserError(
+            f"PatchWhitening is for the network Airbench, got {type(network).__name__}: leave it out of "
+            f"trainer.callbacks."
+        )
+    return network.whitening
+
+
+def whitening_filters(images: Tensor, size: int) -> Tensor:
     """Give the filters whose outputs, over all patches of the images, are uncorrelated and of variance 1.
 
     Args:
         images: Float (N, C, H, W).
-        size: Height h and width w of a patch.
+        size: Height and width of a patch.
 
     Returns:
-        One filter for each value of a patch, that of the largest variance first: (C * h * w, C, h, w).
+        One filter for each value of a patch, that of the largest variance first: (C * size**2, C, size, size).
     """
     patches = nn.functional.unfold(images, size).transpose(1, 2).flatten(0, 1).double()
     variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
-    filters = (directions / (variances + EPSILON).sqrt()).T.flip(0)
-    return filters.reshape(-1, images.shape[1], *size).to(images.dtype)
+    filters: Tensor = (directions / (variances + EPSILON).sqrt()).T.flip(0)
+    return filters.reshape(-1, images.shape[1], size, size).to(images.dtype)
