@@ -1,6 +1,7 @@
 """Folders of images for the benchmarks: links to a part of one that is there, or made-up JPEG files."""
 
 import io
+from collections.abc import Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -15,15 +16,28 @@ def link_images(source: Path, target: Path, images: int | None) -> None:
     Raises:
         ValueError: A class has too few.
     """
-    classes = sorted(folder for folder in source.iterdir() if folder.is_dir())
-    for folder in classes:
-        files = sorted(folder.iterdir())
-        wanted = len(files) if images is None else images // len(classes)
-        if len(files) < wanted:
-            raise ValueError(f"'{folder}' holds {len(files)} images, {wanted} are wanted.")
-        (target / folder.name).mkdir(parents=True)
-        for file in files[:wanted]:
-            (target / folder.name / file.name).symlink_to(file.resolve())
+    classes = sorted(folder.name for folder in source.iterdir() if folder.is_dir())
+    link_classes(source, target, dict.fromkeys(classes, None if images is None else images // len(classes)))
+
+
+def link_classes(source: Path, target: Path, wanted: Mapping[str, int | None]) -> None:
+    """Link the first files of each class in `source` into `target`.
+
+    Args:
+        source: It holds a folder per class.
+        target: It is made.
+        wanted: How many of each class; None for all.
+
+    Raises:
+        ValueError: A class has too few.
+    """
+    for name, count in wanted.items():
+        files = sorted((source / name).iterdir())
+        if count is not None and len(files) < count:
+            raise ValueError(f"'{source / name}' holds {len(files)} images, {count} are wanted.")
+        (target / name).mkdir(parents=True)
+        for file in files[:count]:
+            (target / name / file.name).symlink_to(file.resolve())
 
 
 def write_jpegs(folder: Path, images: int, size: tuple[int, int], num_classes: int = 10) -> None:

@@ -4,6 +4,7 @@ from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_summary import NetworkSummary
+from litclassify.callbacks.patch_whitening import PatchWhitening
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.run_texts import RunTexts
@@ -18,6 +19,7 @@ __all__ = [
     "MetricsFile",
     "MonitorCheck",
     "NetworkSummary",
+    "PatchWhitening",
     "PredictionWriter",
     "RunTexts",
     "SampleImages",
