@@ -1,5 +1,6 @@
 from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
+from litclassify.callbacks.ema import EMA
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
@@ -9,9 +10,12 @@ from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
+from litclassify.callbacks.swa import SWA
 from litclassify.callbacks.test_set_check import TestSetCheck
 
 __all__ = [
+    "EMA",
+    "SWA",
     "ConfiguredPatience",
     "CurveLayout",
     "EpochProgressBar",

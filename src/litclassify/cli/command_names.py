@@ -1,6 +1,7 @@
 """What the first word of a command line can be."""
 
 SUBCOMMANDS = {
+    "average": "Average the weights of checkpoints into one checkpoint.",
     "fit": "Train a classifier, from a recipe or from flags.",
     "validate": "Evaluate a checkpoint on the validation images.",
     "test": "Evaluate a checkpoint on the test images.",
@@ -9,6 +10,7 @@ SUBCOMMANDS = {
 """Name and purpose of each subcommand of the LightningCLI."""
 
 COMMANDS = {
+    "average": "Average the weights of checkpoints into one checkpoint.",
     "config": "Compare two configs (diff), or check one before it runs (check).",
     "runs": "List the runs with their best and last metrics.",
     "schema": "Print a JSON Schema of configs, for checks in an editor.",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict
 
 import torch
 from lightning.pytorch import LightningModule
@@ -23,6 +23,7 @@ from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import build_optimizer, scheduler_config, span_of
 from litclassify.randomness import batch_generator
+from litclassify.test_time_augmentation import TestTimeAugmentation
 
 register_tensor_type()
 
@@ -81,6 +82,8 @@ class ImageClassifier(LightningModule):
         batch_mixing: How training batches are mixed: `MixUp`, `CutMix` or `MixUpOrCutMix`. The loss then gets
             probabilities (N, K) for targets, and training accuracy counts the class of which an image has most. Null
             mixes nothing.
+        test_time_augmentation: Views of an image whose mean logits classify it in tests and predictions: `Flip` or
+            `Shifts`. Each view takes the time of a test. Null sees the image alone.
         init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
             and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
 
@@ -91,6 +94,9 @@ class ImageClassifier(LightningModule):
 
     mean: Tensor
     std: Tensor
+    object_arguments: ClassVar[tuple[str, ...]] = (
+        *("network", "optimizer", "criterion", "lr_scheduler", "batch_mixing", "test_time_augmentation"),
+    )
 
     def __init__(
         self,
@@ -106,14 +112,14 @@ class ImageClassifier(LightningModule):
         channels_last: bool = False,
         compile: bool = False,  # noqa: A002 - the name that people look for
         batch_mixing: BatchMixing | None = None,
+        test_time_augmentation: TestTimeAugmentation | None = None,
         init_from: str | None = None,
     ) -> None:
         super().__init__()
-        # The command line stores the configuration of these five; outside it they are objects, which a checkpoint
+        # The command line stores the configuration of these; outside it they are objects, which a checkpoint
         # that loads without unpickling cannot hold.
         from_config = _given_hyperparameters.get() is not None
-        objects = ["network", "optimizer", "criterion", "lr_scheduler", "batch_mixing"]
-        self.save_hyperparameters(logger=False, ignore=[] if from_config else objects)
+        self.save_hyperparameters(logger=False, ignore=() if from_config else self.object_arguments)
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
         self.class_names = list(class_names)
@@ -132,11 +138,14 @@ class ImageClassifier(LightningModule):
         self.val_metrics = ClassificationMetrics(len(class_names), prefix="val_")
         self.test_metrics = ClassificationMetrics(len(class_names), prefix="test_")
         self.batch_mixing = batch_mixing
+        self.test_time_augmentation = test_time_augmentation
         check_criterion(criterion, num_classes=len(class_names))
         if batch_mixing is not None:
             check_criterion(criterion, num_classes=len(class_names), soft_targets=True)
         if image_shape is not None:
             check_input(self.network, image_shape, num_classes=len(class_names))
+            if test_time_augmentation is not None:
+                list(test_time_augmentation.views(torch.zeros(1, *image_shape)))  # Refuses images too small for it.
         if init_from is not None:
             report = transfer(self.network, read_network_state(init_from))
             rank_zero_info(f"Started from {init_from}: {report}.")
@@ -183,16 +192,17 @@ class ImageClassifier(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the validation metrics."""
-        self._shared_step(batch, self.val_metrics)
+        views = self.test_time_augmentation
+        self._shared_step(batch, self.val_metrics, views if views is not None and views.validate else None)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the test metrics."""
-        self._shared_step(batch, self.test_metrics)
+        self._shared_step(batch, self.test_metrics, self.test_time_augmentation)
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
         """Give class index, class name and probabilities for each image of a batch, which may lack targets."""
         images = batch if isinstance(batch, Tensor) else batch[0]
-        probabilities = self(images).float().softmax(dim=1)
+        probabilities = self._logits(images, self.test_time_augmentation).float().softmax(dim=1)
         index = probabilities.argmax(dim=1)
         return {
             "index": index,
@@ -209,13 +219,19 @@ class ImageClassifier(LightningModule):
             images, probabilities, batch_generator(self.current_epoch, batch_idx, self.global_rank)
         )
 
-    def _shared_step(self, batch: Batch, metrics: ClassificationMetrics) -> Tensor:
+    def _shared_step(
+        self, batch: Batch, metrics: ClassificationMetrics, views: TestTimeAugmentation | None = None
+    ) -> Tensor:
         images, targets = batch
-        logits = self(images)
+        logits = self._logits(images, views)
         loss = self._loss(logits, targets)
         classes = targets if targets.dim() == 1 else targets.argmax(dim=1)
         metrics.add(loss.detach(), logits.detach(), classes)
         return loss
+
+    def _logits(self, images: Tensor, views: TestTimeAugmentation | None) -> Tensor:
+        logits: Tensor = self(images) if views is None else views(self, images)
+        return logits
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         try:

@@ -26,6 +26,8 @@ class Checkpoint:
     """What the training data published to the model: class names, mean, std, image shape."""
     callbacks: Any
     """States of the callbacks, as the file has them."""
+    can_go_on: bool
+    """Whether it holds the state of a training, and not weights alone."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if "precision" in content:
         sections["trainer"] = {"precision": content["precision"]}
     present = {name: _without_stale_arguments(config, name) for name, config in sections.items() if config}
-    return Checkpoint(path, present, published, content.get("callbacks"))
+    return Checkpoint(path, present, published, content.get("callbacks"), "optimizer_states" in content)
 
 
 def read_run_config(checkpoint: Path) -> dict[str, Any]:

@@ -19,8 +19,13 @@ def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None
         given: The configuration of the model, by argument.
 
     Raises:
-        UserError: A class or one of its arguments differs.
+        UserError: A class or one of its arguments differs, or the checkpoint has no such state.
     """
+    if not checkpoint.can_go_on:
+        raise UserError(
+            f"--ckpt_path '{checkpoint.path}' holds weights and no state of a training that could go on. Start from "
+            "the weights: fit --model.init_from CHECKPOINT."
+        )
     stored = checkpoint.config.get("model", {}).get("init_args", {})
     for name in ("optimizer", "lr_scheduler"):
         before, now = (dict(flatten(config.get(name), f"model.{name}")) for config in (stored, given))

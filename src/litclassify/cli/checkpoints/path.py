@@ -1,6 +1,7 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file."""
 
 from pathlib import Path
+from typing import Any
 
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, newest_run
@@ -45,14 +46,39 @@ def _last(run: Path) -> Path:
     return path
 
 
+def best_checkpoints(run: Path) -> list[Path]:
+    """Give the checkpoints that a run kept for their metric, the best first.
+
+    Raises:
+        UserError: It kept none.
+    """
+    for state in _checkpoint_callbacks(run):
+        scores = {run / CHECKPOINTS / Path(path).name: float(score) for path, score in state["best_k_models"].items()}
+        more_is_better = float(state["best_model_score"] or 0) >= max(scores.values(), default=0)
+        found = sorted(scores, key=lambda path: scores[path], reverse=more_is_better)
+        if files := [path for path in found if path.is_file()]:
+            return files
+    raise UserError(f"'{run}' holds no checkpoints that were kept for a metric. Name checkpoint files.")
+
+
 def _best(run: Path) -> Path:
-    """Read the best checkpoint's name from the newest one: it holds the state of the checkpoint callback."""
-    files = sorted((run / CHECKPOINTS).glob("*.ckpt"), key=lambda file: file.stat().st_mtime_ns)
-    if not files:
-        raise UserError(f"--ckpt_path: '{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.")
-    for name, state in load(files[-1]).get("callbacks", {}).items():
+    for state in _checkpoint_callbacks(run):
         # The recorded path is that of the training machine; a run may have been moved since.
         best = run / CHECKPOINTS / Path(state.get("best_model_path", "")).name
-        if name.startswith("ModelCheckpoint") and best.is_file():
+        if best.is_file():
             return best
-    return files[-1]
+    return _newest_first(run)[0]
+
+
+def _checkpoint_callbacks(run: Path) -> list[dict[str, Any]]:
+    """Give the states of the checkpoint callbacks, from the newest checkpoint that a training has written."""
+    found = (load(file).get("callbacks", {}) for file in _newest_first(run))
+    states: dict[str, dict[str, Any]] = next(filter(None, found), {})
+    return [state for name, state in states.items() if name.startswith("ModelCheckpoint")]
+
+
+def _newest_first(run: Path) -> list[Path]:
+    files = sorted((run / CHECKPOINTS).glob("*.ckpt"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    if not files:
+        raise UserError(f"--ckpt_path: '{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.")
+    return files
