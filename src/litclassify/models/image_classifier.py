@@ -224,7 +224,7 @@ class ImageClassifier(LightningModule):
     ) -> Tensor:
         images, targets = batch
         logits = self._logits(images, views)
-        loss = self._loss(logits, targets)
+        loss = self._loss(images, logits, targets)
         classes = targets if targets.dim() == 1 else targets.argmax(dim=1)
         metrics.add(loss.detach(), logits.detach(), classes)
         return loss
@@ -233,7 +233,7 @@ class ImageClassifier(LightningModule):
         logits: Tensor = self(images) if views is None else views(self, images)
         return logits
 
-    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def _loss(self, images: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
         try:
             loss: Tensor = self.criterion(logits, targets)
         except IndexError as error:
