@@ -6,9 +6,11 @@ from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
+from litclassify.callbacks.rate_range import RateRange
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
 from litclassify.callbacks.test_set_check import TestSetCheck
+from litclassify.callbacks.throughput import Throughput
 
 __all__ = [
     "ConfiguredPatience",
@@ -19,7 +21,9 @@ __all__ = [
     "MonitorCheck",
     "NetworkSummary",
     "PredictionWriter",
+    "RateRange",
     "RunTexts",
     "SampleImages",
     "TestSetCheck",
+    "Throughput",
 ]
