@@ -8,10 +8,12 @@ from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.patch_whitening import PatchWhitening
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
+from litclassify.callbacks.rate_range import RateRange
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
 from litclassify.callbacks.swa import SWA
 from litclassify.callbacks.test_set_check import TestSetCheck
+from litclassify.callbacks.throughput import Throughput
 
 __all__ = [
     "EMA",
@@ -25,7 +27,9 @@ __all__ = [
     "NetworkSummary",
     "PatchWhitening",
     "PredictionWriter",
+    "RateRange",
     "RunTexts",
     "SampleImages",
     "TestSetCheck",
+    "Throughput",
 ]

@@ -29,6 +29,15 @@ from litclassify.cli.runs.directory import METRICS_JSON, PREDICTIONS, run_dir_of
 from litclassify.cli.runs.launch import run_dir_of_launch, save_record
 from litclassify.cli.runs.record import describe_environment
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary
+from litclassify.cli.search.learning_rate import (
+    HIGHEST,
+    LOWEST,
+    STEPS,
+    RateSearch,
+    apply_rates,
+    check_search,
+    search_rate,
+)
 from litclassify.cli.trainer.callbacks import checks, curves, monitors, unless_configured
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
@@ -141,9 +150,29 @@ class ClassificationCLI(LightningCLI):
         """Build data, model and trainer; what a configured class refuses is the user's mistake."""
         self.parser.add_instantiator(self._build, object)
         try:
+            if self.config[self.subcommand].get("find_lr", False):
+                self._find_lr()
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
+
+    def search_lr(self, lowest: float = LOWEST, highest: float = HIGHEST, steps: int = STEPS) -> RateSearch:
+        """Search for a learning rate with objects of its own; no random number is drawn for the run."""
+        config = self.config[self.subcommand]
+        check_search(config, resumes=self.checkpoint is not None)
+        built = self.parser.instantiate_classes(self.config)[self.subcommand]
+        with refusals_explained(config.trainer, resumed=False):
+            search = search_rate(built, config, lowest, highest, steps)
+        self._set_seed()
+        return search
+
+    def _find_lr(self) -> None:
+        """Put the learning rate that is found in place of the config's: the run's config holds it."""
+        config = self.config[self.subcommand]
+        found = self.search_lr().found
+        apply_rates(config.model.init_args.optimizer, found)
+        config.find_lr = False
+        rank_zero_info("find_lr: " + " ".join(f"--{key} {rate:g}" for key, rate in found.items()))
 
     def _build(self, cls: type, *args: Any, **arguments: Any) -> Any:
         """Build an object of a class that the config names."""

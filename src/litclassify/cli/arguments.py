@@ -58,6 +58,12 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
         default=False,
         help="Test the best checkpoint when training has ended.",
     )
+    parsers["fit"].add_argument(
+        "--find_lr",
+        type=bool,
+        default=False,
+        help="Search for the learning rate of model.optimizer, and train with what is found.",
+    )
     parsers["predict"].add_argument(
         "--output",
         type=str | None,

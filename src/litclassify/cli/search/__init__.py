@@ -1,0 +1,1 @@
+"""Values that short trainings find: a learning rate, a batch size."""

@@ -1,0 +1,49 @@
+"""A short training that leaves nothing behind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import BaseFinetuning
+
+from litclassify.cli.trainer.errors import build_trainer
+from litclassify.errors import UserError
+
+SILENT = {
+    "barebones": False,
+    "default_root_dir": None,
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "enable_progress_bar": False,
+    "fast_dev_run": False,
+    "limit_val_batches": 0,
+    "logger": False,
+    "max_time": None,
+    "min_epochs": None,
+    "min_steps": None,
+    "profiler": None,
+}
+
+
+def trial_trainer(settings: Mapping[str, Any], max_steps: int, callback: Callback) -> Trainer:
+    """Build a Trainer that writes, shows and evaluates nothing.
+
+    Args:
+        settings: Arguments of the Trainer. Of its callbacks those alone take part that freeze weights.
+        max_steps: Where it ends.
+        callback: What looks on.
+
+    Raises:
+        UserError: It would take several processes, or refuses the settings.
+    """
+    configured = settings["callbacks"] or []
+    configured = configured if isinstance(configured, Sequence) else [configured]
+    callbacks = [callback, *(other for other in configured if isinstance(other, BaseFinetuning))]
+    own = {"callbacks": callbacks, "max_steps": max_steps, "max_epochs": max_steps}
+    trainer = build_trainer(Trainer, {**settings, **SILENT, **own})
+    if trainer.world_size > 1:
+        raise UserError(
+            f"trainer.devices: a search takes one process, and these settings start {trainer.world_size}. "
+            "Search with --trainer.devices 1 --trainer.num_nodes 1."
+        )
+    return trainer

@@ -1,0 +1,114 @@
+"""Searches for a learning rate and a batch size."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from tests.conftest import SMALL
+
+from litclassify.cli import main
+from litclassify.networks import MLP
+
+SCHEDULE = ["--model.lr_scheduler", "WarmupCosine"]
+MUON = ["--model.optimizer", "Muon", "--model.optimizer.lr", "0.01", "--model.optimizer.rest", "AdamW"]
+MUON += ["--model.optimizer.rest.lr", "0.001"]
+
+
+def found_flags(text: str) -> list[str]:
+    return re.findall(r"^(--(?:model|data)\..*)$", text, re.MULTILINE)[-1].split()
+
+
+def last_state(run: Path) -> Any:
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.mark.parametrize("optimizer", [[], MUON])
+def test_a_search_leaves_nothing_but_the_rate(
+    fit: Callable[..., Path], optimizer: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["find", "lr", *SMALL, *optimizer, *SCHEDULE])
+    flags = found_flags(capsys.readouterr().out)
+    searched = fit(*optimizer, *SCHEDULE, "--find_lr", "true")
+    given = fit(*optimizer, *SCHEDULE, *flags, "--run_name", "given")
+    assert all(torch.equal(value, last_state(given)[name]) for name, value in last_state(searched).items())
+    assert (searched / "metrics.csv").read_text("utf-8") == (given / "metrics.csv").read_text("utf-8")
+    configs = [yaml.safe_load((run / "config.fit.yaml").read_text("utf-8")) for run in (searched, given)]
+    assert configs[0]["model"] == configs[1]["model"]
+    assert configs[0]["find_lr"] is False
+
+
+def test_the_rates_of_both_halves_keep_their_ratio(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["find", "lr", *SMALL, *MUON])
+    flags = found_flags(capsys.readouterr().out)
+    rates = dict(zip(flags[::2], map(float, flags[1::2]), strict=True))
+    assert rates["--model.optimizer.lr"] / rates["--model.optimizer.rest.lr"] == pytest.approx(10)
+
+
+def test_a_search_for_a_rate_writes_nothing(tmp_path: Path) -> None:
+    main(["find", "lr", *SMALL, "--trainer.accumulate_grad_batches", "2", "--num_steps", "20"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.1"],
+            "OneCycleLR sets learning rates",
+        ),
+        (["--model.optimizer.lr", "0"], "find_lr: model.optimizer.lr must be a number above 0"),
+        (["--trainer.devices", "2"], "trainer.devices: a search takes one process"),
+    ],
+)
+def test_a_search_of_no_use_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", *SMALL, "--find_lr", "true", *words])
+    assert said in capsys.readouterr().err
+
+
+def test_a_search_is_refused_where_a_run_resumes(fit: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit("--trainer.max_epochs", "1")
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", str(run / "last"), "--trainer.max_epochs", "2", "--find_lr", "true"])
+    assert "find_lr: a resumed run goes on with the learning rate" in capsys.readouterr().err
+
+
+def test_a_loss_that_diverges_at_once_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["find", "lr", *SMALL, "--min_lr", "1000", "--max_lr", "1e9"])
+    assert "find_lr: the loss diverged after" in capsys.readouterr().err
+
+
+def test_a_batch_size_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    main(["find", "batch_size", *SMALL, "--smallest", "400", "--seconds", "0.05"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["batch_size", "images/s", "peak", "memory"]
+    assert [line.split()[0] for line in lines[1:-2]] == ["400", "800"]  # Of 1,257 images to train on.
+    assert found_flags("\n".join(lines))[0] == "--data.batch_size"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_memory_ends_the_search(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = MLP.forward
+
+    def forward_of_little_memory(self: MLP, images: torch.Tensor) -> torch.Tensor:
+        if len(images) > 100:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return forward(self, images)
+
+    monkeypatch.setattr(MLP, "forward", forward_of_little_memory)
+    main(["find", "batch_size", *SMALL, "--smallest", "64", "--seconds", "0.05"])
+    out = capsys.readouterr().out
+    assert "out of memory" in out
+    assert found_flags(out) == ["--data.batch_size", "64"]
+
+
+@pytest.mark.parametrize("words", [["--smallest", "0"], ["--seconds", "0"], ["--smallest", "2000"]])
+def test_a_search_that_measures_nothing_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["find", "batch_size", *SMALL, *words])
+    assert "--smallest" in capsys.readouterr().err
