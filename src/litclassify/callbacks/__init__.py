@@ -1,9 +1,11 @@
+from litclassify.callbacks.backbone_freezing import BackboneFreezing
 from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_summary import NetworkSummary
+from litclassify.callbacks.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.run_texts import RunTexts
@@ -11,6 +13,7 @@ from litclassify.callbacks.sample_images import SampleImages
 from litclassify.callbacks.test_set_check import TestSetCheck
 
 __all__ = [
+    "BackboneFreezing",
     "ConfiguredPatience",
     "CurveLayout",
     "EpochProgressBar",
@@ -18,6 +21,7 @@ __all__ = [
     "MetricsFile",
     "MonitorCheck",
     "NetworkSummary",
+    "ParameterGroupTable",
     "PredictionWriter",
     "RunTexts",
     "SampleImages",

@@ -17,10 +17,10 @@ from litclassify.batch_mixing import BatchMixing
 from litclassify.errors import UserError
 from litclassify.metrics import ClassificationMetrics
 from litclassify.models.criterion_check import check_criterion
-from litclassify.models.initial_weights import read_network_state, transfer
+from litclassify.models.initial_weights import NETWORK_PREFIX, read_network_state, transfer
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
-from litclassify.optim import build_optimizer, scheduler_config
+from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config
 from litclassify.randomness import batch_generator
 
 register_tensor_type()
@@ -79,6 +79,8 @@ class ImageClassifier(LightningModule):
         batch_mixing: How training batches are mixed: `MixUp`, `CutMix` or `MixUpOrCutMix`. The loss then gets
             probabilities (N, K) for targets, and training accuracy counts the class of which an image has most. Null
             mixes nothing.
+        parameter_groups: Learning rates and weight decay by the place in the network, for fine-tuning. Null treats all
+            parameters alike.
         init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
             and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
 
@@ -104,13 +106,14 @@ class ImageClassifier(LightningModule):
         channels_last: bool = False,
         compile: bool = False,  # noqa: A002 - the name that people look for
         batch_mixing: BatchMixing | None = None,
+        parameter_groups: ParameterGroups | None = None,
         init_from: str | None = None,
     ) -> None:
         super().__init__()
-        # The command line stores the configuration of these five; outside it they are objects, which a checkpoint
+        # The command line stores the configuration of these; outside it they are objects, which a checkpoint
         # that loads without unpickling cannot hold.
         from_config = _given_hyperparameters.get() is not None
-        objects = ["network", "optimizer", "criterion", "lr_scheduler", "batch_mixing"]
+        objects = ["network", "optimizer", "criterion", "lr_scheduler", "batch_mixing", "parameter_groups"]
         self.save_hyperparameters(logger=False, ignore=[] if from_config else objects)
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
@@ -125,6 +128,7 @@ class ImageClassifier(LightningModule):
         self.optimizer_factory = optimizer
         self.lr_scheduler_factory = lr_scheduler
         self.lr_interval = lr_interval
+        self.parameter_groups = parameter_groups
         self._register_normalisation(mean, std)
         self.train_metrics = ClassificationMetrics(len(class_names), prefix="train_")
         self.val_metrics = ClassificationMetrics(len(class_names), prefix="val_")
@@ -135,6 +139,7 @@ class ImageClassifier(LightningModule):
             check_criterion(criterion, num_classes=len(class_names), soft_targets=True)
         if image_shape is not None:
             check_input(self.network, image_shape, num_classes=len(class_names))
+        self._grouped_parameters()  # Refuses a network that does not say its stages now, not when training starts.
         if init_from is not None:
             report = transfer(self.network, read_network_state(init_from))
             rank_zero_info(f"Started from {init_from}: {report}.")
@@ -248,7 +253,8 @@ class ImageClassifier(LightningModule):
         stored = dict(checkpoint.get("hyper_parameters", {}))
         network = stored.get("network")
         if isinstance(network, dict):
-            arguments = {**network.get("init_args", {}), **dict.fromkeys(getattr(self.network, "initial_weights", ()))}
+            first = getattr(self.network, "initial_weights", ())
+            arguments = {name: value for name, value in network.get("init_args", {}).items() if name not in first}
             stored["network"] = {**network, "init_args": arguments}
         checkpoint["hyper_parameters"] = {**stored, "init_from": None}
 
@@ -270,8 +276,14 @@ class ImageClassifier(LightningModule):
     def _build_optimizer(self) -> Optimizer:
         # Lightning clips no gradients of fused optimizers under mixed precision: their kernel unscales them, too.
         if self.trainer.gradient_clip_val and self.trainer.precision.endswith("-mixed"):
-            return self.optimizer_factory(self.parameters())
-        return build_optimizer(self.optimizer_factory, list(self.parameters()))
+            return scale_learning_rates(self.optimizer_factory(self._grouped_parameters()))
+        return scale_learning_rates(build_optimizer(self.optimizer_factory, self._grouped_parameters()))
+
+    def _grouped_parameters(self) -> list[nn.Parameter] | list[dict[str, Any]]:
+        if self.parameter_groups is None:
+            return list(self.parameters())
+        others = {name: value for name, value in self.named_parameters() if not name.startswith(NETWORK_PREFIX)}
+        return self.parameter_groups(self.network, len(self.class_names), others)
 
     def _total_steps(self) -> int:
         """Give the length of the run in units of `lr_interval`."""

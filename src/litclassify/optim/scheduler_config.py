@@ -13,6 +13,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from litclassify.errors import UserError
 
 DEFAULT_PLATEAU_MONITOR = "val_loss"
+# Arguments of schedules that are learning rates, and take a list of one for each group of parameters.
+RATES = ("base_lr", "max_lr", "min_lr")
 
 
 def scheduler_config(
@@ -35,7 +37,10 @@ def scheduler_config(
     Raises:
         UserError: `ReduceLROnPlateau` with interval `step`: its metric is there once an epoch.
     """
-    arguments = {"total_steps": total_steps()} if _wants_total_steps(factory) else {}
+    schedule, given = _class_and_arguments(factory)
+    arguments: dict[str, Any] = _rates_by_group(given, optimizer)
+    if _wants_total_steps(schedule, given):
+        arguments["total_steps"] = total_steps()
     scheduler = factory(optimizer, **arguments)
     if not isinstance(scheduler, ReduceLROnPlateau):
         return {"scheduler": scheduler, "interval": interval}
@@ -51,13 +56,28 @@ def scheduler_config(
     }
 
 
-def _wants_total_steps(factory: Callable[..., Any]) -> bool:
-    """Say whether a schedule takes `total_steps` and its length is not given in another way."""
+def _class_and_arguments(factory: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Give the class or function that a factory calls in the end, and what it is told to call it with."""
     given: dict[str, Any] = {}
     while isinstance(factory, partial):
         given = {**factory.keywords, **given}
         # jsonargparse hands over partial(instantiate, instantiator, cls, **init_args): the class is an argument.
         factory = next((arg for arg in reversed(factory.args) if inspect.isclass(arg)), factory.func)
-    if "total_steps" not in inspect.signature(factory).parameters:
+    return factory, given
+
+
+def _wants_total_steps(schedule: Callable[..., Any], given: dict[str, Any]) -> bool:
+    """Say whether a schedule takes `total_steps` and its length is not given in another way."""
+    if "total_steps" not in inspect.signature(schedule).parameters:
         return False
     return given.get("total_steps") is None and given.get("steps_per_epoch") is None
+
+
+def _rates_by_group(given: dict[str, Any], optimizer: Optimizer) -> dict[str, list[float]]:
+    """Give the learning rates among a schedule's arguments for each group, where groups have a scale of their own."""
+    scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
+    if all(scale == 1 for scale in scales):
+        return {}
+    return {
+        name: [given[name] * scale for scale in scales] for name in RATES if isinstance(given.get(name), int | float)
+    }
