@@ -61,6 +61,10 @@ def words(class_folders: Path) -> Callable[[str], list[str]]:
         if recipe == "finetune_resnet18.yaml":
             torch.save(torchvision.models.resnet18().state_dict(), "resnet18.pth")
             return [*FOLDER, "--model.network.weights", "resnet18.pth", "--data.image_size", "64"]
+        if recipe == "finetune_deit_small.yaml":
+            pytest.importorskip("timm")
+            little = ["--model.network.name", "test_vit", "--model.network.pretrained", "false"]
+            return [*FOLDER, *little, "--model.network.image_size", "32", "--data.image_size", "32"]
         return FOLDER if recipe == "image_folder.yaml" else []
 
     return for_recipe

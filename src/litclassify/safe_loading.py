@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from litclassify.errors import UserError
 
@@ -25,6 +26,26 @@ def load_safely(path: Path, mistake: str, remedy: str = "", mmap: bool = False) 
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
         raise UserError(" ".join(filter(None, (f"{mistake}: {_reason(error)}", remedy)))) from error
+
+
+def load_safetensors(path: Path, mistake: str) -> dict[str, Tensor]:
+    """Load a file of the package safetensors, which holds tensors alone; timm brings that package.
+
+    Args:
+        path: The file.
+        mistake: How the message starts if it cannot be loaded; the reason follows.
+
+    Raises:
+        UserError: The file is damaged, or is of another kind.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415 - few need it, and not all have it
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{mistake}: {error}.") from error
+    return tensors
 
 
 def _reason(error: Exception) -> str:

@@ -1,3 +1,4 @@
+from litclassify.callbacks.backbone_freezing import BackboneFreezing
 from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.ema import EMA
@@ -5,6 +6,7 @@ from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_summary import NetworkSummary
+from litclassify.callbacks.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.patch_whitening import PatchWhitening
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
@@ -18,6 +20,7 @@ from litclassify.callbacks.throughput import Throughput
 __all__ = [
     "EMA",
     "SWA",
+    "BackboneFreezing",
     "ConfiguredPatience",
     "CurveLayout",
     "EpochProgressBar",
@@ -25,6 +28,7 @@ __all__ = [
     "MetricsFile",
     "MonitorCheck",
     "NetworkSummary",
+    "ParameterGroupTable",
     "PatchWhitening",
     "PredictionWriter",
     "RateRange",

@@ -18,10 +18,10 @@ from litclassify.batch_mixing import BatchMixing
 from litclassify.errors import UserError
 from litclassify.metrics import ClassificationMetrics
 from litclassify.models.criterion_check import check_criterion
-from litclassify.models.initial_weights import read_network_state, transfer
+from litclassify.models.initial_weights import NETWORK_PREFIX, read_network_state, transfer
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
-from litclassify.optim import build_optimizer, scheduler_config, span_of
+from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config, span_of
 from litclassify.randomness import batch_generator
 from litclassify.test_time_augmentation import TestTimeAugmentation
 
@@ -82,6 +82,8 @@ class ImageClassifier(LightningModule):
         batch_mixing: How training batches are mixed: `MixUp`, `CutMix` or `MixUpOrCutMix`. The loss then gets
             probabilities (N, K) for targets, and training accuracy counts the class of which an image has most. Null
             mixes nothing.
+        parameter_groups: Learning rates and weight decay by the place in the network, for fine-tuning. Null treats all
+            parameters alike.
         test_time_augmentation: Views of an image whose mean logits classify it in tests and predictions: `Flip` or
             `Shifts`. Each view takes the time of a test. Null sees the image alone.
         init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
@@ -95,7 +97,8 @@ class ImageClassifier(LightningModule):
     mean: Tensor
     std: Tensor
     object_arguments: ClassVar[tuple[str, ...]] = (
-        *("network", "optimizer", "criterion", "lr_scheduler", "batch_mixing", "test_time_augmentation"),
+        *("network", "optimizer", "criterion", "lr_scheduler", "batch_mixing", "parameter_groups"),
+        "test_time_augmentation",
     )
 
     def __init__(
@@ -112,6 +115,7 @@ class ImageClassifier(LightningModule):
         channels_last: bool = False,
         compile: bool = False,  # noqa: A002 - the name that people look for
         batch_mixing: BatchMixing | None = None,
+        parameter_groups: ParameterGroups | None = None,
         test_time_augmentation: TestTimeAugmentation | None = None,
         init_from: str | None = None,
     ) -> None:
@@ -133,6 +137,7 @@ class ImageClassifier(LightningModule):
         self.optimizer_factory = optimizer
         self.lr_scheduler_factory = lr_scheduler
         self.lr_interval = lr_interval
+        self.parameter_groups = parameter_groups
         self._register_normalisation(mean, std)
         self.train_metrics = ClassificationMetrics(len(class_names), prefix="train_")
         self.val_metrics = ClassificationMetrics(len(class_names), prefix="val_")
@@ -146,6 +151,7 @@ class ImageClassifier(LightningModule):
             check_input(self.network, image_shape, num_classes=len(class_names))
             if test_time_augmentation is not None:
                 list(test_time_augmentation.views(torch.zeros(1, *image_shape)))  # Refuses images too small for it.
+        self._grouped_parameters()  # Refuses a network that does not say its stages now, not when training starts.
         if init_from is not None:
             report = transfer(self.network, read_network_state(init_from))
             rank_zero_info(f"Started from {init_from}: {report}.")
@@ -266,7 +272,8 @@ class ImageClassifier(LightningModule):
         stored = dict(checkpoint.get("hyper_parameters", {}))
         network = stored.get("network")
         if isinstance(network, dict):
-            arguments = {**network.get("init_args", {}), **dict.fromkeys(getattr(self.network, "initial_weights", ()))}
+            first = getattr(self.network, "initial_weights", ())
+            arguments = {name: value for name, value in network.get("init_args", {}).items() if name not in first}
             stored["network"] = {**network, "init_args": arguments}
         checkpoint["hyper_parameters"] = {**stored, "init_from": None}
 
@@ -289,8 +296,14 @@ class ImageClassifier(LightningModule):
     def _build_optimizer(self) -> Optimizer:
         # Lightning clips no gradients of fused optimizers under mixed precision: their kernel unscales them, too.
         if self.trainer.gradient_clip_val and self.trainer.precision.endswith("-mixed"):
-            return self.optimizer_factory(self.parameters())
-        return build_optimizer(self.optimizer_factory, list(self.parameters()))
+            return scale_learning_rates(self.optimizer_factory(self._grouped_parameters()))
+        return scale_learning_rates(build_optimizer(self.optimizer_factory, self._grouped_parameters()))
+
+    def _grouped_parameters(self) -> list[nn.Parameter] | list[dict[str, Any]]:
+        if self.parameter_groups is None:
+            return list(self.parameters())
+        others = {name: value for name, value in self.named_parameters() if not name.startswith(NETWORK_PREFIX)}
+        return self.parameter_groups(self.network, len(self.class_names), others)
 
     def _total_steps(self, interval: str) -> int:
         """Give the length of the run in units of a schedule's interval."""

@@ -4,6 +4,21 @@ from litclassify.networks.input_check import check_input
 from litclassify.networks.lenet import LeNet
 from litclassify.networks.mlp import MLP
 from litclassify.networks.resnet9 import ResNet9
+from litclassify.networks.stages import head_of, no_weight_decay_of, stages_of
+from litclassify.networks.timm_network import TimmNetwork
 from litclassify.networks.torchvision_network import TorchvisionNetwork
 
-__all__ = ["MLP", "Airbench", "LeNet", "Network", "NetworkFactory", "ResNet9", "TorchvisionNetwork", "check_input"]
+__all__ = [
+    "MLP",
+    "Airbench",
+    "LeNet",
+    "Network",
+    "NetworkFactory",
+    "ResNet9",
+    "TimmNetwork",
+    "TorchvisionNetwork",
+    "check_input",
+    "head_of",
+    "no_weight_decay_of",
+    "stages_of",
+]

@@ -4,16 +4,32 @@ from typing import ClassVar, Protocol
 
 from torch import nn
 
+from litclassify.networks.layer_stages import layer_stages
+
 
 class Network(nn.Module):
     """Base of this package's networks: a config finds them by their short names before any other class.
 
-    Without it `MLP` is ambiguous: torchvision.ops has a class of that name.
+    Without it `MLP` is ambiguous: torchvision.ops has a class of that name. It also says what fine-tuning treats
+    apart; a network that does not define its layers in the order in which it computes them overrides that.
     """
 
     initial_weights: ClassVar[tuple[str, ...]] = ()
     """Arguments that say nothing but where the first weights come from. A checkpoint has its own weights, so it
     stores none of these: it loads where the file is gone and where there is no internet."""
+
+    def parameter_stages(self) -> list[list[str]] | None:
+        """Give the names of the parameters, stage by stage from the input to the head; None if that is not known."""
+        return layer_stages(self)
+
+    def head_parameters(self) -> list[str]:
+        """Give the names of the parameters of the layer that gives the logits."""
+        stages = self.parameter_stages()
+        return stages[-1] if stages else []
+
+    def no_weight_decay(self) -> set[str]:
+        """Give the names of parameters of more than one dimension that weight decay would harm, such as positions."""
+        return set()
 
 
 class OwnNetworkFactory(Protocol):

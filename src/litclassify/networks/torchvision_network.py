@@ -11,15 +11,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision import models
+from torchvision.models.maxvit import MaxVitBlock
+from torchvision.models.vision_transformer import Encoder
 
 from litclassify.errors import UserError
 from litclassify.networks.factory import Network
+from litclassify.networks.layer_stages import last_layer, layer_stages
 from litclassify.safe_loading import load_safely
 from litclassify.suggestions import nearest, some_of
 
 # These two have extra heads in training, which return a tuple of logits. The plain network has one.
 _NETWORKS_WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
 VIT_IMAGE_SIZE = 224
+# Beside torch's own, what these networks compute block after block.
+_SEQUENCES = (Encoder, MaxVitBlock)
+# Of what weight decay would harm, what has more than one dimension: as in torchvision's own training, and layer_scale,
+# one number for each channel.
+_NO_WEIGHT_DECAY = re.compile(r"class_token|pos_embedding|relative_position_bias_table|layer_scale")
 _AUXILIARY_HEADS = re.compile(r"(aux1|aux2|AuxLogits)\.")
 
 # Files from before torch 0.4.1 say `denselayer1.norm.1.weight` for `denselayer1.norm1.weight`; torchvision's
@@ -74,7 +82,15 @@ class TorchvisionNetwork(Network):
     @property
     def head(self) -> nn.Module:
         """The last layer, which gives the logits: an nn.Linear, or an nn.Conv2d in SqueezeNet."""
-        return self.model.get_submodule(_head_name(self.model))
+        return self.model.get_submodule(last_layer(self.model))
+
+    def parameter_stages(self) -> list[list[str]]:
+        """Give the names of the parameters of each block, from the input to the head."""
+        return [[f"model.{name}" for name in stage] for stage in layer_stages(self.model, _SEQUENCES)]
+
+    def no_weight_decay(self) -> set[str]:
+        """Give the names of embeddings of classes and positions, and of the scales of ConvNeXt's blocks."""
+        return {name for name, _ in self.named_parameters() if _NO_WEIGHT_DECAY.search(name)}
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, in_channels, H, W) to logits (N, num_classes)."""
@@ -174,12 +190,6 @@ def _replace_first_conv(model: nn.Module, in_channels: int) -> None:
     )
 
 
-def _head_name(model: nn.Module) -> str:
-    """The last Linear or Conv2d is the classifier in every family (tests cover the whole zoo)."""
-    names: list[str] = [n for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    return names[-1]
-
-
 def _download(weights: str, entry: models.WeightsEnum) -> dict[str, Tensor]:
     try:
         state: dict[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True, weights_only=True)
@@ -232,7 +242,7 @@ def _load(model: nn.Module, state: dict[str, Tensor], in_channels: int, source: 
     first_conv = next(f"{name}.weight" for name, m in model.named_modules() if isinstance(m, nn.Conv2d))
     if first_conv in loaded and loaded[first_conv].shape[1] == 3 != in_channels:  # noqa: PLR2004
         loaded[first_conv] = adapt_channels(loaded[first_conv], in_channels)
-    head = _head_name(model)
+    head = last_layer(model)
     head_keys = [key for key in fresh if key.rpartition(".")[0] == head]
     if any(key not in loaded or loaded[key].shape != fresh[key].shape for key in head_keys):
         loaded.update({key: fresh[key] for key in head_keys})

@@ -13,6 +13,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from litclassify.errors import UserError
 
 DEFAULT_PLATEAU_MONITOR = "val_loss"
+# Arguments of schedules that are learning rates, and take a list of one for each group of parameters.
+RATES = ("base_lr", "max_lr", "min_lr")
 
 
 def span_of(
@@ -52,8 +54,9 @@ def scheduler_config(
         UserError: `ReduceLROnPlateau` with interval `step`: its metric is there once an epoch. Or a schedule that
             gives all groups of parameters one learning rate, where the optimizer has several.
     """
-    rates = {group["lr"] for group in optimizer.param_groups}
-    scheduler = factory(optimizer, **arguments)
+    rates = {group["lr"] / group.get("lr_scale", 1.0) for group in optimizer.param_groups}
+    _, given = _unwrapped(factory)
+    scheduler = factory(optimizer, **_rates_by_group(given, optimizer), **arguments)
     if len(rates) > 1 and len({group["initial_lr"] for group in optimizer.param_groups}) == 1:
         raise UserError(
             f"model.lr_scheduler: {type(scheduler).__name__} gives all parameters one learning rate, but "
@@ -81,3 +84,13 @@ def _unwrapped(factory: Callable[..., Any]) -> tuple[Callable[..., Any], dict[st
         # jsonargparse hands over partial(instantiate, instantiator, cls, **init_args): the class is an argument.
         factory = next((arg for arg in reversed(factory.args) if inspect.isclass(arg)), factory.func)
     return factory, given
+
+
+def _rates_by_group(given: dict[str, Any], optimizer: Optimizer) -> dict[str, list[float]]:
+    """Give the learning rates among a schedule's arguments for each group, where groups have a scale of their own."""
+    scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
+    if all(scale == 1 for scale in scales):
+        return {}
+    return {
+        name: [given[name] * scale for scale in scales] for name in RATES if isinstance(given.get(name), int | float)
+    }

@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 
-from litclassify.callbacks import EpochProgressBar, NetworkSummary
+from litclassify.callbacks import EpochProgressBar, NetworkSummary, ParameterGroupTable
 
 # The data modules choose the number of workers by what is fastest for their data.
 WORKERS_ADVICE = r".*does not have many workers which may be a bottleneck.*"
@@ -38,6 +38,7 @@ NOISE = (
 SHOWN: tuple[tuple[str, type[Callback], type[Callback]], ...] = (
     ("enable_progress_bar", ProgressBar, EpochProgressBar),
     ("enable_model_summary", ModelSummary, NetworkSummary),
+    ("enable_model_summary", ParameterGroupTable, ParameterGroupTable),
 )
 
 
