@@ -6,6 +6,7 @@ from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
+from litclassify.callbacks.rate_curve import RateCurve, draw_curve
 from litclassify.callbacks.rate_range import RateRange
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
@@ -21,9 +22,11 @@ __all__ = [
     "MonitorCheck",
     "NetworkSummary",
     "PredictionWriter",
+    "RateCurve",
     "RateRange",
     "RunTexts",
     "SampleImages",
     "TestSetCheck",
     "Throughput",
+    "draw_curve",
 ]
