@@ -10,6 +10,7 @@ from litclassify.callbacks.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.patch_whitening import PatchWhitening
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
+from litclassify.callbacks.rate_curve import RateCurve, draw_curve
 from litclassify.callbacks.rate_range import RateRange
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
@@ -31,9 +32,11 @@ __all__ = [
     "ParameterGroupTable",
     "PatchWhitening",
     "PredictionWriter",
+    "RateCurve",
     "RateRange",
     "RunTexts",
     "SampleImages",
     "TestSetCheck",
     "Throughput",
+    "draw_curve",
 ]

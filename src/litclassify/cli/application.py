@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -15,7 +16,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import MetricsFile, PredictionWriter
+from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve
 from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
@@ -25,7 +26,7 @@ from litclassify.cli.config.published import PUBLISHED, published_value
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
-from litclassify.cli.runs.directory import METRICS_JSON, PREDICTIONS, run_dir_of
+from litclassify.cli.runs.directory import LR_SEARCH, METRICS_JSON, PREDICTIONS, run_dir_of
 from litclassify.cli.runs.launch import run_dir_of_launch, save_record
 from litclassify.cli.runs.record import describe_environment
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary
@@ -62,6 +63,7 @@ class ClassificationCLI(LightningCLI):
     command_line: CommandLine
     subcommand: str
     run_dir: Path | None = None
+    rate_search: RateSearch | None = None
 
     def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
         self.typed = args if typed is None else typed
@@ -156,20 +158,28 @@ class ClassificationCLI(LightningCLI):
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
 
+    def build_parts(self) -> Namespace:
+        """Build data, model and all else that the config names, for a training beside the run."""
+        try:
+            parts: Namespace = self.parser.instantiate_classes(self.config)[self.subcommand]
+        except (ValueError, MisconfigurationException) as error:
+            raise own_error(error) from error
+        return parts
+
     def search_lr(self, lowest: float = LOWEST, highest: float = HIGHEST, steps: int = STEPS) -> RateSearch:
         """Search for a learning rate with objects of its own; no random number is drawn for the run."""
         config = self.config[self.subcommand]
         check_search(config, resumes=self.checkpoint is not None)
-        built = self.parser.instantiate_classes(self.config)[self.subcommand]
         with refusals_explained(config.trainer, resumed=False):
-            search = search_rate(built, config, lowest, highest, steps)
+            search = search_rate(self.build_parts(), config, lowest, highest, steps)
         self._set_seed()
         return search
 
     def _find_lr(self) -> None:
         """Put the learning rate that is found in place of the config's: the run's config holds it."""
         config = self.config[self.subcommand]
-        found = self.search_lr().found
+        self.rate_search = self.search_lr()
+        found = self.rate_search.found
         apply_rates(config.model.init_args.optimizer, found)
         config.find_lr = False
         rank_zero_info("find_lr: " + " ".join(f"--{key} {rate:g}" for key, rate in found.items()))
@@ -245,6 +255,8 @@ class ClassificationCLI(LightningCLI):
             path = Path(self.config.predict.output or self.run_dir / PREDICTIONS)
             return [PredictionWriter(path, self.model.class_names)]
         logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
+        if self.rate_search is not None:
+            logged.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
         return [MetricsFile(self.run_dir / METRICS_JSON), *logged]
 
     # --- Running ---

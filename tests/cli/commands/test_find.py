@@ -39,6 +39,8 @@ def test_a_search_leaves_nothing_but_the_rate(
     configs = [yaml.safe_load((run / "config.fit.yaml").read_text("utf-8")) for run in (searched, given)]
     assert configs[0]["model"] == configs[1]["model"]
     assert configs[0]["find_lr"] is False
+    assert (searched / "lr_search.png").exists()
+    assert not (given / "lr_search.png").exists()
 
 
 def test_the_rates_of_both_halves_keep_their_ratio(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +77,21 @@ def test_a_search_is_refused_where_a_run_resumes(fit: Callable[..., Path], capsy
     with pytest.raises(SystemExit, match="2"):
         main(["fit", "--ckpt_path", str(run / "last"), "--trainer.max_epochs", "2", "--find_lr", "true"])
     assert "find_lr: a resumed run goes on with the learning rate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["lr", "batch_size"])
+def test_mistakes_in_the_config_are_those_of_fit(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["find", what, *SMALL, "--data.val_split", "2.5"])
+    assert "data.val_split" in capsys.readouterr().err
+
+
+def test_the_curve_is_a_picture_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["find", "lr", *SMALL, "--num_steps", "20", "--picture", "curve.png"])
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(SystemExit, match="2"):
+        main(["find", "lr", *SMALL, "--num_steps", "20", "--picture", "missing/curve.png"])
+    assert "--picture: 'missing/curve.png' cannot be written" in capsys.readouterr().err
 
 
 def test_a_loss_that_diverges_at_once_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

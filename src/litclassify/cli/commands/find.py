@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from pathlib import Path
 
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.command_names import COMMANDS
@@ -42,7 +43,7 @@ class Search(ClassificationCLI):
         self._set_seed()
         self.config.fit.data.init_args.batch_size = batch_size
         with refusals_explained(self.config.fit.trainer, resumed=False):
-            return measure(self.parser.instantiate_classes(self.config).fit, batch_size, seconds)
+            return measure(self.build_parts(), batch_size, seconds)
 
 
 def find_lr(words: list[str]) -> None:
@@ -51,9 +52,12 @@ def find_lr(words: list[str]) -> None:
     parser.add_argument("--min_lr", type=float, default=LOWEST, help="First learning rate to try.")
     parser.add_argument("--max_lr", type=float, default=HIGHEST, help="Last one.")
     parser.add_argument("--num_steps", type=int, default=STEPS, help="How many, a step at each.")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="PNG file for the curve.")
     arguments, rest = parser.parse_known_args(words)
     search = Search(["fit", *rest]).search_lr(arguments.min_lr, arguments.max_lr, arguments.num_steps)
     _print_curve(search)
+    if arguments.picture is not None:
+        _save(search, arguments.picture)
     sys.stdout.write("\n" + " ".join(f"--{key} {rate:g}" for key, rate in search.found.items()) + "\n")
 
 
@@ -66,11 +70,20 @@ def find_batch_size(words: list[str]) -> None:
     if arguments.smallest < 1 or not arguments.seconds > 0:
         raise UserError("find batch_size: --smallest must be at least 1, and --seconds above 0.")
     search = Search(["fit", *rest])
+    if "batch_size" not in search.config.fit.data.init_args:
+        raise UserError(f"find batch_size: {search.config.fit.data.class_path} takes no batch_size.")
     measurements = list(measure_doubling(partial(search.measure, seconds=arguments.seconds), arguments.smallest))
     best = choose(measurements)
     header = ["batch_size", "images/s", "peak memory"]
     print_table(header, [_row(one) for one in measurements], numbers=header)
     sys.stdout.write(f"\n--data.batch_size {best}\n")
+
+
+def _save(search: RateSearch, file: Path) -> None:
+    try:
+        search.picture.save(file, format="PNG")
+    except OSError as error:
+        raise UserError(f"--picture: '{file}' cannot be written: {error.strerror}.") from error
 
 
 def _row(one: Measured) -> list[str]:

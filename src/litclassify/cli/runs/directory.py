@@ -10,6 +10,7 @@ from litclassify.errors import UserError
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
+LR_SEARCH = "lr_search.png"
 METRICS_CSV = "metrics.csv"
 METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"

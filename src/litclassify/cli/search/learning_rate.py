@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jsonargparse import Namespace
+from PIL import Image
 
-from litclassify.callbacks import RateRange
+from litclassify.callbacks import RateRange, draw_curve
 from litclassify.cli.config.keys import as_typed, short_name
 from litclassify.cli.search.trial import trial_trainer
 from litclassify.errors import UserError
@@ -29,6 +30,11 @@ class RateSearch:
     """Smoothed, one for each rate."""
     found: dict[str, float]
     """The learning rate of the optimizer, and those of optimizers in it, by key as typed."""
+
+    @property
+    def picture(self) -> Image.Image:
+        """The losses over the rates, with the one that was found."""
+        return draw_curve(self.rates, self.losses, self.found[f"{OPTIMIZER}.lr"])
 
 
 def check_search(config: Namespace, *, resumes: bool) -> None:
