@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from litclassify.batch_mixing import BatchMixing
+from litclassify.class_weights import ClassWeights, weighted
 from litclassify.errors import UserError
 from litclassify.metrics import ClassificationMetrics
 from litclassify.models.criterion_check import check_criterion
@@ -79,6 +80,9 @@ class ImageClassifier(LightningModule):
         batch_mixing: How training batches are mixed: `MixUp`, `CutMix` or `MixUpOrCutMix`. The loss then gets
             probabilities (N, K) for targets, and training accuracy counts the class of which an image has most. Null
             mixes nothing.
+        class_weights: What rare classes weigh in the loss, by the training images: `Balanced` or `EffectiveNumber`.
+            The loss gets it as its `weight`, in validation and test, too. Null leaves the loss as it is.
+        class_counts: Training images of each class. Null if `class_weights` is. Likewise from the data.
         init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
             and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
 
@@ -104,13 +108,15 @@ class ImageClassifier(LightningModule):
         channels_last: bool = False,
         compile: bool = False,  # noqa: A002 - the name that people look for
         batch_mixing: BatchMixing | None = None,
+        class_weights: ClassWeights | None = None,
+        class_counts: Sequence[int] | None = None,
         init_from: str | None = None,
     ) -> None:
         super().__init__()
-        # The command line stores the configuration of these five; outside it they are objects, which a checkpoint
+        # The command line stores the configuration of these six; outside it they are objects, which a checkpoint
         # that loads without unpickling cannot hold.
         from_config = _given_hyperparameters.get() is not None
-        objects = ["network", "optimizer", "criterion", "lr_scheduler", "batch_mixing"]
+        objects = ["network", "optimizer", "criterion", "lr_scheduler", "batch_mixing", "class_weights"]
         self.save_hyperparameters(logger=False, ignore=[] if from_config else objects)
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
@@ -121,6 +127,8 @@ class ImageClassifier(LightningModule):
         if channels_last:
             self.network.to(memory_format=torch.channels_last)
         self.compiles_network = compile
+        if class_weights is not None:
+            criterion = weighted(criterion, class_weights, class_counts, class_names)
         self.criterion = criterion
         self.optimizer_factory = optimizer
         self.lr_scheduler_factory = lr_scheduler
