@@ -14,7 +14,7 @@ PUBLISHED = ("class_names", "mean", "std", "image_shape", "class_counts")
 
 
 def published_value(
-    name: str, data: LightningDataModule, stored: Mapping[str, Any], *, predicts: bool, weighs_classes: bool
+    name: str, data: LightningDataModule, stored: Mapping[str, Any], predicts: bool, weighs_classes: bool = False
 ) -> Any:
     """Give what the model takes under one of `PUBLISHED`.
 
