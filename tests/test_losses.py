@@ -26,6 +26,15 @@ def test_binary_cross_entropy_smooths() -> None:
     )
 
 
+def test_binary_cross_entropy_weighs_images_by_their_class() -> None:
+    weight = torch.tensor([0.5, 1.0, 4.0])
+    single = torch.stack([BinaryCrossEntropy()(LOGITS[i : i + 1], CLASSES[i : i + 1]) for i in range(8)])
+    expected = (weight[CLASSES] * single).sum() / weight[CLASSES].sum()
+    torch.testing.assert_close(BinaryCrossEntropy(weight=weight)(LOGITS, CLASSES), expected)
+    soft = one_hot(CLASSES, 3).float()
+    torch.testing.assert_close(BinaryCrossEntropy(weight=weight)(LOGITS, soft), expected)
+
+
 @pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 4.0])])
 def test_focal_loss_without_focus_is_cross_entropy(weight: torch.Tensor | None) -> None:
     torch.testing.assert_close(

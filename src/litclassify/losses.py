@@ -8,27 +8,35 @@ from litclassify.errors import UserError
 
 
 class BinaryCrossEntropy(nn.Module):
-    """Each class for itself, against all others: mean over batch and classes.
+    """Each class for itself, against all others: mean over batch, by class weights, and classes.
 
     Source: Wightman et al., "ResNet strikes back", https://arxiv.org/abs/2110.00476
 
     Args:
         label_smoothing: Share of a target that is spread evenly over all classes, in [0, 1).
+        weight: Weight of the images of each class, (K,). Null weighs all alike.
     """
 
-    def __init__(self, label_smoothing: float = 0.0) -> None:
+    weight: Tensor | None
+
+    def __init__(self, label_smoothing: float = 0.0, weight: Tensor | None = None) -> None:
         super().__init__()
         if not 0 <= label_smoothing < 1:
             raise UserError(f"model.criterion.label_smoothing must be in [0, 1), got {label_smoothing}.")
         self.label_smoothing = label_smoothing
+        self.register_buffer("weight", weight)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Give the loss, a scalar."""
         num_classes = logits.shape[1]
         if not targets.is_floating_point():
             targets = one_hot(targets, num_classes)
-        wanted = targets.to(logits.dtype) * (1 - self.label_smoothing) + self.label_smoothing / num_classes
-        return binary_cross_entropy_with_logits(logits, wanted)
+        targets = targets.to(logits.dtype)
+        wanted = targets * (1 - self.label_smoothing) + self.label_smoothing / num_classes
+        if self.weight is None:
+            return binary_cross_entropy_with_logits(logits, wanted)
+        losses = binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=1)
+        return _weighted_mean(losses, (targets * self.weight).sum(dim=1))
 
 
 class FocalLoss(nn.Module):
@@ -62,5 +70,8 @@ class FocalLoss(nn.Module):
         losses = (1 - torch.exp(-losses)) ** self.gamma * losses
         if self.weight is None:
             return losses.mean()
-        weights = self.weight[targets]
-        return (weights * losses).sum() / weights.sum()
+        return _weighted_mean(losses, self.weight[targets])
+
+
+def _weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
+    return (weights * losses).sum() / weights.sum()

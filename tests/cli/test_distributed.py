@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from tests.conftest import REPOSITORY, SMALL
 
+RAND_AUGMENT = ["--data.train_transform", "rand_augment"]
 DDP = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
 
 
@@ -56,3 +59,36 @@ def test_two_processes_predict_in_order() -> None:
     rows = {name: list(csv.DictReader(Path(f"{name}.csv").read_text().splitlines())) for name in ("together", "alone")}
     assert [row["path"] for row in rows["together"]] == [f"test/{i}" for i in range(359)]
     assert [row["label"] for row in rows["together"]] == [row["label"] for row in rows["alone"]]
+
+
+SEEN = """
+import torch
+from lightning.pytorch import Callback
+class SeenTargets(Callback):
+    def on_train_start(self, trainer, model):
+        self.seen = []
+    def on_train_batch_end(self, trainer, model, outputs, batch, batch_idx):
+        self.seen.append(batch)
+    def on_train_end(self, trainer, model):
+        images, targets = map(torch.cat, zip(*self.seen))
+        torch.save({"images": images, "targets": targets}, f"seen{trainer.global_rank}.pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_balanced_classes_and_repeated_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("seen.py").write_text(SEEN)
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()), prepend=os.pathsep)
+    words = [*SMALL, *DDP, "--allow_import", "seen", "--trainer.callbacks+=seen.SeenTargets"]
+    words += ["--trainer.max_epochs", "1", "--data.val_split", "0.4", "--data.class_balance", "1"]
+    launch("fit", *words)
+    shares = [torch.load(f"seen{rank}.pt")["targets"] for rank in range(2)]
+    assert [len(share) for share in shares] == [360, 360]  # Of 719.
+    assert (torch.bincount(torch.cat(shares)) - 72).abs().max() <= 1
+    assert all(torch.bincount(share, minlength=10).min() > 15 for share in shares)
+
+    launch("fit", *words, "--data.class_balance", "0", "--data.augmentation_repeats", "2", *RAND_AUGMENT)
+    first, second = (torch.load(f"seen{rank}.pt") for rank in range(2))
+    assert torch.equal(first["targets"], second["targets"])  # Each process has a copy of every image.
+    alike = (first["images"] == second["images"]).flatten(1).all(dim=1)
+    assert alike.float().mean() < 0.2

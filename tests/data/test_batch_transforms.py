@@ -12,10 +12,12 @@ from torchvision.transforms.v2 import functional
 
 from litclassify.data import ImageTensorDataset
 from litclassify.data.batch_transforms import (
+    BatchAutoAugment,
     BatchCrop,
     BatchErasing,
     BatchFlip,
     BatchTranslation,
+    Operation,
     VectorizedTransforms,
     vectorize,
 )
@@ -68,6 +70,51 @@ def test_flip(flip: v2.Transform, function: Callable[[Tensor], Tensor]) -> None:
     expected = one_by_one(images(), lambda image, flipped: function(image) if flipped else image, chosen)
     assert torch.equal(VectorizedTransforms([transform])(images(), randomness()), expected)
     assert 0 < chosen.sum() < NUM_IMAGES
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "augment",
+    [v2.TrivialAugmentWide(fill=7), v2.RandAugment(3, magnitude=20, interpolation=v2.InterpolationMode.BILINEAR)],
+)
+def test_auto_augment(augment: v2.Transform, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = images(20, 24)[:, :channels].repeat(8, 1, 1, 1)
+    transform, stream = BatchAutoAugment(augment), SampleRandomness(7, range(len(batch)))
+    drawn = [transform.operations((20, 24), stream) for _ in range(transform.num_operations)]
+    result = VectorizedTransforms([transform])(batch, SampleRandomness(7, range(len(batch))))
+    expected = torch.stack(
+        [with_draws(augment, image, draws, monkeypatch) for image, *draws in zip(batch, *drawn, strict=True)]
+    )
+    assert torch.equal(result, expected)
+    assert {name for name, _ in drawn[0]} == set(augment._AUGMENTATION_SPACE)
+
+
+def with_draws(augment: v2.Transform, image: Tensor, drawn: list[Operation], patch: pytest.MonkeyPatch) -> Tensor:
+    """Let the transform itself draw these operations from torch's generator."""
+    space = augment._AUGMENTATION_SPACE
+    integers, signs = [], []
+    for name, magnitude in drawn:
+        magnitudes, signed = space[name]
+        integers.append(list(space).index(name))
+        range_ = magnitudes(augment.num_magnitude_bins, *image.shape[-2:])
+        if range_ is not None and isinstance(augment, v2.TrivialAugmentWide):
+            integers.append(int((range_ - abs(magnitude)).abs().argmin()))
+        if range_ is not None and signed:
+            signs.append(0.3 if str(magnitude).startswith("-") else 0.7)
+    with patch.context() as context:
+        context.setattr(torch, "randint", lambda *_: torch.tensor(integers.pop(0)))
+        context.setattr(torch, "rand", lambda *_: torch.tensor(signs.pop(0)))
+        return augment(image)
+
+
+@pytest.mark.parametrize("augment", [v2.TrivialAugmentWide(), v2.RandAugment()])
+def test_auto_augment_draws_evenly(augment: v2.Transform) -> None:
+    operations = BatchAutoAugment(augment).operations((32, 32), SampleRandomness(0, range(14_000)))
+    names = Counter(name for name, _ in operations)
+    assert all(abs(count - 1000) < 150 for count in names.values())  # Five standard deviations.
+    turned = torch.tensor([magnitude for name, magnitude in operations if name == "Rotate"])
+    assert abs((turned < 0).float().mean() - 0.5) < 0.08
+    assert len(turned.unique()) == (61 if isinstance(augment, v2.TrivialAugmentWide) else 2)
 
 
 def test_translation() -> None:
@@ -198,6 +245,7 @@ def test_streams_of_neighbours_are_unrelated() -> None:
     [
         (v2.RandomCrop(20), "data.train_transform fails on train/.*crop size"),
         (v2.RandomCrop(9, padding=20, padding_mode="reflect"), "data.train_transform fails on train/.*[Pp]adding"),
+        (v2.RandAugment(magnitude=40), "data.train_transform fails on train/.*index 40"),
         (v2.Pad(50, padding_mode="reflect"), "data.train_transform fails on train/"),
     ],
 )

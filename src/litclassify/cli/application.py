@@ -22,7 +22,7 @@ from litclassify.cli.checkpoints.checks import check_optimization, check_recorde
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import place_of_class, short_name
-from litclassify.cli.config.published import PUBLISHED, published_value
+from litclassify.cli.config.published import PUBLISHED, check_one_balance, published_value
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
@@ -111,7 +111,9 @@ class ClassificationCLI(LightningCLI):
     def _published(self, name: str, data: LightningDataModule) -> Any:
         """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
         stored = {} if self.checkpoint is None else self.checkpoint.published
-        return published_value(name, data, stored, predicts=self.subcommand == "predict")
+        weighs_classes = self.config[self.subcommand].get("model.init_args.class_weights") is not None
+        predicts = self.subcommand == "predict"
+        return published_value(name, data, stored, predicts=predicts, weighs_classes=weighs_classes)
 
     # --- Parsing ---
 
@@ -150,6 +152,7 @@ class ClassificationCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; what a configured class refuses is the user's mistake."""
+        check_one_balance(self.config[self.subcommand])
         self.parser.add_instantiator(self._build, object)
         try:
             if self.config[self.subcommand].get("find_lr", False):

@@ -17,7 +17,8 @@ from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.parsing.environment_variables import variable_of
 from litclassify.errors import UserError
 
-CLASSES = ("data", *(f"model.{name}" for name in ("network", "criterion", "optimizer", "lr_scheduler")))
+CLASSES_OF_MODEL = ("network", "criterion", "optimizer", "lr_scheduler", "batch_mixing", "class_weights")
+CLASSES = ("data", *(f"model.{name}" for name in CLASSES_OF_MODEL))
 ARGUMENTS_OF_CLASSES = tuple(f"{name}." for name in CLASSES)
 # A key of a config, as messages name it.
 KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")

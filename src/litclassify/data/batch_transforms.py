@@ -218,6 +218,57 @@ def _between(limits: Sequence[float], randomness: SampleRandomness) -> Tensor:
     return low + (high - low) * randomness.uniform()
 
 
+Operation = tuple[str, float]
+"""One of torchvision's operations by name, and its magnitude."""
+
+
+class BatchAutoAugment(BatchTransform):
+    """`TrivialAugmentWide` and `RandAugment`: operations that are drawn for each image.
+
+    Images with the same operation are transformed together.
+
+    Args:
+        transform: The transform that it stands for.
+    """
+
+    def __init__(self, transform: v2.TrivialAugmentWide | v2.RandAugment) -> None:
+        self.transform = transform
+        self.num_operations = 1 if isinstance(transform, v2.TrivialAugmentWide) else transform.num_ops
+
+    def operations(self, size: tuple[int, int], randomness: SampleRandomness) -> list[Operation]:
+        """Draw an operation for each of N images."""
+        space, bins = list(self.transform._AUGMENTATION_SPACE.items()), self.transform.num_magnitude_bins
+        chosen, levels = randomness.integers(0, len(space)), randomness.integers(0, bins)
+        negative = randomness.uniform() <= 0.5  # noqa: PLR2004 - a half
+        if isinstance(self.transform, v2.RandAugment):
+            levels.fill_(self.transform.magnitude)
+        ranges = [magnitudes(bins, *size) for _, (magnitudes, _) in space]
+        operations = []
+        for i, level, is_negative in zip(chosen.tolist(), levels.tolist(), negative.tolist(), strict=True):
+            name, (_, signed) = space[i]
+            magnitude = 0.0 if ranges[i] is None else float(ranges[i][level])
+            operations.append((name, -magnitude if signed and is_negative else magnitude))
+        return operations
+
+    def __call__(self, view: View, randomness: SampleRandomness) -> View:
+        """Apply the operations."""
+        images = view.show()
+        for _ in range(self.num_operations):
+            images = self._apply(images, self.operations(view.size, randomness))
+        return View(images)
+
+    def _apply(self, images: Tensor, operations: list[Operation]) -> Tensor:
+        places: dict[Operation, list[int]] = {}
+        for place, operation in enumerate(operations):
+            places.setdefault(operation, []).append(place)
+        result = torch.empty_like(images)
+        for (name, magnitude), chosen in places.items():
+            result[chosen] = self.transform._apply_image_or_video_transform(
+                images[chosen], name, magnitude, self.transform.interpolation, self.transform._fill
+            )
+        return result
+
+
 class BatchDeterministic(BatchTransform):
     """A transform without random draws: the one for images takes batches, too.
 
@@ -276,6 +327,8 @@ def _batch_transform(transform: Any) -> BatchTransform | None:
         return BatchFlip(transform)
     if kind is v2.RandomErasing and transform.value is not None:
         return BatchErasing(transform)
+    if kind in (v2.TrivialAugmentWide, v2.RandAugment):
+        return BatchAutoAugment(transform)
     if kind is v2.RandomAffine and _only_translates(transform):
         return BatchTranslation(transform)
     return BatchDeterministic(transform) if kind in DETERMINISTIC else None

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torchvision.datasets.utils import download_url
-from torchvision.transforms import v2
 
 from litclassify.data.downloaded import DownloadedDataModule
 from litclassify.data.in_memory_datamodule import DataFacts
@@ -63,12 +62,8 @@ class CIFAR10(DownloadedDataModule):
         super().__init__(image_size=image_size, **kwargs)
 
     def default_train_transform(self) -> TransformList:
-        """Shift by up to an eighth and mirror: the usual augmentation of CIFAR."""
-        padding = max(1, min(self.image_size) // 8)  # 4 pixels at 32x32.
-        return [
-            v2.RandomCrop(self.image_size, padding=padding, padding_mode="reflect"),
-            v2.RandomHorizontalFlip(),
-        ]
+        """Shift and mirror: the usual augmentation of CIFAR."""
+        return self._preset("flip_crop")
 
     def _download(self) -> None:
         missing = [name for name in self.train_files + self.test_files if not os.path.isfile(self._file(name))]

@@ -3,16 +3,18 @@
 import math
 import os
 from abc import ABC, abstractmethod
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from litclassify.data.datasets import ImageDataset, Sample, Split
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.find_images import find_images
+from litclassify.data.presets import NamedTransforms, Views, build, padded_crop, preset_steps
 from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import ShuffledSampler, even_batch_size
 from litclassify.data.transforms import TransformList, check_transforms, compose
@@ -45,12 +47,23 @@ class ImageDataModule(LightningDataModule, ABC):
             of its free memory. On the CPU it has no effect.
         train_transform: Transforms of training images, applied in order, in place of the data set's own; null
             means the data set's own. Classes of torchvision.transforms.v2 need no prefix. Leave out
-            Normalize: the model does it.
-        eval_transform: The same for validation, test and prediction images.
+            Normalize: the model does it. In place of the list, or in it, the name of a preset stands for transforms
+            that fit the data and image_size.
+        eval_transform: A list for validation, test and prediction images.
         seed: Of the draw of validation and test images, where the data set comes without; in [0, 2**32).
         path: Images to predict on: a file, a folder, a glob, or a .txt file with one path per line. null
             means the test set.
+        class_balance: How far training makes up for unequal classes, in [0, 1]: a class of n images is drawn in
+            proportion to n ** (1 - class_balance). 0 shows every image once an epoch, 0.5 is square-root sampling, 1
+            shows all classes equally often. The length of an epoch stays.
+        augmentation_repeats: How often a training image comes in succession, at least 1, transformed anew each time
+            (repeated augmentation). The length of an epoch stays: with k, it shows one kth of the images.
     """
+
+    mirrored: ClassVar[bool] = True
+    """Whether a mirrored image is still of its class."""
+    padding_mode: ClassVar[Literal["constant", "reflect"]] = "reflect"
+    """What comes in from beyond the borders of an image that is shifted: black, or the image, mirrored."""
 
     def __init__(
         self,
@@ -59,15 +72,18 @@ class ImageDataModule(LightningDataModule, ABC):
         batch_size: int = 64,
         num_workers: int | Literal["auto"] = "auto",
         device_resident: DeviceResident = "auto",
-        train_transform: TransformList | None = None,
+        train_transform: NamedTransforms | None = None,
         eval_transform: TransformList | None = None,
         seed: int = 0,
         path: str | None = None,
+        class_balance: float = 0.0,
+        augmentation_repeats: int = 1,
     ) -> None:
         super().__init__()
-        check_transforms(train_transform, "data.train_transform")
+        named = [train_transform] if isinstance(train_transform, str) else train_transform
+        check_transforms(named, "data.train_transform")
         check_transforms(eval_transform, "data.eval_transform")
-        self.image_size = _as_height_width(image_size)
+        self.image_size = as_height_width(image_size)
         self.batch_size = _at_least(1, batch_size, "data.batch_size")
         self.num_workers = num_workers if num_workers == "auto" else _at_least(0, num_workers, "data.num_workers")
         self.device_resident = device_resident
@@ -76,10 +92,14 @@ class ImageDataModule(LightningDataModule, ABC):
                 f"data.device_resident=true makes batches on the accelerator, without workers, got data.num_workers="
                 f"{num_workers}: leave one of them out."
             )
-        self.train_transform = train_transform
+        self.train_transform = named
         self.eval_transform = eval_transform
         self.seed = _as_seed(seed)
         self.path = path
+        self.class_balance = class_balance
+        if not 0 <= class_balance <= 1:
+            raise UserError(f"data.class_balance must be in [0, 1], got {class_balance}.")
+        self.augmentation_repeats = _at_least(1, augmentation_repeats, "data.augmentation_repeats")
         self._datasets: dict[Split, ImageDataset] = {}
         self._save_plain_hyperparameters()
 
@@ -107,6 +127,14 @@ class ImageDataModule(LightningDataModule, ABC):
     def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageDataset:
         """The images of one split, with `transform_list(split)` applied."""
 
+    @classmethod
+    def views(cls, image_size: tuple[int, int]) -> Views:
+        """How presets cut images to `image_size` (H, W)."""
+        return Views([], [padded_crop(image_size, cls.padding_mode)], cls.mirrored)
+
+    def _preset(self, name: str) -> TransformList:
+        return build(preset_steps(name, self.image_size, self.views(self.image_size)))
+
     def default_train_transform(self) -> TransformList:
         """Transforms of training images if the user gives none."""
         return []
@@ -132,14 +160,32 @@ class ImageDataModule(LightningDataModule, ABC):
         channels, height, width = (image if transform is None else transform(image)).shape
         return channels, height, width
 
+    @property
+    def class_counts(self) -> list[int]:
+        """Number of training images of each class; they are found, or downloaded, if they are not yet."""
+        self.prepare_data()
+        return torch.bincount(self._training_targets(), minlength=self.num_classes).tolist()
+
+    def _training_targets(self) -> Tensor:
+        """Class of each training image, int64 (N,)."""
+        return self._dataset("train").targets
+
     def transform_list(self, split: Split) -> TransformList:
         """Transforms of the images of `split`: the user's, or else the default."""
         if split == "train":
-            return self.default_train_transform() if self.train_transform is None else self.train_transform
+            if self.train_transform is None:
+                return self.default_train_transform()
+            parts = [self._preset(item) if isinstance(item, str) else [item] for item in self.train_transform]
+            return [transform for part in parts for transform in part]
         return self.default_eval_transform() if self.eval_transform is None else self.eval_transform
 
     def setup(self, stage: str) -> None:
         """Build the data sets that `stage` (fit, validate, test or predict) needs."""
+        if stage == "fit" and self.augmentation_repeats > 1 and not self.transform_list("train"):
+            raise UserError(
+                f"data.augmentation_repeats={self.augmentation_repeats} shows images that are all alike: there is no "
+                "train_transform. Set data.train_transform, or leave it out."
+            )
         for split in STAGE_SPLITS[stage]:
             self._dataset(split)
 
@@ -181,7 +227,14 @@ class ImageDataModule(LightningDataModule, ABC):
         sampler: Sampler[int] | None = None
         batch_size = self.batch_size
         if split == "train":
-            sampler = ShuffledSampler(dataset, global_seed(), self._world_size, self._rank)
+            sampler = ShuffledSampler(
+                dataset,
+                global_seed(),
+                self._world_size,
+                self._rank,
+                class_balance=self.class_balance,
+                repeats=self.augmentation_repeats,
+            )
         elif split != "predict" and self._world_size > 1 and len(dataset) >= self._world_size:
             # Lightning's own choice repeats images until all processes have as many: metrics would not be exact.
             sampler = UnrepeatedDistributedSampler(dataset, self._world_size, self._rank, shuffle=False)
@@ -247,7 +300,12 @@ def _as_seed(seed: int) -> int:
     return seed
 
 
-def _as_height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+def as_height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Give height and width, of which one number stands for both.
+
+    Raises:
+        UserError: One is less than 1.
+    """
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     if height < 1 or width < 1:
         raise UserError(f"data.image_size must be positive, as one number or [height, width], got {image_size}.")

@@ -83,7 +83,7 @@ def refusal_of(split: Split, name: str, images: Tensor) -> Iterator[None]:
     """Name the transforms of `split` as what refuses images (…, C, H, W)."""
     try:
         yield
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(
             f"{transform_key(split)} fails on {name}, {tuple(images.shape[-3:])} (channels, height, width): {error}"
         ) from error

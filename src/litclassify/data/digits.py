@@ -24,6 +24,8 @@ class Digits(InMemoryDataModule):
     facts: ClassVar[DataFacts] = DataFacts(
         class_names=tuple("0123456789"), image_size=(8, 8), mean=(0.3054,), std=(0.3761,)
     )
+    mirrored: ClassVar[bool] = False
+    padding_mode: ClassVar[Literal["constant", "reflect"]] = "constant"
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 from torchvision.transforms import v2
 
 from litclassify.data.class_folders import (
@@ -21,6 +22,7 @@ from litclassify.data.files import ImageFilesDataset
 from litclassify.data.image_cache import cache_in_memory, cache_on_disk, is_small
 from litclassify.data.in_memory import ImageTensorDataset
 from litclassify.data.packed_images import PackedImages, PackedImagesDataset
+from litclassify.data.presets import Step, Views, padded_crop
 from litclassify.data.splits import hold_out
 from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
@@ -91,7 +93,7 @@ class ImageFolder(ImageDataModule):
         if min(self._std) <= 0:
             raise UserError(f"data.std must be positive, got {std}.")
         self.cache = cache
-        self.cache_size = self._resized if cache_size is None else cache_size
+        self.cache_size = _resized(self.image_size) if cache_size is None else cache_size
         if self.cache_size < 1:
             raise UserError(f"data.cache_size must be at least 1, got {cache_size}.")
         if cache_size is not None and cache is None:
@@ -120,23 +122,23 @@ class ImageFolder(ImageDataModule):
         """1 for grayscale, 3 for RGB."""
         return 1 if self.grayscale else 3
 
+    @classmethod
+    def views(cls, image_size: tuple[int, int]) -> Views:
+        """Central crops and crops of random size; of small images the whole, and shifted."""
+        if max(image_size) <= SMALL_IMAGE:
+            resize = Step(v2.Resize, {"size": image_size})
+            return Views([resize], [resize, padded_crop(image_size, cls.padding_mode)], cls.mirrored)
+        size = {"size": image_size}
+        resize = Step(v2.Resize, {"size": _resized(image_size)})
+        return Views([resize, Step(v2.CenterCrop, size)], [Step(v2.RandomResizedCrop, size)], cls.mirrored)
+
     def default_train_transform(self) -> TransformList:
         """Random crops and mirroring."""
-        if self._is_small:
-            padding = max(1, min(self.image_size) // 8)
-            crop = [
-                v2.Resize(self.image_size),
-                v2.RandomCrop(self.image_size, padding=padding, padding_mode="reflect"),
-            ]
-        else:
-            crop = [v2.RandomResizedCrop(self.image_size)]
-        return [*crop, v2.RandomHorizontalFlip()]
+        return self._preset("flip_crop")
 
     def default_eval_transform(self) -> TransformList:
         """The central crop; of small images, the whole."""
-        if self._is_small:
-            return [v2.Resize(self.image_size)]
-        return [v2.Resize(self._resized), v2.CenterCrop(self.image_size)]
+        return self._preset("none")
 
     def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageDataset:
         if split not in self._samples:
@@ -156,6 +158,9 @@ class ImageFolder(ImageDataModule):
         if pixels is None:
             return PackedImagesDataset(paths, torch.tensor(targets), transform, images, split)
         return ImageTensorDataset(pixels, torch.tensor(targets), transform, split, paths=paths)
+
+    def _training_targets(self) -> Tensor:
+        return torch.tensor(self._samples["train"][1])
 
     @cached_property
     def _chosen_cache(self) -> Literal["ram", "disk"] | None:
@@ -201,15 +206,6 @@ class ImageFolder(ImageDataModule):
     def _has_folder(self, name: str) -> bool:
         return os.path.isdir(os.path.join(self.root, name))
 
-    @property
-    def _resized(self) -> int:
-        # The central crop shows 7/8 of the shorter side, as is usual on ImageNet: 224 of 256.
-        return round(max(self.image_size) / 0.875)
-
-    @property
-    def _is_small(self) -> bool:
-        return max(self.image_size) <= SMALL_IMAGE
-
     def _per_channel(self, values: list[float] | None, default: list[float], key: str) -> list[float]:
         values = default if values is None else values
         if len(values) != self.num_channels:
@@ -217,3 +213,8 @@ class ImageFolder(ImageDataModule):
         if not all(0 <= value <= 1 for value in values):
             raise UserError(f"{key} is on the scale [0, 1] of pixel values, got {values}. Divide by 255?")
         return list(values)
+
+
+def _resized(image_size: tuple[int, int]) -> int:
+    """Shorter side of which the central crop shows 7/8, as is usual on ImageNet: 256 for 224."""
+    return round(max(image_size) / 0.875)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ class MNIST(DownloadedDataModule):
     facts: ClassVar[DataFacts] = DataFacts(
         class_names=tuple("0123456789"), image_size=(28, 28), mean=(0.1307,), std=(0.3081,)
     )
+    mirrored: ClassVar[bool] = False
+    padding_mode: ClassVar[Literal["constant", "reflect"]] = "constant"
     source: ClassVar[type[Any]] = datasets.MNIST
 
     def __init__(self, *, image_size: int | tuple[int, int] = 28, **kwargs: Any) -> None:
@@ -65,6 +67,7 @@ class FashionMNIST(MNIST):
     facts: ClassVar[DataFacts] = DataFacts(
         class_names=tuple(datasets.FashionMNIST.classes), image_size=(28, 28), mean=(0.2860,), std=(0.3530,)
     )
+    mirrored: ClassVar[bool] = True
     source: ClassVar[type[Any]] = datasets.FashionMNIST
 
 

@@ -1,35 +1,102 @@
 """The order in which training sees its images, and how evaluation shares them out."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Any
 
 import numpy as np
-from torch.utils.data import Dataset, DistributedSampler
+from numpy.typing import NDArray
+from torch.utils.data import DistributedSampler
+
+from litclassify.data.datasets import ImageDataset
+from litclassify.data.splits import apportion
+
+Indices = NDArray[np.int64]
 
 
 class ShuffledSampler(DistributedSampler[int]):
-    """Visits every sample once, in an order that is a pure function of (seed, epoch).
+    """Gives as many samples as there are, in an order that is a pure function of (seed, epoch).
 
-    It gives numbers of draws: `epoch * N + index` for sample `index` of N, by which the data set knows the epoch.
-    Several processes share the samples out, each with as many: the first ones may come twice.
+    What it gives are numbers of draws: modulo N, the number of samples, each is the index of its sample, and no two of
+    a training are alike, so that a sample that comes again is transformed anew. Several processes share the draws out,
+    each with as many: the first ones may come twice.
 
     Args:
         dataset: Of at least 1 sample.
         seed: In [0, 2**32).
         world_size: Number of processes.
         rank: Of this process.
+        class_balance: From 0, where every sample comes once, to 1, where every class comes equally often; see
+            `balanced_counts`.
+        repeats: How often each sample comes in succession; with k, an epoch sees one kth of the samples.
     """
 
-    def __init__(self, dataset: Dataset[Any], seed: int, world_size: int = 1, rank: int = 0) -> None:
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        seed: int,
+        world_size: int = 1,
+        rank: int = 0,
+        *,
+        class_balance: float = 0.0,
+        repeats: int = 1,
+    ) -> None:
         super().__init__(dataset, world_size, rank, seed=seed)
+        self.size = len(dataset)
+        self.repeats = repeats
+        targets = dataset.targets.cpu().numpy() if class_balance else np.zeros(self.size, dtype=np.int64)
+        self._members = [np.flatnonzero(targets == label) for label in np.unique(targets)]
+        sizes = [len(members) for members in self._members]
+        self._counts = balanced_counts(sizes, class_balance)
+        most = max(math.ceil(taken / size) for taken, size in zip(self._counts, sizes, strict=True))
+        self._most_draws = repeats * most
 
     def __iter__(self) -> Iterator[int]:
-        size = len(self.dataset)  # type: ignore[arg-type] # it has a length
         # RandomState's stream is frozen: the same order with every version of numpy and torch.
-        order = np.random.RandomState([self.seed, self.epoch]).permutation(size)
-        shared_out = np.resize(order, self.total_size)[self.rank :: self.num_replicas]
-        yield from (self.epoch * size + shared_out).tolist()
+        order = class_balanced_order(self._members, self._counts, np.random.RandomState([self.seed, self.epoch]))
+        order = np.repeat(order, self.repeats)[: self.total_size]
+        draws = (self.epoch * self._most_draws + earlier_occurrences(order)) * self.size + order
+        yield from np.resize(draws, self.total_size)[self.rank :: self.num_replicas].tolist()
+
+
+def balanced_counts(sizes: Sequence[int], class_balance: float) -> list[int]:
+    """Give how many samples of each class an epoch takes: in proportion to `size ** (1 - class_balance)`.
+
+    Source: Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition",
+    https://arxiv.org/abs/1910.09217, eq. 1, with q = 1 - class_balance.
+
+    Args:
+        sizes: Samples of each class, at least 1.
+        class_balance: In [0, 1]. 0 gives `sizes`, 0.5 is square-root sampling, 1 takes all classes equally often.
+
+    Returns:
+        Counts with the sum of `sizes`.
+    """
+    shares = np.asarray(sizes, dtype=np.float64) ** (1 - class_balance)
+    counts: list[int] = apportion(shares, sum(sizes)).tolist()
+    return counts
+
+
+def class_balanced_order(members: Sequence[Indices], counts: Sequence[int], rng: np.random.RandomState) -> Indices:
+    """Draw `counts[c]` of the samples `members[c]` for each class c, and shuffle all: int64 (sum of counts,).
+
+    Within a class, no sample comes again before all others have come.
+    """
+    chosen = [
+        np.concatenate([rng.permutation(samples) for _ in range(math.ceil(taken / len(samples)))])[:taken]
+        for samples, taken in zip(members, counts, strict=True)
+    ]
+    # One class is shuffled already.
+    return rng.permutation(np.concatenate(chosen)) if len(chosen) > 1 else chosen[0]
+
+
+def earlier_occurrences(values: Indices) -> Indices:
+    """Count, for each value, how many equal ones come before it."""
+    places = np.argsort(values, kind="stable")
+    ascending = values[places]
+    earlier = np.empty_like(places)
+    earlier[places] = np.arange(len(values)) - np.searchsorted(ascending, ascending)
+    return earlier
 
 
 def even_batch_size(batch_size: int, num_images: int, world_size: int) -> int:

@@ -55,17 +55,18 @@ def stratified_split(targets: Sequence[int] | Tensor, sizes: Sequence[int], seed
     left = [rng.permutation(np.flatnonzero(classes == label)) for label in np.unique(classes)]
     parts = []
     for size in sizes:
-        takes = _apportion(np.array([len(members) for members in left]), size)
+        takes = apportion(np.array([len(members) for members in left]), size)
         part = [members[:take] for members, take in zip(left, takes, strict=True)]
         left = [members[take:] for members, take in zip(left, takes, strict=True)]
         parts.append(sorted(np.concatenate(part).tolist()))
     return parts
 
 
-def _apportion(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Divide `size` in proportion to `counts` into whole numbers, by largest remainder."""
-    total = max(1, counts.sum())
-    takes, remainders = np.divmod(counts * size, total)
+def apportion(shares: npt.NDArray[np.int64 | np.float64], size: int) -> npt.NDArray[np.int64]:
+    """Divide `size` in proportion to `shares` into whole numbers, by largest remainder."""
+    total = max(1, shares.sum())
+    whole, remainders = np.divmod(shares * size, total)
+    takes = whole.astype(np.int64)
     short = size - takes.sum()
     takes[np.argsort(-remainders, kind="stable")[:short]] += 1
     return takes

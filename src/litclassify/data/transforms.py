@@ -1,6 +1,6 @@
 """Lists of transforms, as a config gives them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -18,7 +18,7 @@ def compose(transforms: TransformList) -> Callable[[Tensor], Tensor] | None:
     return chain
 
 
-def check_transforms(transforms: TransformList | None, key: str) -> None:
+def check_transforms(transforms: Sequence[Any] | None, key: str) -> None:
     """Refuse transforms that undo the contract between data and model.
 
     Args:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from litclassify.batch_mixing import BatchMixing
+from litclassify.class_weights import ClassWeights, weighted
 from litclassify.errors import UserError
 from litclassify.metrics import ClassificationMetrics
 from litclassify.models.criterion_check import check_criterion
@@ -86,6 +87,9 @@ class ImageClassifier(LightningModule):
             parameters alike.
         test_time_augmentation: Views of an image whose mean logits classify it in tests and predictions: `Flip` or
             `Shifts`. Each view takes the time of a test. Null sees the image alone.
+        class_weights: What rare classes weigh in the loss, by the training images: `Balanced` or `EffectiveNumber`.
+            The loss gets it as its `weight`, in validation and test, too. Null leaves the loss as it is.
+        class_counts: Training images of each class. Null if `class_weights` is. Likewise from the data.
         init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
             and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
 
@@ -98,7 +102,7 @@ class ImageClassifier(LightningModule):
     std: Tensor
     object_arguments: ClassVar[tuple[str, ...]] = (
         *("network", "optimizer", "criterion", "lr_scheduler", "batch_mixing", "parameter_groups"),
-        "test_time_augmentation",
+        *("test_time_augmentation", "class_weights"),
     )
 
     def __init__(
@@ -117,6 +121,8 @@ class ImageClassifier(LightningModule):
         batch_mixing: BatchMixing | None = None,
         parameter_groups: ParameterGroups | None = None,
         test_time_augmentation: TestTimeAugmentation | None = None,
+        class_weights: ClassWeights | None = None,
+        class_counts: Sequence[int] | None = None,
         init_from: str | None = None,
     ) -> None:
         super().__init__()
@@ -133,6 +139,8 @@ class ImageClassifier(LightningModule):
         if channels_last:
             self.network.to(memory_format=torch.channels_last)
         self.compiles_network = compile
+        if class_weights is not None:
+            criterion = weighted(criterion, class_weights, class_counts, class_names)
         self.criterion = criterion
         self.optimizer_factory = optimizer
         self.lr_scheduler_factory = lr_scheduler

@@ -36,6 +36,9 @@ TAKEN = {
     "group": "early_stopping: {patience: 5}",
     "tensor": "model: {criterion: {class_path: torch.nn.CrossEntropyLoss, init_args: {weight: [1, 2]}}}",
     "transforms": "data: {train_transform: [{class_path: RandomAffine, init_args: {degrees: 10, translate: [0, 1]}}]}",
+    "preset": "data: {class_path: CIFAR10, init_args: {train_transform: trivial_augment}}",
+    "preset in a list": "data: {train_transform: [rand_augment, {class_path: RandomErasing}]}",
+    "class weights": "model: {class_weights: {class_path: EffectiveNumber, init_args: {beta: 0.9}}}",
     "own classes": "{data: {class_path: mine.Data, init_args: {x: 3}}, model: {network: {class_path: mine.Net}}}",
     "plateau": "model: {lr_scheduler: {class_path: lightning.pytorch.cli.ReduceLROnPlateau, init_args: {monitor: a}}}",
 }
@@ -54,6 +57,8 @@ REFUSED = [
     "data: {class_path: litclassify.data.Digits, init_args: {batch_size: many}}",
     "data: {class_path: Digits, init_args: {train_transform: {class_path: RandomErasing}}}",
     "data: {class_path: Digits, init_args: {train_transform: [{class_path: RandomErasing, init_args: {pp: 1}}]}}",
+    "data: {class_path: Digits, init_args: {train_transform: rand_augmnt}}",
+    "model: {class_path: ImageClassifier, init_args: {class_weights: balanced}}",
     "model: {class_path: ImageClassifier, init_args: {netwrk: LeNet}}",
     "model: {class_path: ImageClassifier, init_args: {network: LeNett}}",
     "model: {class_path: ImageClassifier, init_args: {network: {class_path: LeNet, init_args: {wide: 3}}}}",

@@ -30,3 +30,11 @@ def test_data_without_classes_is_refused_unless_a_checkpoint_knows_them() -> Non
     assert published_value("class_names", data(), STORED, predicts=False) == ["cat", "dog"]
     with pytest.raises(UserError, match="SimpleNamespace has no class_names"):
         published_value("class_names", data(), {}, predicts=False)
+
+
+def test_images_are_counted_for_weights_alone_and_once() -> None:
+    counted = data(class_counts=[3, 4])
+    assert published_value("class_counts", counted, {}, predicts=False) is None
+    assert published_value("class_counts", counted, {}, predicts=False, weighs_classes=True) == [3, 4]
+    stored = {"class_counts": [1, 2]}
+    assert published_value("class_counts", counted, stored, predicts=False, weighs_classes=True) == [1, 2]

@@ -17,8 +17,8 @@ DESCRIPTION = (
     "Say whether fit takes these files, read in order. Data module, model, optimizer, schedule and callbacks are "
     "built; no data is read, no weights are downloaded, and no device is asked for."
 )
-# The true ones may be the names of folders.
-CLASS_NAMES = ["first", "second"]
+# Of the classes; the true ones may be the names of folders, and their images files in them.
+STAND_INS = {"class_names": ["first", "second"], "class_counts": [1, 1]}
 NUM_STEPS = 1000
 # What names the weights that torchvision's own builders download.
 BUILDER_WEIGHTS = ("weights",)
@@ -50,7 +50,7 @@ class Rehearsal(DryRun):
 
     def _published(self, name: str, data: LightningDataModule) -> Any:
         """Give the model two classes, and otherwise what the data knows from its arguments."""
-        return CLASS_NAMES if name == "class_names" else super()._published(name, data)
+        return STAND_INS[name] if name in STAND_INS else super()._published(name, data)
 
     def before_instantiate_classes(self) -> None:
         """Leave out what the network's first weights would be read or downloaded from."""

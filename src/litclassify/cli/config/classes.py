@@ -19,13 +19,26 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchvision.transforms import v2
 
+from litclassify.batch_mixing import BatchMixing
+from litclassify.class_weights import ClassWeights
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.networks.factory import Network
 
 # Arguments that the model or the data supply: nobody writes them.
 SUPPLIED = (*PUBLISHED, "num_classes", "params")
 # What a config names classes of.
-BASES = (LightningModule, LightningDataModule, nn.Module, Optimizer, LRScheduler, Callback, Logger, v2.Transform)
+BASES = (
+    LightningModule,
+    LightningDataModule,
+    nn.Module,
+    Optimizer,
+    LRScheduler,
+    BatchMixing,
+    ClassWeights,
+    Callback,
+    Logger,
+    v2.Transform,
+)
 Skip = frozenset[str | int]
 
 # Of the several hundred modules of torch and torchvision, those that a config names where a module is wanted.

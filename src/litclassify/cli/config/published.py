@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule
 
 from litclassify.errors import UserError
 from litclassify.suggestions import some_of
 
 # Arguments of the model that the command line links to the data, so nobody writes them.
-PUBLISHED = ("class_names", "mean", "std", "image_shape")
+PUBLISHED = ("class_names", "mean", "std", "image_shape", "class_counts")
 
 
-def published_value(name: str, data: LightningDataModule, stored: Mapping[str, Any], predicts: bool) -> Any:
+def published_value(
+    name: str, data: LightningDataModule, stored: Mapping[str, Any], predicts: bool, weighs_classes: bool = False
+) -> Any:
     """Give what the model takes under one of `PUBLISHED`.
 
     Args:
@@ -20,10 +23,13 @@ def published_value(name: str, data: LightningDataModule, stored: Mapping[str, A
         data: The data module.
         stored: What the data of a checkpoint published; empty without one.
         predicts: Whether the model shall predict, on files where the data has a `path`: then its classes play no part.
+        weighs_classes: Whether the model has `class_weights`: without, nobody counts images.
 
     Raises:
-        UserError: The data names no classes, or not those of the checkpoint.
+        UserError: The data names no classes, or not those of the checkpoint, or counts no images.
     """
+    if name == "class_counts":
+        return (stored.get(name) or _class_counts(data)) if weighs_classes else None
     if name == "image_shape" or name not in stored:
         own = getattr(data, name, None)
         if name == "class_names" and own is None:
@@ -33,6 +39,30 @@ def published_value(name: str, data: LightningDataModule, stored: Mapping[str, A
     if name == "class_names" and not on_files and (own := getattr(data, name, None)) is not None:
         check_classes(stored[name], own)
     return stored[name]
+
+
+def check_one_balance(config: Namespace) -> None:
+    """Refuse a configuration that makes up for unequal classes in the loss and in the sampling.
+
+    Raises:
+        UserError: It does.
+    """
+    class_balance = config.get("data.init_args.class_balance")
+    if class_balance and config.get("model.init_args.class_weights") is not None:
+        raise UserError(
+            f"model.class_weights and data.class_balance={class_balance} both make up for rare classes, which would "
+            "count twice: leave one of them out."
+        )
+
+
+def _class_counts(data: LightningDataModule) -> list[int]:
+    counts: list[int] | None = getattr(data, "class_counts", None)
+    if counts is None:
+        raise UserError(
+            f"model.class_weights: {type(data).__name__} has no class_counts, a list with the number of training "
+            "images of each class. Add it, or give the loss its weights: model.criterion.weight."
+        )
+    return counts
 
 
 def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:

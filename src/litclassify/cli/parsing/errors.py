@@ -6,6 +6,7 @@ key as typed.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
 
 from torchvision import models
 
@@ -14,6 +15,7 @@ from litclassify.cli.config.classes import argument_names, class_names
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.parsing.error_tree import Leaf, read_tree
 from litclassify.cli.trust.imports import refusal
+from litclassify.data.presets import Preset
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 
@@ -131,7 +133,8 @@ def _no_class(leaf: Leaf, _: re.Match[str]) -> str:
 
 
 def _unknown_class(leaf: Leaf, match: re.Match[str]) -> str:
-    near = _torchvision_network(leaf, match[1]) or nearest(match[1], class_names())
+    presets = get_args(Preset) if leaf.key == "data.train_transform" else ()
+    near = _torchvision_network(leaf, match[1]) or nearest(match[1], [*class_names(), *presets])
     return f"{leaf.key}: there is no class or import path '{match[1]}'.{near}"
 
 

@@ -11,10 +11,11 @@ from functools import wraps
 from typing import Any
 
 import yaml
-from jsonargparse import Namespace, _common, _core, _typehints, set_dumper
+from jsonargparse import ArgumentParser, Namespace, _common, _core, _typehints, set_dumper
 from jsonargparse.typing import register_type
 
 from litclassify.cli.config.keys import same_class, short_name
+from litclassify.cli.parsing.presets import spell_out_presets
 from litclassify.cli.parsing.references import resolve_references
 
 REPLACED = (
@@ -33,7 +34,7 @@ def adapted_jsonargparse() -> Iterator[None]:
     set_dumper("yaml", _dump)
     before = [vars(module)[name] for module, name in REPLACED]
     replacements = (
-        resolve_references,
+        _complete,
         _adapt_unless_reference(_typehints.adapt_typehints),
         _discard_if_replaced,
         _own_class_first(_typehints.resolve_class_path_by_name),
@@ -45,6 +46,11 @@ def adapted_jsonargparse() -> Iterator[None]:
     finally:
         for (module, name), function in zip(REPLACED, before, strict=True):
             vars(module)[name] = function
+
+
+def _complete(parser: ArgumentParser, config: Namespace) -> Namespace:
+    """Resolve what stands for values: references, then names of presets, which depend on other values."""
+    return spell_out_presets(parser, resolve_references(parser, config), config.get("subcommand"))
 
 
 def _as_number(value: Any) -> int | float:
