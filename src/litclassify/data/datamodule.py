@@ -120,6 +120,11 @@ class ImageDataModule(LightningDataModule, ABC):
         return []
 
     @property
+    def multi_label(self) -> bool:
+        """Whether targets are multi-hot labels, bool (N, K), as `MultiLabelClassifier` takes them."""
+        return False
+
+    @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
