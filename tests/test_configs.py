@@ -46,6 +46,16 @@ def cifar_files(rng: np.random.Generator) -> list[str]:
     return ["--data.root", "downloads", "--data.val_split", "10"]
 
 
+def table(separator: str | None = None) -> list[str]:
+    """A table of the images of `class_folders`."""
+    lines = ["path,label"]
+    for path in sorted(Path("images").glob("*/*.png")):
+        more = f"{separator}even" if separator and int(path.stem) % 2 == 0 else ""
+        lines.append(f"{path},{path.parent.name}{more}")
+    Path("images.csv").write_text("\n".join(lines))
+    return ["--data.table", "images.csv"]
+
+
 @pytest.fixture
 def words(class_folders: Path) -> Callable[[str], list[str]]:
     """What a recipe needs to run here: its data, made up and small, and no download."""
@@ -58,9 +68,12 @@ def words(class_folders: Path) -> Callable[[str], list[str]]:
             return idx_files("FashionMNIST", rng)
         if recipe == "cifar10.yaml":
             return cifar_files(rng)
-        if recipe == "finetune_resnet18.yaml":
+        if recipe in ("finetune_resnet18.yaml", "multi_label.yaml"):
             torch.save(torchvision.models.resnet18().state_dict(), "resnet18.pth")
-            return [*FOLDER, "--model.network.weights", "resnet18.pth", "--data.image_size", "64"]
+            data = table(";") if recipe == "multi_label.yaml" else FOLDER
+            return [*data, "--model.network.weights", "resnet18.pth", "--data.image_size", "64"]
+        if recipe == "image_table.yaml":
+            return table()
         return FOLDER if recipe == "image_folder.yaml" else []
 
     return for_recipe
