@@ -29,14 +29,16 @@ def idx(name: str, values: np.ndarray) -> None:
     path.write_bytes(header + values.astype(np.uint8).tobytes())
 
 
-def idx_files(folder: str, rng: np.random.Generator) -> list[str]:
+def idx_files(folder: str) -> list[str]:
+    rng = np.random.default_rng(0)
     for part, size in (("train", 40), ("t10k", 20)):
         idx(f"{folder}/raw/{part}-images-idx3-ubyte", rng.integers(0, 256, (size, 28, 28)))
         idx(f"{folder}/raw/{part}-labels-idx1-ubyte", np.arange(size) % 10)
     return ["--data.root", "downloads", "--data.val_split", "10"]
 
 
-def cifar_files(rng: np.random.Generator) -> list[str]:
+def cifar_files() -> list[str]:
+    rng = np.random.default_rng(0)
     folder = Path("downloads/cifar-10-batches-bin")
     folder.mkdir(parents=True)
     for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
@@ -46,28 +48,46 @@ def cifar_files(rng: np.random.Generator) -> list[str]:
     return ["--data.root", "downloads", "--data.val_split", "10"]
 
 
+def table(separator: str | None = None) -> list[str]:
+    """A table of the images of `class_folders`."""
+    lines = ["path,label"]
+    for path in sorted(Path("images").glob("*/*.png")):
+        more = f"{separator}even" if separator and int(path.stem) % 2 == 0 else ""
+        lines.append(f"{path},{path.parent.name}{more}")
+    Path("images.csv").write_text("\n".join(lines))
+    return ["--data.table", "images.csv"]
+
+
+def resnet18(data: list[str]) -> list[str]:
+    torch.save(torchvision.models.resnet18().state_dict(), "resnet18.pth")
+    return [*data, "--model.network.weights", "resnet18.pth", "--data.image_size", "64"]
+
+
+def little_vit() -> list[str]:
+    pytest.importorskip("timm")
+    words = ["--model.network.name", "test_vit", "--model.network.pretrained", "false"]
+    return [*FOLDER, *words, "--model.network.image_size", "32", "--data.image_size", "32"]
+
+
+# What a recipe needs to run here: its data, made up and small, and no download.
+MADE_UP: dict[str, Callable[[], list[str]]] = {
+    "cifar10.yaml": cifar_files,
+    "cifar10_airbench.yaml": lambda: [*FOLDER, "--data.val_split", "0.2", "--model.network.widths", "[4, 8, 8]"],
+    "digits.yaml": list,
+    "fashion_mnist.yaml": lambda: idx_files("FashionMNIST"),
+    "finetune_deit_small.yaml": little_vit,
+    "finetune_resnet18.yaml": lambda: resnet18(FOLDER),
+    "image_folder.yaml": lambda: FOLDER,
+    "image_table.yaml": table,
+    "mnist.yaml": lambda: idx_files("MNIST"),
+    "multi_label.yaml": lambda: resnet18(table(";")),
+}
+
+
 @pytest.fixture
 def words(class_folders: Path) -> Callable[[str], list[str]]:
-    """What a recipe needs to run here: its data, made up and small, and no download."""
-
-    def for_recipe(recipe: str) -> list[str]:
-        rng = np.random.default_rng(0)
-        if recipe == "mnist.yaml":
-            return idx_files("MNIST", rng)
-        if recipe == "fashion_mnist.yaml":
-            return idx_files("FashionMNIST", rng)
-        if recipe == "cifar10.yaml":
-            return cifar_files(rng)
-        if recipe == "finetune_resnet18.yaml":
-            torch.save(torchvision.models.resnet18().state_dict(), "resnet18.pth")
-            return [*FOLDER, "--model.network.weights", "resnet18.pth", "--data.image_size", "64"]
-        if recipe == "finetune_deit_small.yaml":
-            pytest.importorskip("timm")
-            little = ["--model.network.name", "test_vit", "--model.network.pretrained", "false"]
-            return [*FOLDER, *little, "--model.network.image_size", "32", "--data.image_size", "32"]
-        return FOLDER if recipe == "image_folder.yaml" else []
-
-    return for_recipe
+    """What a recipe needs to run here."""
+    return lambda recipe: MADE_UP[recipe]()
 
 
 def losses(run_name: str) -> list[str]:

@@ -2,9 +2,16 @@
 
 import pytest
 import torch
-from torchmetrics.classification import MulticlassAccuracy
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, hamming_loss
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MultilabelAccuracy,
+    MultilabelAveragePrecision,
+    MultilabelExactMatch,
+    MultilabelF1Score,
+)
 
-from litclassify.metrics import ClassificationMetrics
+from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 
 
 def epoch(metrics: ClassificationMetrics, batches: list[tuple[torch.Tensor, ...]]) -> dict[str, torch.Tensor]:
@@ -53,3 +60,68 @@ def test_a_loss_that_is_no_number_shows() -> None:
 
 def test_the_state_of_a_model_holds_no_sums() -> None:
     assert not ClassificationMetrics(3, "train_").state_dict()
+
+
+def multi_label_batches(sizes: list[int], dtype: torch.dtype) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.rand(sum(sizes), 6, generator=generator) < torch.tensor([0.5, 0.4, 0.3, 0.2, 0.1, 0.05])
+    # Tied scores and images with all labels right must occur.
+    logits = (3 * targets - 1.5 + torch.randn(targets.shape, generator=generator)).mul(4).round().div(4).to(dtype)
+    return list(zip(logits.split(sizes), targets.split(sizes), strict=True))
+
+
+def multi_label_epoch(data: list[tuple[torch.Tensor, torch.Tensor]], threshold: float = 0.5) -> dict[str, torch.Tensor]:
+    metrics = MultiLabelMetrics(6, "val_", threshold=threshold, ranked=True)
+    for logits, targets in data:
+        metrics.add(torch.tensor(float(len(targets))), logits, targets)
+    metrics.finish()
+    return metrics.compute()
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_multi_label_values_are_those_of_scikit_learn_and_torchmetrics(threshold: float, dtype: torch.dtype) -> None:
+    data = multi_label_batches([32, 32, 32, 5], dtype)
+    logits, targets = (torch.cat(column) for column in zip(*data, strict=True))
+    scores = logits.float().sigmoid()
+    predicted = scores > threshold
+    values = multi_label_epoch(data, threshold)
+    expected = {
+        "val_loss": (3 * 32**2 + 5**2) / 101,
+        "val_acc": 1 - hamming_loss(targets, predicted),
+        "val_exact_match": accuracy_score(targets, predicted),
+        "val_f1": f1_score(targets, predicted, average="macro", zero_division=0),
+        "val_f1_micro": f1_score(targets, predicted, average="micro"),
+        "val_map": average_precision_score(targets, scores, average="macro"),
+    }
+    assert {name: value.item() for name, value in values.items()} == pytest.approx(expected, rel=1e-5)
+    for name, reference in {
+        "val_acc": MultilabelAccuracy(6, threshold, average="micro"),
+        "val_exact_match": MultilabelExactMatch(6, threshold),
+        "val_f1": MultilabelF1Score(6, threshold, average="macro"),
+        "val_f1_micro": MultilabelF1Score(6, threshold, average="micro"),
+        "val_map": MultilabelAveragePrecision(6),
+    }.items():
+        torch.testing.assert_close(values[name], reference(scores, targets.long()), msg=name)
+
+
+def test_labels_that_no_image_has_do_not_count_for_average_precision() -> None:
+    ((logits, targets),) = multi_label_batches([50], torch.float32)
+    targets[:, 4:] = False
+    expected = average_precision_score(targets[:, :4], logits[:, :4], average="macro")
+    assert multi_label_epoch([(logits, targets)])["val_map"].item() == pytest.approx(expected, rel=1e-5)
+    assert multi_label_epoch([(logits, torch.zeros_like(targets))])["val_map"].isnan()
+
+
+def test_multi_label_metrics_begin_anew_with_each_epoch_and_leave_nothing_in_the_state() -> None:
+    metrics = MultiLabelMetrics(6, "val_", threshold=0.5, ranked=True)
+    first, second = multi_label_batches([20, 30], torch.float32)
+    for logits, targets in (first, second):
+        metrics.reset()
+        metrics.add(torch.tensor(1.0), logits, targets)
+        metrics.finish()
+    fresh = MultiLabelMetrics(6, "val_", threshold=0.5, ranked=True)
+    fresh.add(torch.tensor(1.0), *second)
+    fresh.finish()
+    assert metrics.compute() == fresh.compute()
+    assert not metrics.state_dict()

@@ -65,7 +65,7 @@ class FocalLoss(nn.Module):
             ValueError: The targets are probabilities, for which there is no right class.
         """
         if targets.is_floating_point():
-            raise ValueError("it takes classes, and no probabilities as batch_mixing gives them")
+            raise ValueError("it takes classes, and no probabilities as batch_mixing gives them, nor several labels")
         losses = cross_entropy(logits, targets, reduction="none")
         losses = (1 - torch.exp(-losses)) ** self.gamma * losses
         if self.weight is None:

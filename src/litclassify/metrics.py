@@ -1,8 +1,12 @@
 """The metrics that every classifier reports."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
+from torchmetrics.functional.classification import binary_average_precision
+from torchmetrics.utilities import dim_zero_cat
 
 # With fewer classes a top-5 hit is nearly certain and says nothing.
 MIN_CLASSES_FOR_TOP5 = 6
@@ -75,4 +79,123 @@ class ClassificationMetrics(MetricCollection):
         """Hand the sums of an epoch to the metrics, and begin with the next."""
         for name, metric in self.items(keep_base=True):
             metric.update(total=self._totals[name], count=self._count)
+        self._clear()
+
+
+class F1(Metric):
+    """Twice the hits of each label, divided by what was predicted and what was there.
+
+    Args:
+        num_labels: K.
+        macro: The mean of this over the labels, where one that is neither predicted nor there counts as 0; or else
+            that of all labels as if they were one.
+    """
+
+    hits: Tensor
+    positives: Tensor
+
+    def __init__(self, num_labels: int, *, macro: bool) -> None:
+        super().__init__()
+        self.macro = macro
+        self.add_state("hits", torch.zeros(num_labels, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("positives", torch.zeros(num_labels, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, hits: Tensor, positives: Tensor) -> None:
+        """Add the hits of each label, int64 (K,), and how often it was predicted plus how often it was there."""
+        self.hits += hits
+        self.positives += positives
+
+    def compute(self) -> Tensor:
+        """Give the score, float32, a scalar."""
+        hits, positives = (self.hits, self.positives) if self.macro else (self.hits.sum(), self.positives.sum())
+        return (2 * hits / positives.clamp(min=1)).mean()
+
+
+class MeanAveragePrecision(Metric):
+    """Mean of the average precision of each label that any image has; exact, from the scores of all images.
+
+    They are held on the device for an epoch: 5 bytes for each image and label.
+    """
+
+    scores: list[Tensor]
+    targets: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("scores", [], dist_reduce_fx="cat")
+        self.add_state("targets", [], dist_reduce_fx="cat")
+
+    def update(self, scores: Tensor, targets: Tensor) -> None:
+        """Add the probabilities of a batch, float32 (N, K), and whether the labels are there, (N, K)."""
+        self.scores.append(scores)
+        self.targets.append(targets.to(torch.uint8))
+
+    def compute(self) -> Tensor:
+        """Give the mean, float32, a scalar; not a number if no image has any label."""
+        scores, targets = dim_zero_cat(self.scores), dim_zero_cat(self.targets)
+        present = targets.any(dim=0).nonzero().flatten().tolist()
+        values = [binary_average_precision(scores[:, k], targets[:, k].long(), validate_args=False) for k in present]
+        return torch.stack(values).mean() if values else scores.new_tensor(torch.nan)
+
+
+class MultiLabelMetrics(MetricCollection):
+    """What `ClassificationMetrics` is for images that have several labels, each or none.
+
+    Args:
+        num_labels: K, at least 2.
+        prefix: What names start with: `val_` gives `val_loss`, `val_acc` (of all decisions on an image and a label),
+            `val_exact_match` (of images, those with all K right), `val_f1` (mean over the labels), `val_f1_micro`.
+        threshold: The probability above which a label is predicted.
+        ranked: Whether there is `val_map`, too.
+    """
+
+    def __init__(self, num_labels: int, prefix: str, *, threshold: float, ranked: bool) -> None:
+        metrics: dict[str, Metric | MetricCollection] = {
+            "loss": Share(torch.float32),
+            "acc": Share(torch.int64),
+            "exact_match": Share(torch.int64),
+            "f1": F1(num_labels, macro=True),
+            "f1_micro": F1(num_labels, macro=False),
+        }
+        if ranked:
+            metrics["map"] = MeanAveragePrecision()
+        super().__init__(metrics, prefix=prefix, compute_groups=False)
+        self.threshold = threshold
+        self._clear()
+
+    def _clear(self) -> None:
+        self._count, self._num_decisions = 0, 0
+        self._loss: Any = 0
+        self._exact: Any = 0
+        self._hits: Any = 0  # Of each label; likewise, how often it was predicted plus how often it was there.
+        self._positives: Any = 0
+
+    def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Add a batch, without waiting for the device.
+
+        Args:
+            loss: Mean over the batch, a scalar without a graph.
+            logits: Float (N, K), without a graph.
+            targets: Multi-hot, bool (N, K).
+        """
+        scores = logits.float().sigmoid()
+        predicted = scores > self.threshold
+        self._count += len(targets)
+        self._num_decisions += targets.numel()
+        self._loss += loss.float() * len(targets)
+        self._exact += (predicted == targets).all(dim=1).sum()
+        self._hits += (predicted & targets).sum(dim=0)
+        self._positives += predicted.sum(dim=0) + targets.sum(dim=0)
+        if "map" in self._modules:
+            self["map"].update(scores, targets)
+
+    def finish(self) -> None:
+        """Hand the sums of an epoch to the metrics, and begin with the next."""
+        # A decision is wrong where a label is there or predicted, but not both.
+        right = self._num_decisions - (self._positives - 2 * self._hits).sum()
+        self["loss"].update(total=self._loss, count=self._count)
+        self["acc"].update(total=right, count=self._num_decisions)
+        self["exact_match"].update(total=self._exact, count=self._count)
+        for name in ("f1", "f1_micro"):
+            self[name].update(self._hits, self._positives)
         self._clear()

@@ -31,18 +31,20 @@ class PredictionWriter(BasePredictionWriter):
         path: The file; `.csv` or `.jsonl` decides its format. An earlier one is replaced.
         class_names: Names of the K classes.
         top_k: How many of the most probable classes a row lists; all if there are fewer.
+        label_separator: What stands between the labels of an image that has several.
 
     Raises:
         UserError: Another file ending.
     """
 
-    def __init__(self, path: Path, class_names: Sequence[str], top_k: int = 5) -> None:
+    def __init__(self, path: Path, class_names: Sequence[str], top_k: int = 5, label_separator: str = ";") -> None:
         super().__init__(write_interval="batch")
         if path.suffix not in SUFFIXES:
             raise UserError(f"--output must end in {' or '.join(SUFFIXES)}, got '{path}'.")
         self.path = path
         self.class_names = list(class_names)
         self.top_k = min(top_k, len(self.class_names))
+        self.label_separator = label_separator
         self._part: TextIO | None = None
         self._num_rows = 0
 
@@ -107,7 +109,8 @@ class PredictionWriter(BasePredictionWriter):
     def _rows(self, prediction: Prediction, paths: list[str]) -> Iterator[dict[str, Any]]:
         confidences, indices = prediction["probabilities"].topk(self.top_k, dim=1)
         top = zip(paths, prediction["label"], confidences.tolist(), indices.tolist(), strict=True)
-        for path, label, row_confidences, row_indices in top:
+        for path, named, row_confidences, row_indices in top:
+            label = named if isinstance(named, str) else self.label_separator.join(named)
             row: dict[str, Any] = {"path": path, "label": label, "confidence": row_confidences[0]}
             for k, (index, confidence) in enumerate(zip(row_indices, row_confidences, strict=True), start=1):
                 row[f"top{k}"] = self.class_names[index]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
+from jsonargparse._util import import_object
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -17,12 +18,18 @@ from lightning.pytorch.utilities import rank_zero_info
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
 from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve
-from litclassify.cli.arguments import DEFAULT_SEED, TRAINER_DEFAULTS, add_own_arguments, add_shared_arguments
+from litclassify.cli.arguments import (
+    DEFAULT_SEED,
+    TRAINER_DEFAULTS,
+    add_own_arguments,
+    add_shared_arguments,
+    name_monitors,
+)
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import place_of_class, short_name
-from litclassify.cli.config.published import PUBLISHED, check_one_balance, published_value
+from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
@@ -110,6 +117,7 @@ class ClassificationCLI(LightningCLI):
 
     def _published(self, name: str, data: LightningDataModule) -> Any:
         """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
+        check_targets(data, import_object(self.config[self.subcommand].model.class_path))
         stored = {} if self.checkpoint is None else self.checkpoint.published
         weighs_classes = self.config[self.subcommand].get("model.init_args.class_weights") is not None
         predicts = self.subcommand == "predict"
@@ -125,6 +133,8 @@ class ClassificationCLI(LightningCLI):
         if self.checkpoint is not None:
             check_recorded_paths(self.checkpoint.callbacks)
         self.config = parser.parse_args(self.command_line.words_with_checkpoint())
+        config = self.config[self.config.subcommand]
+        name_monitors(config, getattr(import_object(config.model.class_path), "monitor", ImageClassifier.monitor))
 
     def _flags_from_environment(self, words: list[str]) -> list[str]:
         names = {name: top_level_names(parser) for name, parser in self._subcommand_parsers.items()}
@@ -256,7 +266,8 @@ class ClassificationCLI(LightningCLI):
             return []
         if self.subcommand == "predict":
             path = Path(self.config.predict.output or self.run_dir / PREDICTIONS)
-            return [PredictionWriter(path, self.model.class_names)]
+            separator = getattr(self.datamodule, "label_separator", None) or ";"
+            return [PredictionWriter(path, self.model.class_names, label_separator=separator)]
         logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
         if self.rate_search is not None:
             logged.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))

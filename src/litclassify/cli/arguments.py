@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from jsonargparse import Namespace
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -11,12 +12,14 @@ from litclassify.cli.trust.flag import HELP
 
 DEFAULT_SEED = 0
 TRAINER_DEFAULTS = {"max_epochs": 10, "log_every_n_steps": 10}
-MONITOR = {"monitor": "val_acc", "mode": "max"}
+# For the metric that the model goes by.
+AUTO_MONITOR = "auto"
+MONITOR = {"monitor": AUTO_MONITOR, "mode": "max"}
 CHECKPOINT_DEFAULTS = {
     **MONITOR,
     "save_top_k": 5,
     "save_last": True,
-    "filename": "epoch{epoch:03d}-val_acc{val_acc:.4f}",
+    "filename": "epoch{epoch:03d}-{monitor}",
     "auto_insert_metric_name": False,
 }
 EARLY_STOPPING_DEFAULTS = {**MONITOR, "patience": 10}
@@ -41,6 +44,23 @@ def add_shared_arguments(parser: LightningArgumentParser) -> None:
         default=None,
         help="The run is <runs_dir>/<run_name>/<time stamp>. Null takes the name of the first config file.",
     )
+
+
+def name_monitors(config: Namespace, metric: str) -> None:
+    """Put a metric in place of `auto`, and the monitored one in place of `{monitor}` in names of checkpoints.
+
+    Args:
+        config: Configuration of a subcommand.
+        metric: What the model goes by.
+    """
+    for callback in filter(None, (config.checkpoint, config.early_stopping)):
+        arguments = callback.get("init_args", {})
+        if arguments.get("monitor") == AUTO_MONITOR:
+            arguments["monitor"] = metric
+        if arguments.get("filename"):
+            monitor = arguments.get("monitor") or metric
+            value = f"{monitor.replace('/', '_')}{{{monitor}:.4f}}"
+            arguments["filename"] = arguments["filename"].replace("{monitor}", value)
 
 
 def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:

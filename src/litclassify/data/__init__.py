@@ -5,6 +5,7 @@ from litclassify.data.digits import Digits
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.find_images import find_images
 from litclassify.data.image_folder import ImageFolder
+from litclassify.data.image_table import ImageTable
 from litclassify.data.in_memory import ImageTensorDataset
 from litclassify.data.mnist import MNIST, FashionMNIST
 from litclassify.data.samplers import ShuffledSampler
@@ -20,6 +21,7 @@ __all__ = [
     "ImageDataset",
     "ImageFilesDataset",
     "ImageFolder",
+    "ImageTable",
     "ImageTensorDataset",
     "ShuffledSampler",
     "TransformList",

@@ -11,7 +11,7 @@ MIN_CLASSES = 2
 ClassFiles = dict[str, list[str]]
 """Image files by class name, both sorted."""
 
-Samples = tuple[list[str], list[int]]
+LabelledPaths = tuple[list[str], list[int]]
 """Image files and their targets."""
 
 
@@ -52,7 +52,7 @@ def scan_training_classes(folder: str) -> ClassFiles:
     return classes
 
 
-def label_samples(classes: ClassFiles, class_names: Sequence[str]) -> Samples:
+def label_samples(classes: ClassFiles, class_names: Sequence[str]) -> LabelledPaths:
     """Flatten `classes` to files and targets, which are positions in `class_names`."""
     index = {name: position for position, name in enumerate(class_names)}
     paths = [file for files in classes.values() for file in files]
@@ -60,7 +60,7 @@ def label_samples(classes: ClassFiles, class_names: Sequence[str]) -> Samples:
     return paths, targets
 
 
-def scan_labelled(folder: str, class_names: Sequence[str]) -> Samples:
+def scan_labelled(folder: str, class_names: Sequence[str]) -> LabelledPaths:
     """Files and targets of an evaluation folder, which may lack classes but not have ones of its own.
 
     Raises:

@@ -148,6 +148,11 @@ class ImageDataModule(LightningDataModule, ABC):
         return []
 
     @property
+    def multi_label(self) -> bool:
+        """Whether targets are multi-hot labels, bool (N, K), as `MultiLabelClassifier` takes them."""
+        return False
+
+    @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
@@ -164,7 +169,9 @@ class ImageDataModule(LightningDataModule, ABC):
     def class_counts(self) -> list[int]:
         """Number of training images of each class; they are found, or downloaded, if they are not yet."""
         self.prepare_data()
-        return torch.bincount(self._training_targets(), minlength=self.num_classes).tolist()
+        targets = self._training_targets()
+        counts = targets.sum(dim=0) if self.multi_label else torch.bincount(targets, minlength=self.num_classes)
+        return counts.tolist()
 
     def _training_targets(self) -> Tensor:
         """Class of each training image, int64 (N,)."""
@@ -227,6 +234,8 @@ class ImageDataModule(LightningDataModule, ABC):
         sampler: Sampler[int] | None = None
         batch_size = self.batch_size
         if split == "train":
+            if self.multi_label and self.class_balance:
+                raise UserError(f"data.class_balance={self.class_balance} needs images with one class each.")
             sampler = ShuffledSampler(
                 dataset,
                 global_seed(),

@@ -26,7 +26,7 @@ class ImageDataset(Dataset[Sample], ABC):
 
     Args:
         paths: An identifier of each sample: its file, or `<split>/<index>` for images that have none.
-        targets: Class of each sample, int64 (N,); -1 where it is unknown.
+        targets: Class of each sample, int64 (N,), -1 where it is unknown; or multi-hot labels, bool (N, K).
         transform: Applied to each uint8 image (C, H, W); None to leave images as they are.
         split: What the samples are for.
     """

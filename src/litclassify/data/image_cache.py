@@ -86,7 +86,7 @@ def cache_on_disk(root: str, paths: Sequence[str], num_channels: int, shorter_si
     Of several processes, one writes and the others wait. The file appears under its name when it is complete.
 
     Args:
-        root: What all `paths` begin with. A copy of it, with the times of the files, can use the same cache.
+        root: What relative paths begin with. A copy of it, with the times of the files, can use the same cache.
         paths: The images.
         num_channels: 1 for grayscale, 3 for RGB.
         shorter_side: In pixels; see `Shrink`.
@@ -121,7 +121,7 @@ def fingerprint(root: str, paths: Sequence[str], num_channels: int, shorter_side
     """Digest of all that the cached pixels depend on: names, sizes and times of the files, and how they are resized."""
     statuses = map(os.stat, paths)
     files = [
-        f"{status.st_size} {status.st_mtime_ns} {path[len(root) :]}"
+        f"{status.st_size} {status.st_mtime_ns} {path.removeprefix(root)}"
         for status, path in zip(statuses, paths, strict=True)
     ]
     known = "\0".join([f"{VERSION} {num_channels} {shorter_side}", *files])

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from litclassify.data.balanced_splits import grouped_split, multi_label_split
 from litclassify.errors import UserError
 
 
@@ -78,16 +79,19 @@ def hold_out(
     val_split: int | float | None,
     test_split: int | float | None,
     seed: int,
+    groups: Tensor | None = None,
 ) -> dict[str, list[int]]:
     """Hold validation and test samples out of one pool; the rest is for training.
 
     The test part is drawn first, so that no choice of `val_split` changes what is tested on.
 
     Args:
-        targets: Class of each sample of the pool.
+        targets: Class of each sample of the pool, or its multi-hot labels (N, K).
         val_split: A count, or a fraction of the whole pool; None for an empty part.
         test_split: The same for the test part.
         seed: Of the draw.
+        groups: Number of the group of each sample, which is not divided, so that parts get about as many as they are
+            to have; None where every sample is for itself.
 
     Returns:
         Sorted indices under "train", "val" and "test".
@@ -103,5 +107,11 @@ def hold_out(
             f"data.val_split={val_split} and data.test_split={test_split} take {val} and {test} images, and "
             f"leave none of the {total} to train on. Make them smaller."
         )
-    parts = stratified_split(targets, [test, val, total - test - val], seed)
+    sizes = [test, val, total - test - val]
+    if groups is not None:
+        parts = grouped_split(np.asarray(targets), groups.numpy(), sizes, seed)
+    elif isinstance(targets, Tensor) and targets.dim() > 1:
+        parts = multi_label_split(targets.numpy(), sizes, seed)
+    else:
+        parts = stratified_split(targets, sizes, seed)
     return dict(zip(("test", "val", "train"), parts, strict=True))

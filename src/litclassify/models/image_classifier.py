@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from litclassify.batch_mixing import BatchMixing
 from litclassify.class_weights import ClassWeights, weighted
 from litclassify.errors import UserError
-from litclassify.metrics import ClassificationMetrics
+from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 from litclassify.models.criterion_check import check_criterion
 from litclassify.models.initial_weights import NETWORK_PREFIX, read_network_state, transfer
 from litclassify.models.tensor_arguments import register_tensor_type
@@ -41,6 +41,7 @@ def _refusal_of(key: str) -> Iterator[None]:
 
 
 Batch = tuple[Tensor, Tensor]
+Metrics = ClassificationMetrics | MultiLabelMetrics
 
 
 class Prediction(TypedDict):
@@ -48,10 +49,10 @@ class Prediction(TypedDict):
 
     index: Tensor
     """Index of the most probable class, int64 (N,)."""
-    label: list[str]
-    """Its name, N entries."""
+    label: list[str] | list[list[str]]
+    """Its name, N entries; of several labels, the names of those that an image has."""
     probabilities: Tensor
-    """Probability of every class, float32 (N, K); each row sums to 1."""
+    """Probability of every class, float32 (N, K); each row sums to 1, unless there are several labels."""
 
 
 class ImageClassifier(LightningModule):
@@ -97,6 +98,13 @@ class ImageClassifier(LightningModule):
         UserError: Fewer than two classes, a `mean` without `std`, or a network or criterion that does not take what
             it is given.
     """
+
+    multi_label: ClassVar[bool] = False
+    """Whether targets are multi-hot labels (N, K)."""
+    monitor: ClassVar[str] = "val_acc"
+    """The metric to go by where the user names none; the higher, the better."""
+    shown: ClassVar[tuple[str, ...]] = ("_loss", "_acc")
+    """Endings of the metrics that are shown while training."""
 
     mean: Tensor
     std: Tensor
@@ -147,13 +155,14 @@ class ImageClassifier(LightningModule):
         self.lr_interval = lr_interval
         self.parameter_groups = parameter_groups
         self._register_normalisation(mean, std)
-        self.train_metrics = ClassificationMetrics(len(class_names), prefix="train_")
-        self.val_metrics = ClassificationMetrics(len(class_names), prefix="val_")
-        self.test_metrics = ClassificationMetrics(len(class_names), prefix="test_")
+        self.train_metrics = self._make_metrics("train_")
+        self.val_metrics = self._make_metrics("val_")
+        self.test_metrics = self._make_metrics("test_")
         self.batch_mixing = batch_mixing
         self.test_time_augmentation = test_time_augmentation
-        check_criterion(criterion, num_classes=len(class_names))
-        if batch_mixing is not None:
+        if not self.multi_label:
+            check_criterion(criterion, num_classes=len(class_names))
+        if self.multi_label or batch_mixing is not None:
             check_criterion(criterion, num_classes=len(class_names), soft_targets=True)
         if image_shape is not None:
             check_input(self.network, image_shape, num_classes=len(class_names))
@@ -163,6 +172,9 @@ class ImageClassifier(LightningModule):
         if init_from is not None:
             report = transfer(self.network, read_network_state(init_from))
             rank_zero_info(f"Started from {init_from}: {report}.")
+
+    def _make_metrics(self, prefix: str) -> Metrics:
+        return ClassificationMetrics(len(self.class_names), prefix)
 
     def _register_normalisation(self, mean: Sequence[float] | None, std: Sequence[float] | None) -> None:
         if (mean is None) != (std is None):
@@ -228,19 +240,23 @@ class ImageClassifier(LightningModule):
         if self.batch_mixing is None or not self.batch_mixing.is_on(self.current_epoch, self.trainer.max_epochs):
             return batch
         images, targets = batch
-        probabilities = nn.functional.one_hot(targets, len(self.class_names)).to(self.mean.dtype)
         return self.batch_mixing(
-            images, probabilities, batch_generator(self.current_epoch, batch_idx, self.global_rank)
+            images, self._probabilities_of(targets), batch_generator(self.current_epoch, batch_idx, self.global_rank)
         )
 
-    def _shared_step(
-        self, batch: Batch, metrics: ClassificationMetrics, views: TestTimeAugmentation | None = None
-    ) -> Tensor:
+    def _probabilities_of(self, targets: Tensor) -> Tensor:
+        """Give what a batch mixing takes for targets: float (N, K)."""
+        return nn.functional.one_hot(targets, len(self.class_names)).to(self.mean.dtype)
+
+    def _counted(self, targets: Tensor) -> Tensor:
+        """Give what metrics take for targets that may be mixed: of an image, the class of which it has most."""
+        return targets if targets.dim() == 1 else targets.argmax(dim=1)
+
+    def _shared_step(self, batch: Batch, metrics: Metrics, views: TestTimeAugmentation | None = None) -> Tensor:
         images, targets = batch
         logits = self._logits(images, views)
         loss = self._loss(images, logits, targets)
-        classes = targets if targets.dim() == 1 else targets.argmax(dim=1)
-        metrics.add(loss.detach(), logits.detach(), classes)
+        metrics.add(loss.detach(), logits.detach(), self._counted(targets))
         return loss
 
     def _logits(self, images: Tensor, views: TestTimeAugmentation | None) -> Tensor:
@@ -269,10 +285,10 @@ class ImageClassifier(LightningModule):
         """Log the test metrics."""
         self._log_metrics(self.test_metrics)
 
-    def _log_metrics(self, metrics: ClassificationMetrics) -> None:
+    def _log_metrics(self, metrics: Metrics) -> None:
         metrics.finish()
         for name, metric in metrics.items():
-            self.log(name, metric, prog_bar=name.endswith(("_loss", "_acc")))
+            self.log(name, metric, prog_bar=name.endswith(self.shown))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the precision, that evaluation computes alike, and not where the network's first weights came from."""

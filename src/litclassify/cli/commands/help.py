@@ -27,7 +27,7 @@ CONFIG = {
     "--allow_import": "Let configs name classes of this package of your own; repeatable.",
 }
 DATA = {
-    "--data": "{names} or your own.",
+    "--data": "{names}.",
     "--data.root": "Folder with the data.",
     "--data.batch_size": "Images per batch and device.",
     "--data.path": "Images: a file, a folder, a glob in quotes, or a .txt file of paths.",

@@ -80,3 +80,24 @@ def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
     ]
     lines.append("Give data with the same classes, or start from the weights alone: fit --model.init_from CHECKPOINT.")
     raise UserError("\n".join(lines))
+
+
+def check_targets(data: LightningDataModule, model: type) -> None:
+    """Compare how many labels an image has with what the model takes; neither has to say so.
+
+    Raises:
+        UserError: One is for one class per image, and the other for several labels.
+    """
+    given, taken = getattr(data, "multi_label", None), getattr(model, "multi_label", None)
+    if given and taken is False:
+        raise UserError(
+            f"model: {model.__name__} takes one class per image, but data gives several labels: take "
+            "MultiLabelClassifier, or leave out data.label_separator.",
+            "model",
+        )
+    if given is False and taken:
+        raise UserError(
+            f"model: {model.__name__} takes several labels per image, but data gives one class: take ImageClassifier, "
+            "or ImageTable with data.label_separator.",
+            "model",
+        )

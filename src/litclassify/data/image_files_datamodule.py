@@ -1,0 +1,240 @@
+"""What data modules of image files share, wherever their labels come from."""
+
+import os
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torchvision.transforms import v2
+
+from litclassify.data.datamodule import ImageDataModule
+from litclassify.data.datasets import ImageDataset
+from litclassify.data.files import ImageFilesDataset
+from litclassify.data.image_cache import cache_in_memory, cache_on_disk, is_small
+from litclassify.data.in_memory import ImageTensorDataset
+from litclassify.data.packed_images import PackedImages, PackedImagesDataset
+from litclassify.data.presets import Step, Views, padded_crop
+from litclassify.data.splits import hold_out
+from litclassify.data.transforms import TransformList, compose
+from litclassify.errors import UserError
+
+DEFAULT_SPLIT = 0.1
+CACHE_FOLDER = ".litclassify_cache"  # Hidden, so that it is not taken for a class.
+# Random resized crops, which train on parts of an object, destroy it in images of up to this size.
+SMALL_IMAGE = 64
+# Of ImageNet, on which most pretrained networks were trained; for grayscale, the means over the channels.
+RGB_MEAN, RGB_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+GRAY_MEAN, GRAY_STD = [0.449], [0.226]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Image files with their labels."""
+
+    paths: list[str]
+    targets: Tensor
+    """Class of each, int64 (N,), or multi-hot labels, bool (N, K)."""
+    groups: Tensor | None = None
+    """Number of the group of each, int64 (N,), which is not divided; None where every image is for itself."""
+
+    def take(self, indices: list[int]) -> "Samples":
+        """Give those at `indices`."""
+        groups = None if self.groups is None else self.groups[indices]
+        return Samples([self.paths[i] for i in indices], self.targets[indices], groups)
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """All images of a data set, as far as it says itself what they are for."""
+
+    training: Samples
+    """Training images, from which parts that are not given are drawn."""
+    evaluation: dict[str, Samples]
+    """Images under "val" and "test", where they are given."""
+    divided: bool
+    """Whether `training` is meant for training alone, so that no test images are drawn from it by default."""
+
+
+class ImageFilesDataModule(ImageDataModule):
+    """Image files with labels: splits, default transforms, statistics and cache.
+
+    Args:
+        val_split: Validation images where none are given, drawn from the training images with an equal share of every
+            class: a count, or a fraction. null means 0.1.
+        test_split: Test images where none are given, likewise. null means 0.1 if the data does not say which images
+            are for training, and no test set if it does.
+        image_size: Height and width in pixels that the default transforms give.
+        grayscale: Read images as one channel instead of three.
+        mean: Mean of each channel on the scale [0, 1], which the model subtracts. null means ImageNet's.
+        std: Standard deviation of each channel on the scale [0, 1], which the model divides by. null means
+            ImageNet's.
+        cache: Decode images once, resized to a shorter side of cache_size, and apply the transforms to these.
+            disk keeps them in a file in cache_dir, which all processes and later runs share until an image changes;
+            ram keeps them in the memory of each training process, for one run. auto is ram where no image has to be
+            resized for it, judged by some of them, and all together take no more than 1 GiB. null decodes every image
+            each time.
+        cache_size: Shorter side in pixels of cached images, at least 1; smaller images keep their size. Random crops
+            show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
+            the central crop.
+        cache_dir: Folder of the cache on disk. null means .litclassify_cache in root.
+    """
+
+    def __init__(
+        self,
+        *,
+        val_split: int | float | None = None,
+        test_split: int | float | None = None,
+        image_size: int | tuple[int, int] = 224,
+        grayscale: bool = False,
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+        cache: Literal["auto", "ram", "disk"] | None = "auto",
+        cache_size: int | None = None,
+        cache_dir: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(image_size=image_size, **kwargs)
+        self.val_split = val_split
+        self.test_split = test_split
+        self.grayscale = grayscale
+        self._mean = self._per_channel(mean, GRAY_MEAN if grayscale else RGB_MEAN, "data.mean")
+        self._std = self._per_channel(std, GRAY_STD if grayscale else RGB_STD, "data.std")
+        if min(self._std) <= 0:
+            raise UserError(f"data.std must be positive, got {std}.")
+        self.cache = cache
+        self.cache_size = _resized(self.image_size) if cache_size is None else cache_size
+        if self.cache_size < 1:
+            raise UserError(f"data.cache_size must be at least 1, got {cache_size}.")
+        if cache_size is not None and cache is None:
+            rank_zero_warn(f"data.cache_size={cache_size} has no effect without data.cache.")
+        if cache_dir is not None and cache != "disk":
+            rank_zero_warn(f"data.cache_dir='{cache_dir}' has no effect unless data.cache is disk.")
+        self.cache_dir = cache_dir
+
+    @property
+    @abstractmethod
+    def folder(self) -> str:
+        """What relative paths are relative to, and where the cache goes by default."""
+
+    @abstractmethod
+    def _read_labels(self) -> LabelledFiles:
+        """Find the images and their labels; called once."""
+
+    @property
+    @abstractmethod
+    def _origin(self) -> str:
+        """The argument that names the data, with its value, for messages."""
+
+    @abstractmethod
+    def _part(self, split: str) -> str:
+        """What images of `split` are given by, for messages: `val/`."""
+
+    @property
+    def mean(self) -> list[float]:
+        """Mean of each channel, on the scale [0, 1]."""
+        return self._mean
+
+    @property
+    def std(self) -> list[float]:
+        """Standard deviation of each channel, on the scale [0, 1]."""
+        return self._std
+
+    @property
+    def num_channels(self) -> int:
+        """1 for grayscale, 3 for RGB."""
+        return 1 if self.grayscale else 3
+
+    @classmethod
+    def views(cls, image_size: tuple[int, int]) -> Views:
+        """Central crops and crops of random size; of small images the whole, and shifted."""
+        if max(image_size) <= SMALL_IMAGE:
+            resize = Step(v2.Resize, {"size": image_size})
+            return Views([resize], [resize, padded_crop(image_size, cls.padding_mode)], cls.mirrored)
+        size = {"size": image_size}
+        resize = Step(v2.Resize, {"size": _resized(image_size)})
+        return Views([resize, Step(v2.CenterCrop, size)], [Step(v2.RandomResizedCrop, size)], cls.mirrored)
+
+    def default_train_transform(self) -> TransformList:
+        """Random crops and mirroring."""
+        return self._preset("flip_crop")
+
+    def default_eval_transform(self) -> TransformList:
+        """The central crop; of small images, the whole."""
+        return self._preset("none")
+
+    def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageDataset:
+        if split not in self._samples:
+            raise UserError(
+                f"There is no test set: {self._origin} has {self._part('train')} but no {self._part('test')}. Add "
+                "some, set data.test_split to draw it from the training images, or, to predict on other images, set "
+                "data.path."
+            )
+        paths, targets = self._samples[split].paths, self._samples[split].targets
+        transform = compose(self.transform_list(split))
+        cache = self._chosen_cache
+        if cache is None:
+            return ImageFilesDataset(paths, targets, transform, self.num_channels, split)
+        if cache == "disk":
+            return PackedImagesDataset(paths, targets, transform, self._images_on_disk, split)
+        images = cache_in_memory(paths, self.num_channels, self.cache_size)
+        pixels = images.as_tensor()
+        if pixels is None:
+            return PackedImagesDataset(paths, targets, transform, images, split)
+        return ImageTensorDataset(pixels, targets, transform, split, paths=paths)
+
+    def _training_targets(self) -> Tensor:
+        return self._samples["train"].targets
+
+    @cached_property
+    def _chosen_cache(self) -> Literal["ram", "disk"] | None:
+        if self.cache != "auto":
+            return self.cache
+        return "ram" if is_small(self._all_paths, self.num_channels, self.cache_size) else None
+
+    @cached_property
+    def _images_on_disk(self) -> PackedImages:
+        """The images of all splits, so that no choice of splits makes another cache."""
+        cache_dir = os.path.join(self.folder, CACHE_FOLDER) if self.cache_dir is None else self.cache_dir
+        paths = self._all_paths
+        return cache_on_disk(self.folder, paths, self.num_channels, self.cache_size, os.path.expanduser(cache_dir))
+
+    @property
+    def _all_paths(self) -> list[str]:
+        return sorted(path for samples in self._samples.values() for path in samples.paths)
+
+    @cached_property
+    def _samples(self) -> dict[str, Samples]:
+        files = self._read_labels()
+        val_split = self._share("val", self.val_split, DEFAULT_SPLIT, files)
+        test_split = self._share("test", self.test_split, None if files.divided else DEFAULT_SPLIT, files)
+        training = files.training
+        parts = hold_out(
+            training.targets, val_split=val_split, test_split=test_split, seed=self.seed, groups=training.groups
+        )
+        return {name: training.take(part) for name, part in parts.items() if part} | files.evaluation
+
+    def _share(
+        self, name: str, given: int | float | None, default: float | None, files: LabelledFiles
+    ) -> int | float | None:
+        """What to draw from the training images for the split `name`; nothing if its images are given."""
+        if name not in files.evaluation:
+            return default if given is None else given
+        if given is not None:
+            rank_zero_warn(f"data.{name}_split={given} has no effect: {self._origin} has {self._part(name)}.")
+        return None
+
+    def _per_channel(self, values: list[float] | None, default: list[float], key: str) -> list[float]:
+        values = default if values is None else values
+        if len(values) != self.num_channels:
+            raise UserError(f"{key} needs {self.num_channels} number(s), one per channel, got {values}.")
+        if not all(0 <= value <= 1 for value in values):
+            raise UserError(f"{key} is on the scale [0, 1] of pixel values, got {values}. Divide by 255?")
+        return list(values)
+
+
+def _resized(image_size: tuple[int, int]) -> int:
+    """Shorter side of which the central crop shows 7/8, as is usual on ImageNet: 256 for 224."""
+    return round(max(image_size) / 0.875)

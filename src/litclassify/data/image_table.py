@@ -1,0 +1,210 @@
+"""The user's own images, listed in a table."""
+
+import os
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from litclassify.data.class_folders import MIN_CLASSES, quote_names
+from litclassify.data.image_files_datamodule import ImageFilesDataModule, LabelledFiles, Samples
+from litclassify.data.table_file import Column, Table, read_table
+from litclassify.errors import UserError
+from litclassify.suggestions import nearest, some_of
+
+SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+SHOWN_FILES = 3
+Ints = npt.NDArray[np.int64]
+
+
+class ImageTable(ImageFilesDataModule):
+    """Image files and their labels in a table, CSV or Parquet, one image a row.
+
+    A column may say what images are for (train, val or test), and another which images belong together (all of one
+    patient, or of one scene): these are never divided between splits.
+
+    Transforms are those of `ImageFolder` by default.
+
+    Args:
+        table: The file. CSV is in UTF-8 with a header, its delimiter a comma, a semicolon, a tab or `|`. A file that
+            ends in .parquet or .pq needs pyarrow: the extra `tables`.
+        root: Folder that paths in the table are relative to. null means the folder of the table.
+        path_column: Column with the image files.
+        label_column: Column with the label of each image.
+        label_separator: What separates the labels of an image that may have several, each or none, which
+            `MultiLabelClassifier` learns. null means that each image has one class.
+        split_column: Column that says train, val or test (or training, valid, validation, dev, testing). null means
+            the column `split`, if there is one. Without val or test images, these are drawn from those of train.
+        group_column: Column with what an image belongs to, such as its patient. Images of one group are never in two
+            splits, and parts that are drawn have about as many images as they are to have. null means the column
+            `group`, if there is one.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        root: str | None = None,
+        path_column: str = "path",
+        label_column: str = "label",
+        label_separator: str | None = None,
+        split_column: str | None = None,
+        group_column: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if label_separator == "":
+            raise UserError("data.label_separator is empty: give what stands between two labels, such as ';'.")
+        self.table = table
+        self.root = root
+        self.path_column = path_column
+        self.label_column = label_column
+        self.label_separator = label_separator
+        self.split_column = split_column
+        self.group_column = group_column
+
+    @property
+    def folder(self) -> str:
+        """The root, or else the folder of the table."""
+        return os.path.expanduser(os.path.dirname(self.table) if self.root is None else self.root)
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image may have several labels, each or none."""
+        return self.label_separator is not None
+
+    @property
+    def class_names(self) -> list[str]:
+        """The labels of training images, sorted; the first use reads the table."""
+        return self._class_names
+
+    @cached_property
+    def _table(self) -> Table:
+        required = {"path": self.path_column, "label": self.label_column}
+        optional = {"split": "split", "group": "group"}
+        for use, name in (("split", self.split_column), ("group", self.group_column)):
+            if name is not None:
+                required[use] = name
+                del optional[use]
+        convert = {"path": lambda cell: os.path.join(self.folder, os.path.normpath(cell.strip())) if cell else ""}
+        table = read_table(os.path.expanduser(self.table), required, optional, convert)
+        for use, column in table.columns.items():
+            if "" in column.cells and not (use == "label" and self.multi_label):
+                raise UserError(f"data.table: {table.row(column.first_row_of(''))}: '{column.name}' is empty.")
+        return table
+
+    @cached_property
+    def _splits(self) -> Ints:
+        """Which of `SPLITS` each row is for; all train where the table does not say."""
+        column = self._table.columns.get("split")
+        if column is None:
+            return np.zeros(self._table.num_rows, dtype=np.int64)
+        names = [SPLIT_NAMES.get(cell.lower()) for cell in column.cells]
+        for cell, name in zip(column.cells, names, strict=True):
+            if name is None:
+                raise UserError(
+                    f"data.table: {self._table.row(column.first_row_of(cell))}: '{column.name}' is '{cell}', but must "
+                    f"be train, val or test.{nearest(cell, SPLIT_NAMES)}"
+                )
+        splits = np.array([SPLITS.index(name) for name in names if name is not None])[column.codes]
+        if not (splits == 0).any():
+            raise UserError(f"data.table='{self._table.file}' has no rows of train: '{column.name}' names none.")
+        return splits
+
+    @cached_property
+    def _labels(self) -> list[tuple[str, ...]]:
+        """The labels that each distinct cell of the label column stands for."""
+        cells = self._table.columns["label"].cells
+        if self.label_separator is None:
+            return [(cell,) for cell in cells]
+        return [tuple(filter(None, map(str.strip, cell.split(self.label_separator)))) for cell in cells]
+
+    @cached_property
+    def _class_names(self) -> list[str]:
+        codes = self._table.columns["label"].codes
+        names = sorted({name for code in np.unique(codes[self._splits == 0]) for name in self._labels[code]})
+        if len(names) < MIN_CLASSES:
+            raise UserError(
+                f"num_classes must be at least {MIN_CLASSES}, got {len(names)}: '{self.label_column}' of "
+                f"'{self._table.file}' holds {quote_names(names) or 'nothing'} in the rows of train."
+            )
+        for code, labels in enumerate(self._labels):
+            unknown = next((label for label in labels if label not in names), None)
+            if unknown is not None:
+                row = self._table.row(int(np.argmax(codes == code)))
+                raise UserError(
+                    f"data.table: {row}: no image of train has the label '{unknown}'.{nearest(unknown, names)} There "
+                    f"are {some_of(names)}."
+                )
+        return names
+
+    def _read_labels(self) -> LabelledFiles:
+        splits, targets = self._splits, self._targets()
+        files, groups = self._table.columns["path"], self._table.columns.get("group")
+        self._check_files(files)
+        self._check_leaks(targets)
+        if groups is None and len(files.cells) < self._table.num_rows:
+            groups = files  # What is drawn must not divide the rows of one image, either.
+        samples = Samples(
+            [files.cells[code] for code in files.codes.tolist()],
+            torch.from_numpy(targets),
+            None if groups is None else torch.from_numpy(groups.codes.copy()),
+        )
+        parts = {name: np.flatnonzero(splits == number).tolist() for number, name in enumerate(SPLITS)}
+        return LabelledFiles(
+            training=samples.take(parts["train"]),
+            evaluation={name: samples.take(parts[name]) for name in ("val", "test") if parts[name]},
+            divided="split" in self._table.columns,
+        )
+
+    def _targets(self) -> npt.NDArray[Any]:
+        """Class of each row, int64 (N,), or multi-hot labels, bool (N, K)."""
+        index = {name: position for position, name in enumerate(self.class_names)}
+        codes = self._table.columns["label"].codes
+        if not self.multi_label:
+            return np.array([index[label] for (label,) in self._labels])[codes]
+        hot = np.zeros((len(self._labels), len(index)), dtype=np.bool_)
+        for row, labels in zip(hot, self._labels, strict=True):
+            row[[index[label] for label in labels]] = True
+        return hot[codes]
+
+    def _check_files(self, files: Column) -> None:
+        missing = [path for path in files.cells if not os.path.isfile(path)]
+        if missing:
+            raise UserError(
+                f"data.table: {self._table.row(files.first_row_of(missing[0]))}: {len(missing)} of {len(files.cells)} "
+                f"files do not exist: {quote_names(missing, SHOWN_FILES)}. Paths are relative to data.root, which is "
+                f"'{self.folder}'."
+            )
+
+    def _check_leaks(self, targets: npt.NDArray[Any]) -> None:
+        """Refuse images and groups that stand for two things."""
+        groups = self._table.columns.get("group")
+        hint = " Give all labels of an image in one row, with data.label_separator." if not self.multi_label else ""
+        checks = [("path", targets, f"with different labels.{hint}"), ("path", self._splits, "in different splits.")]
+        if groups is not None:
+            checks += [("path", groups.codes, "in different groups."), ("group", self._splits, "in different splits.")]
+        for use, values, fault in checks:
+            found = self._table.contradiction(use, values)
+            if found is not None:
+                cell, rows = found
+                raise UserError(f"data.table: {rows}: {use} '{cell}' is there twice, {fault}")
+
+    @property
+    def _origin(self) -> str:
+        return f"data.table='{self.table}'"
+
+    def _part(self, split: str) -> str:
+        return f"rows of {split}"

@@ -1,0 +1,217 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from litclassify.data import ImageFolder, ImageTable
+from litclassify.errors import UserError
+
+PATHS = [f"{label}/{i}.png" for label in ("cat", "dog") for i in range(20)]
+ROWS = [f"{path},{path[:3]}" for path in PATHS]
+
+
+@pytest.fixture
+def write(make_folder, tmp_path):
+    """Write a table beside images of cats and dogs; gives its name."""
+    make_folder({"cat": 20, "dog": 20})
+
+    def write(header: str, rows: list[str], encoding: str = "utf-8", end: str = "\n") -> str:
+        file = tmp_path / "root" / "images.csv"
+        file.write_bytes((end.join([header, *rows]) + end).encode(encoding))
+        return str(file)
+
+    return write
+
+
+def labels(data: ImageTable) -> dict[str, str]:
+    """Label of each file, over all splits."""
+    datasets = [data._dataset(split) for split in ("train", "val", "test")]
+    return {
+        os.path.relpath(path, data.folder): data.class_names[target]
+        for dataset in datasets
+        for path, target in zip(dataset.paths, dataset.targets, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "encoding", "end"),
+    [
+        ("path,label", ROWS, "utf-8", "\n"),
+        ("path,label", ROWS, "utf-8-sig", "\r\n"),
+        ("label;path", [f"{path[:3]};{path}" for path in PATHS], "utf-8-sig", "\n"),
+        ("path\tlabel\tnote", [f"{path}\t{path[:3]}\tä, b" for path in PATHS], "utf-8", "\r\n"),
+        ('"path","note","label"', [f'"{path}","one, ""two""\nthree","{path[:3]}"' for path in PATHS], "utf-8", "\n"),
+        (" path , label ", [f"./{path.replace('/', '//')} , {path[:3]} \n" for path in PATHS], "utf-8", "\n"),
+    ],
+    ids=["plain", "BOM", "semicolons", "tabs", "quotes", "spaces and blank lines"],
+)
+def test_tables_of_many_makes_are_read(write, header, rows, encoding, end):
+    assert labels(ImageTable(write(header, rows, encoding, end))) == {path: path[:3] for path in PATHS}
+
+
+def test_parquet_is_read_as_csv_is(write):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    file = write("path,label,image", [f"{row},x" for row in ROWS])
+    table = pyarrow.table({"image": [b"x"] * 40, "label": [path[:3] for path in PATHS], "path": PATHS})
+    parquet.write_table(table, file.replace("csv", "parquet"))
+    assert labels(ImageTable(file.replace("csv", "parquet"))) == labels(ImageTable(file))
+    parquet.write_table(table.append_column("lists", [[["a"]] * 40]), file.replace("csv", "parquet"))
+    with pytest.raises(UserError, match=r"'lists' of '.*' holds a list: only text and numbers are read"):
+        ImageTable(file.replace("csv", "parquet"), label_column="lists")._read_labels()
+
+
+def test_parquet_without_pyarrow_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    (tmp_path / "x.parquet").touch()
+    with pytest.raises(UserError, match=r"needs pyarrow: pip install 'litclassify\[tables\]'"):
+        ImageTable(str(tmp_path / "x.parquet"))._read_labels()
+
+
+def test_splits_are_those_of_a_folder_with_the_same_images(write):
+    file = write("path,label", sorted(ROWS))
+    table, folder = ImageTable(file), ImageFolder(os.path.dirname(file))
+    for split in ("train", "val", "test"):
+        ours, theirs = table._dataset(split), folder._dataset(split)
+        assert [os.path.basename(path) for path in ours.paths] == [os.path.basename(path) for path in theirs.paths]
+        assert torch.equal(ours.targets, theirs.targets)
+
+
+@pytest.mark.parametrize(
+    ("names", "kwargs", "sizes"),
+    [
+        (["train", "val", "test", "train"], {}, [20, 10, 10]),
+        (["Training", "valid", "TESTING", "training"], {}, [20, 10, 10]),
+        (["train", "dev", "dev", "train"], {"test_split": 5}, [15, 20, 5]),
+        (["train", "test", "test", "train"], {"val_split": 0.25}, [15, 5, 20]),
+    ],
+)
+def test_split_column_is_followed_and_what_is_missing_drawn(write, names, kwargs, sizes):
+    data = ImageTable(write("path,label,split", [f"{row},{names[i % 4]}" for i, row in enumerate(ROWS)]), **kwargs)
+    assert [len(data._dataset(split)) for split in ("train", "val", "test")] == sizes
+
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_groups_are_not_divided(write, multi):
+    rows = [f"{row}{';x' if i % 3 == 0 else ''},{i // 3}" for i, row in enumerate(ROWS)]
+    rows = rows if multi else [row.replace(";x", "") for row in rows]
+    data = ImageTable(write("path,label,patient", rows), group_column="patient", label_separator=";" if multi else None)
+    parts = [
+        {PATHS.index(os.path.relpath(path, data.folder)) // 3 for path in samples.paths}
+        for samples in data._samples.values()
+    ]
+    assert len(parts) == 3
+    assert sum(map(len, parts)) == len(set.union(*parts))
+
+
+def test_rows_of_one_image_are_not_divided(write):
+    data = ImageTable(write("path,label", [*ROWS, *ROWS, *ROWS]), val_split=0.4, test_split=0.4)
+    parts = [set(samples.paths) for samples in data._samples.values()]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 40
+
+
+def test_labels_are_multi_hot(write):
+    rows = [f"{path},{cell}" for path, cell in zip(PATHS, ["b; a", "", "c", "a;a", "c;b"] * 8, strict=True)]
+    data = ImageTable(write("path,label", rows), label_separator=";")
+    assert data.class_names == ["a", "b", "c"]
+    assert data.multi_label
+    expected = {"b; a": [1, 1, 0], "": [0, 0, 0], "c": [0, 0, 1], "a;a": [1, 0, 0], "c;b": [0, 1, 1]}
+    for samples in data._samples.values():
+        assert samples.targets.dtype == torch.bool
+        for path, hot in zip(samples.paths, samples.targets.int().tolist(), strict=True):
+            cell = rows[PATHS.index(os.path.relpath(path, data.folder))].split(",")[1]
+            assert hot == expected[cell]
+
+
+def grouped(rows: list[str]) -> list[str]:
+    """Rows with a last cell that four of them have in common."""
+    return [f"{row},{i // 4}" for i, row in enumerate(rows)]
+
+
+def replaced(number: int, row: str) -> list[str]:
+    """All rows, with another in line `number` of the file."""
+    return [*ROWS[: number - 2], row, *ROWS[number - 1 :]]
+
+
+SPLIT = [f"{row},{'val' if i % 4 == 3 else 'train'}" for i, row in enumerate(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "kwargs", "message"),
+    [
+        ("path,labels", ROWS, {}, r"data\.label_column: there is no column 'label' in '.*csv'. Did you mean 'labels'"),
+        ("path,label", ROWS, {"path_column": "file"}, r"data\.path_column: .* 'file' .* Its columns are path, label"),
+        ("path,label", ROWS, {"split_column": "fold"}, r"data\.split_column: there is no column 'fold'"),
+        ("path,label", ROWS, {"group_column": "patient"}, r"data\.group_column: there is no column 'patient'"),
+        ("path,label", ROWS, {"label_separator": ""}, r"data\.label_separator is empty"),
+        ("path,label", [], {}, r"data\.table='.*csv' has no rows"),
+        ("path,label", replaced(7, "cat/5.png,"), {}, r"'.*csv', row 7: 'label' is empty"),
+        ("path,label", ["", *replaced(7, ",cat")], {}, r"'.*csv', row 8: 'path' is empty"),
+        ("path,label", replaced(7, "cat/5.png,cat,"), {}, r"'.*csv', row 7 has 3 cells, but the header 2"),
+        ("path,label", replaced(7, 'cat/5.png,"ca"t'), {}, r"'.*csv', row 7: ',' expected after '\"'"),
+        (
+            "path,label",
+            [row.replace("cat/1", "cat/x") for row in ROWS],
+            {},
+            r"'.*csv', row 3: 11 of 40 files do not exist: '.*cat/x.png', '.*cat/x0.png', '.*x1.png', … \(11 in all\)"
+            r"\. Paths are relative to data\.root",
+        ),
+        ("path,label", [*ROWS, "./cat/5.png,dog"], {}, r"rows 7 and 42: path '.*cat/5.png' .* with different labels"),
+        ("path,label,split", [*SPLIT, "cat/5.png,cat,val"], {}, r"rows 7 and 42: path .* in different splits"),
+        ("path,label,split", [*SPLIT[:-1], "dog/19.png,dog,tset"], {}, r"row 41: 'split' is 'tset', .* mean 'test'"),
+        ("path,label,split", [*SPLIT[:-1], "dog/19.png,dgo,val"], {}, r"row 41: .* label 'dgo'. Did you mean 'dog'"),
+        ("path,label,split", [f"{row},val" for row in ROWS], {}, r"has no rows of train: 'split' names none"),
+        ("path,label,split,group", grouped(SPLIT), {}, r"rows 2 and 5: group '0' .* in different splits"),
+        ("path,label,group", [*grouped(ROWS), f"{ROWS[0]},7"], {}, r"rows 2 and 42: path .* in different groups"),
+        ("path,label", ROWS[:20], {}, r"num_classes must be at least 2, got 1: 'label' of '.*csv' holds 'cat'"),
+    ],
+)  # fmt: skip
+def test_mistakes_name_file_and_row(write, header, rows, kwargs, message):
+    with pytest.raises(UserError, match=message):
+        ImageTable(write(header, rows), **kwargs)._samples  # noqa: B018
+
+
+def test_other_encodings_name_the_row(write):
+    with pytest.raises(UserError, match=r"'.*csv', row 7 is no text in UTF-8\. Save the table as UTF-8"):
+        ImageTable(write("path,label", replaced(7, "cat/5.png,Käfer"), "latin-1")).class_names  # noqa: B018
+
+
+def test_a_missing_table_is_named():
+    with pytest.raises(UserError, match=r"data\.table: there is no file 'nowhere\.csv'"):
+        ImageTable("nowhere.csv").class_names  # noqa: B018
+
+
+def test_no_test_rows_are_said(write):
+    with pytest.raises(UserError, match=r"no test set: data\.table='.*' has rows of train but no rows of test"):
+        ImageTable(write("path,label,split", SPLIT)).setup("test")
+
+
+def test_split_that_the_table_overrules_warns(write):
+    data = ImageTable(write("path,label,split", SPLIT), val_split=0.5)
+    with pytest.warns(UserWarning, match=r"data\.val_split=0\.5 has no effect: data\.table='.*' has rows of val"):
+        data._samples  # noqa: B018
+
+
+@pytest.mark.parametrize("cache", ["ram", "disk", None])
+def test_caches_serve_tables(write, cache):
+    data = ImageTable(write("path,label", ROWS), image_size=16, cache=cache, num_workers=0)
+    images, _ = next(iter(data.val_dataloader()))
+    plain = ImageTable(write("path,label", ROWS), image_size=16, cache=None, num_workers=0)
+    assert torch.equal(images, next(iter(plain.val_dataloader()))[0])
+    assert Path(data.folder, ".litclassify_cache").is_dir() == (cache == "disk")
+
+
+def test_prediction_on_files_needs_no_table(make_image):
+    data = ImageTable("nowhere.csv", path=make_image("photo.jpg", size=(300, 200)), num_workers=0)
+    data.setup("predict")
+    assert next(iter(data.predict_dataloader()))[1].tolist() == [-1]
+
+
+def test_order_of_rows_is_that_of_the_table(write):
+    order = np.random.default_rng(0).permutation(40)
+    data = ImageTable(write("path,label,split", [f"{ROWS[i]},train" for i in order]), val_split=1, test_split=None)
+    paths = [os.path.relpath(path, data.folder) for path in data._dataset("train").paths]
+    positions = [PATHS.index(path) for path in paths]
+    assert positions == [i for i in order if i in positions]
