@@ -21,7 +21,6 @@ from litclassify.data.files import ImageFilesDataset
 from litclassify.data.image_cache import cache_in_memory, cache_on_disk, is_small
 from litclassify.data.in_memory import ImageTensorDataset
 from litclassify.data.packed_images import PackedImages, PackedImagesDataset
-from litclassify.data.splits import hold_out
 from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
 
@@ -47,7 +46,7 @@ class ImageFolder(ImageDataModule):
     Args:
         root: The folder of the images.
         val_split: Validation images where there is no folder val/, drawn from the training images with an
-            equal share of every class: a count, or a fraction. null means 0.1.
+            equal share of every class: a count, or a fraction. null means 0.1, or a fold where val_fold is given.
         test_split: Test images where there is no folder test/, likewise. null means 0.1 if root holds the
             class folders themselves, and no test set if it holds train/.
         image_size: Height and width in pixels that the default transforms give.
@@ -84,6 +83,7 @@ class ImageFolder(ImageDataModule):
         super().__init__(image_size=image_size, **kwargs)
         self.root = root
         self.val_split = val_split
+        self._drawn_for_val = self._val_share(val_split, DEFAULT_SPLIT)
         self.test_split = test_split
         self.grayscale = grayscale
         self._mean = self._per_channel(mean, GRAY_MEAN if grayscale else RGB_MEAN, "data.mean")
@@ -179,11 +179,16 @@ class ImageFolder(ImageDataModule):
     @cached_property
     def _samples(self) -> dict[str, Samples]:
         folders = [name for name in ("val", "test") if self._has_folder("train") and self._has_folder(name)]
-        val_split = self._share("val", self.val_split, DEFAULT_SPLIT, folders)
+        if self.val_fold is not None and "val" in folders:
+            raise UserError(
+                f"data.val_fold={list(self.val_fold)}: data.root='{self.root}' has a folder val/ to validate on. Move "
+                "its images into train/, or leave val_fold out."
+            )
+        val_split = self._share("val", self.val_split, self._drawn_for_val, folders)
         test_default = None if self._has_folder("train") else DEFAULT_SPLIT
         test_split = self._share("test", self.test_split, test_default, folders)
         paths, targets = label_samples(self._training_classes, self.class_names)
-        parts = hold_out(targets, val_split=val_split, test_split=test_split, seed=self.seed)
+        parts = self._hold_out(targets, val_split, test_split)
         drawn = {name: ([paths[i] for i in part], [targets[i] for i in part]) for name, part in parts.items() if part}
         found = {name: scan_labelled(os.path.join(self.root, name), self.class_names) for name in folders}
         return drawn | found
