@@ -234,5 +234,6 @@ def test_checkpoint_holds_plain_hyperparameters(tmp_path: Path):
         "num_workers": 0,
         "eval_transform": None,
         "seed": 0,
+        "val_fold": None,
         "path": None,
     }

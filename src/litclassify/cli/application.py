@@ -216,7 +216,7 @@ class ClassificationCLI(LightningCLI):
         else:
             settings["profiler"] = settings["profiler"] or NoProfiler()  # Barebones refuses every profiler.
             if not settings["fast_dev_run"]:
-                self.run_dir = self._find_run_dir(settings["default_root_dir"])
+                self.run_dir = self._find_run_dir()
                 save_record(self.run_dir, self.subcommand, **self._record())
         settings["default_root_dir"] = self.run_dir
         settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
@@ -228,15 +228,19 @@ class ClassificationCLI(LightningCLI):
             trainer.strategy.checkpoint_io = DurableCheckpointIO()
         return trainer
 
-    def _find_run_dir(self, root: str | None) -> Path:
+    def _find_run_dir(self) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
-        config = self.config[self.subcommand]
         existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
         if self.subcommand == "fit" and self.command_line.names_a_run:
             existing = None
+        return run_dir_of_launch(existing, self.parent_of_runs())
+
+    def parent_of_runs(self) -> Path:
+        """Give `<runs_dir>/<run_name>`."""
+        config = self.config[self.subcommand]
         files = self.command_line.config_files
         name = config.run_name or (files[0].stem if files else short_name(config.data.class_path).lower())
-        return run_dir_of_launch(existing, Path(root or "") / config.runs_dir / name)
+        return Path(config.trainer.default_root_dir or "", config.runs_dir, name)
 
     def _record(self) -> dict[str, str]:
         config = self.config[self.subcommand]

@@ -84,6 +84,18 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
         default=False,
         help="Search for the learning rate of model.optimizer, and train with what is found.",
     )
+    parsers["fit"].add_argument(
+        "--repeat",
+        type=int | None,
+        default=None,
+        help="Number of runs, at least 2, with seeds from seed_everything up, and a table of all.",
+    )
+    parsers["fit"].add_argument(
+        "--folds",
+        type=int | None,
+        default=None,
+        help="Cross-validation: number of runs, at least 2; each validates on another fold of the training images.",
+    )
     parsers["predict"].add_argument(
         "--output",
         type=str | None,

@@ -72,13 +72,13 @@ class CommandLine:
         Raises:
             UserError: It is missing or cannot be read, or the subcommand cannot do without.
         """
-        given = self._last_value("ckpt_path")
-        if self._asks_for_help():
+        given = self.last_value("ckpt_path")
+        if self.asks_for_help:
             return None
         if given is None:
             self._check_needs_none()
             return None
-        runs_dir = Path(self._last_value("runs_dir") or "runs")
+        runs_dir = Path(self.last_value("runs_dir") or "runs")
         return read_checkpoint(resolve_checkpoint(given, runs_dir))
 
     def words_with_checkpoint(self) -> list[str]:
@@ -129,7 +129,7 @@ class CommandLine:
     @property
     def names_a_run(self) -> bool:
         """Whether the user says where the run shall lie."""
-        return self._last_value("run_name") is not None or self._last_value("runs_dir") is not None
+        return self.last_value("run_name") is not None or self.last_value("runs_dir") is not None
 
     def _check_needs_none(self) -> None:
         if self.words and self.words[0] in NEEDS_CHECKPOINT:
@@ -148,10 +148,12 @@ class CommandLine:
             if f"model.{name}" in keys:
                 raise UserError(f"model.{name} cannot be set: the model takes it from the data.", f"model.{name}")
 
-    def _asks_for_help(self) -> bool:
+    @property
+    def asks_for_help(self) -> bool:
+        """Whether the words ask for help or for the config, in place of a run."""
         return any(word in ("-h", "--help") or word.startswith("--print_config") for word in self.words)
 
-    def _last_value(self, name: str) -> str | None:
+    def last_value(self, name: str) -> str | None:
         """Give the value of a top-level argument: the last flag, else that of the last config file with one."""
         configured = [config[name] for config in self._configs if config.get(name) is not None]
         return next(map(str, reversed([*configured, *self._values_of(name)])), None)

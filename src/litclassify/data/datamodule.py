@@ -3,6 +3,7 @@
 import math
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeVar
 
 import torch
@@ -14,9 +15,11 @@ from torch.utils.data import DataLoader, Sampler
 from litclassify.data.datasets import ImageDataset, Sample, Split
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.find_images import find_images
+from litclassify.data.folds import Fold, check_fold, hold_out_fold
 from litclassify.data.presets import NamedTransforms, Views, build, padded_crop, preset_steps
 from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import ShuffledSampler, even_batch_size
+from litclassify.data.splits import hold_out
 from litclassify.data.transforms import TransformList, check_transforms, compose
 from litclassify.errors import UserError
 from litclassify.randomness import global_seed
@@ -51,6 +54,8 @@ class ImageDataModule(LightningDataModule, ABC):
             that fit the data and image_size.
         eval_transform: A list for validation, test and prediction images.
         seed: Of the draw of validation and test images, where the data set comes without; in [0, 2**32).
+        val_fold: Cross-validation: [i, k] divides the training images into k folds, each with an equal share of every
+            class, and validates on fold i, counted from 0, in place of val_split. The test images stay the same.
         path: Images to predict on: a file, a folder, a glob, or a .txt file with one path per line. null
             means the test set.
         class_balance: How far training makes up for unequal classes, in [0, 1]: a class of n images is drawn in
@@ -75,6 +80,7 @@ class ImageDataModule(LightningDataModule, ABC):
         train_transform: NamedTransforms | None = None,
         eval_transform: TransformList | None = None,
         seed: int = 0,
+        val_fold: Fold | None = None,
         path: str | None = None,
         class_balance: float = 0.0,
         augmentation_repeats: int = 1,
@@ -95,6 +101,10 @@ class ImageDataModule(LightningDataModule, ABC):
         self.train_transform = named
         self.eval_transform = eval_transform
         self.seed = _as_seed(seed)
+        if val_fold is not None:
+            check_fold(val_fold)
+        self.val_fold = val_fold
+        self._fold_drawn = False
         self.path = path
         self.class_balance = class_balance
         if not 0 <= class_balance <= 1:
@@ -195,6 +205,9 @@ class ImageDataModule(LightningDataModule, ABC):
             )
         for split in STAGE_SPLITS[stage]:
             self._dataset(split)
+        if self.val_fold is not None and "val" in self._datasets and not self._fold_drawn:
+            name = type(self).__name__
+            raise UserError(f"data.val_fold has no effect: {name} does not divide its images with _hold_out.")
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled by the global seed and the epoch."""
@@ -217,6 +230,32 @@ class ImageDataModule(LightningDataModule, ABC):
             self._datasets[split] = self._predict_dataset() if split == "predict" else self._make_dataset(split)
             self._datasets[split].seed = global_seed()
         return self._datasets[split]
+
+    def _val_share(self, val_split: int | float | None, default: int | float) -> int | float | None:
+        """What to draw for validation: `val_split`, else `default`, and nothing beside a fold."""
+        if self.val_fold is None:
+            return default if val_split is None else val_split
+        if val_split is not None:
+            raise UserError(
+                f"data.val_fold={list(self.val_fold)} takes the place of data.val_split={val_split}: "
+                "leave one of them out.",
+                "data.val_fold",
+            )
+        return None
+
+    def _hold_out(
+        self,
+        targets: Sequence[int] | Tensor,
+        val_split: int | float | None,
+        test_split: int | float | None,
+        groups: Tensor | None = None,
+    ) -> dict[str, list[int]]:
+        """Sorted indices under "train", "val" and "test" of a pool of images, whose groups are not divided."""
+        parts = hold_out(targets, val_split=val_split, test_split=test_split, seed=self.seed, groups=groups)
+        if self.val_fold is None:
+            return parts
+        self._fold_drawn = True
+        return hold_out_fold(parts, targets, self.val_fold, self.seed, self.class_names, groups)
 
     def _predict_dataset(self) -> ImageDataset:
         if self.path is None:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from litclassify.data.in_memory_datamodule import DataFacts, InMemoryDataModule
-from litclassify.data.splits import hold_out
 
 
 class Digits(InMemoryDataModule):
@@ -15,7 +14,8 @@ class Digits(InMemoryDataModule):
     Neither training nor evaluation transforms images by default.
 
     Args:
-        val_split: Validation images, drawn with an equal share of every class: a count, or a fraction of all.
+        val_split: Validation images, drawn with an equal share of every class: a count, or a fraction of all. null
+            means 0.1, or a fold where val_fold is given.
         test_split: Test images, likewise.
         image_size: Size in pixels that images are resized to before any transform, as one number for a square
             or [H, W]; they are stored as 8x8.
@@ -30,19 +30,18 @@ class Digits(InMemoryDataModule):
     def __init__(
         self,
         *,
-        val_split: int | float = 0.1,
+        val_split: int | float | None = None,
         test_split: int | float = 0.2,
         image_size: int | tuple[int, int] = 8,
         **kwargs: Any,
     ) -> None:
         super().__init__(image_size=image_size, **kwargs)
-        self.val_split = val_split
+        self.val_split = self._val_share(val_split, 0.1)
         self.test_split = test_split
 
     def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor, list[int]]:
         images, targets = load_digits()
-        parts = hold_out(targets, val_split=self.val_split, test_split=self.test_split, seed=self.seed)
-        return images, targets, parts[split]
+        return images, targets, self._hold_out(targets, self.val_split, self.test_split)[split]
 
 
 def load_digits() -> tuple[Tensor, Tensor]:

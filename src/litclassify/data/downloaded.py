@@ -9,7 +9,6 @@ from typing import Any, Literal
 from torch import Tensor
 
 from litclassify.data.in_memory_datamodule import InMemoryDataModule
-from litclassify.data.splits import hold_out
 from litclassify.errors import UserError
 
 
@@ -19,13 +18,13 @@ class DownloadedDataModule(InMemoryDataModule):
     Args:
         root: Folder to keep downloads in. Files that are there already are used as they are, offline too.
         val_split: Validation images, drawn from the training images with an equal share of every class: a
-            count, or a fraction.
+            count, or a fraction. null means 5000, or a fold where val_fold is given.
     """
 
-    def __init__(self, *, root: str = "data", val_split: int | float = 5000, **kwargs: Any) -> None:
+    def __init__(self, *, root: str = "data", val_split: int | float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.root = root
-        self.val_split = val_split
+        self.val_split = self._val_share(val_split, 5000)
 
     @abstractmethod
     def _download(self) -> None:
@@ -54,7 +53,7 @@ class DownloadedDataModule(InMemoryDataModule):
         images, targets = self._test_pool if split == "test" else self._train_pool
         if split == "test":
             return images, targets, None
-        return images, targets, hold_out(targets, val_split=self.val_split, test_split=None, seed=self.seed)[split]
+        return images, targets, self._hold_out(targets, self.val_split, None)[split]
 
     @cached_property
     def _train_pool(self) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,6 @@ from litclassify.data.image_cache import cache_in_memory, cache_on_disk, is_smal
 from litclassify.data.in_memory import ImageTensorDataset
 from litclassify.data.packed_images import PackedImages, PackedImagesDataset
 from litclassify.data.presets import Step, Views, padded_crop
-from litclassify.data.splits import hold_out
 from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
 
@@ -63,7 +62,7 @@ class ImageFilesDataModule(ImageDataModule):
 
     Args:
         val_split: Validation images where none are given, drawn from the training images with an equal share of every
-            class: a count, or a fraction. null means 0.1.
+            class: a count, or a fraction. null means 0.1, or a fold where val_fold is given.
         test_split: Test images where none are given, likewise. null means 0.1 if the data does not say which images
             are for training, and no test set if it does.
         image_size: Height and width in pixels that the default transforms give.
@@ -98,6 +97,7 @@ class ImageFilesDataModule(ImageDataModule):
     ) -> None:
         super().__init__(image_size=image_size, **kwargs)
         self.val_split = val_split
+        self._drawn_for_val = self._val_share(val_split, DEFAULT_SPLIT)
         self.test_split = test_split
         self.grayscale = grayscale
         self._mean = self._per_channel(mean, GRAY_MEAN if grayscale else RGB_MEAN, "data.mean")
@@ -208,12 +208,15 @@ class ImageFilesDataModule(ImageDataModule):
     @cached_property
     def _samples(self) -> dict[str, Samples]:
         files = self._read_labels()
-        val_split = self._share("val", self.val_split, DEFAULT_SPLIT, files)
+        if self.val_fold is not None and "val" in files.evaluation:
+            raise UserError(
+                f"data.val_fold={list(self.val_fold)}: {self._origin} has {self._part('val')} to validate on. Move "
+                "these to the training images, or leave val_fold out."
+            )
+        val_split = self._share("val", self.val_split, self._drawn_for_val, files)
         test_split = self._share("test", self.test_split, None if files.divided else DEFAULT_SPLIT, files)
         training = files.training
-        parts = hold_out(
-            training.targets, val_split=val_split, test_split=test_split, seed=self.seed, groups=training.groups
-        )
+        parts = self._hold_out(training.targets, val_split, test_split, training.groups)
         return {name: training.take(part) for name, part in parts.items() if part} | files.evaluation
 
     def _share(

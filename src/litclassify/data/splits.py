@@ -107,11 +107,26 @@ def hold_out(
             f"data.val_split={val_split} and data.test_split={test_split} take {val} and {test} images, and "
             f"leave none of the {total} to train on. Make them smaller."
         )
-    sizes = [test, val, total - test - val]
-    if groups is not None:
-        parts = grouped_split(np.asarray(targets), groups.numpy(), sizes, seed)
-    elif isinstance(targets, Tensor) and targets.dim() > 1:
-        parts = multi_label_split(targets.numpy(), sizes, seed)
-    else:
-        parts = stratified_split(targets, sizes, seed)
+    parts = divide(targets, [test, val, total - test - val], seed, groups)
     return dict(zip(("test", "val", "train"), parts, strict=True))
+
+
+def divide(
+    targets: Sequence[int] | Tensor, sizes: Sequence[int], seed: int, groups: Tensor | None = None
+) -> list[list[int]]:
+    """Deal samples out to parts that each resemble the whole, in the way that their targets and groups ask for.
+
+    Args:
+        targets: Class of each sample, or its multi-hot labels (N, K).
+        sizes: Samples of each part; they sum to N. With groups, parts have about these.
+        seed: In [0, 2**32).
+        groups: Number of the group of each sample, which is not divided; None where every sample is for itself.
+
+    Returns:
+        Sorted indices of each part, disjoint.
+    """
+    if groups is not None:
+        return grouped_split(np.asarray(targets), groups.numpy(), sizes, seed)
+    if isinstance(targets, Tensor) and targets.dim() > 1:
+        return multi_label_split(targets.numpy(), sizes, seed)
+    return stratified_split(targets, sizes, seed)

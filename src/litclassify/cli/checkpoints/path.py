@@ -1,10 +1,11 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from litclassify.cli.checkpoints.checkpoint import load
-from litclassify.cli.runs.directory import CHECKPOINTS, LAST, newest_run
+from litclassify.cli.runs.directory import CHECKPOINTS, LAST, SERIES, SUMMARY, newest_run, series_of
 from litclassify.errors import UserError
 
 CKPT_PATH_HELP = (
@@ -18,7 +19,7 @@ def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
 
     Args:
         given: What the user typed. A run directory means its best checkpoint; `best` and `last` mean those of the
-            newest run.
+            newest run. Of a series, the best checkpoint is that of its best run.
         runs_dir: Where runs lie.
 
     Raises:
@@ -31,7 +32,7 @@ def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
         run = newest_run(runs_dir)
         if run is None:
             raise UserError(f"--ckpt_path {given}: no run under '{runs_dir}' has a checkpoint. Train one with fit.")
-        return _best(run) if given == "best" else _last(run)
+        return _best(series_of(run) or run) if given == "best" else _last(run)
     if path.name == "last" and path.parent.is_dir():
         return _last(path.parent)
     if path.is_dir():
@@ -39,7 +40,23 @@ def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
     raise UserError(f"--ckpt_path '{given}' does not exist. Give a checkpoint file or the directory of a run.")
 
 
+def _best_of_series(series: Path) -> Path:
+    try:
+        name = json.loads((series / SUMMARY).read_text(encoding="utf-8")).get("best")
+    except (OSError, ValueError):  # No run has ended.
+        name = None
+    if name is None:
+        run = next(iter(sorted(series.glob(f"*/{CHECKPOINTS}"))), series).parent
+        raise UserError(
+            f"--ckpt_path: '{series}' holds several runs, and none of them is the best: folds differ in their images, "
+            f"and other runs are compared when they have ended. Give one of them, such as {run}."
+        )
+    return series / Path(str(name)).name
+
+
 def _last(run: Path) -> Path:
+    if (run / SERIES).is_file():
+        raise UserError(f"--ckpt_path: '{run}' holds several runs. Give one of them with /last.")
     path = run / CHECKPOINTS / LAST
     if not path.is_file():
         raise UserError(f"--ckpt_path: the run '{run}' has no checkpoint '{path.relative_to(run)}'.")
@@ -62,6 +79,8 @@ def best_checkpoints(run: Path) -> list[Path]:
 
 
 def _best(run: Path) -> Path:
+    if (run / SERIES).is_file():
+        run = _best_of_series(run)
     for state in _checkpoint_callbacks(run):
         # The recorded path is that of the training machine; a run may have been moved since.
         best = run / CHECKPOINTS / Path(state.get("best_model_path", "")).name

@@ -18,7 +18,7 @@ import yaml
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.tables import print_table
-from litclassify.cli.runs.directory import METRICS_CSV, METRICS_JSON, config_name
+from litclassify.cli.runs.directory import METRICS_CSV, METRICS_JSON, config_name, series_of
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 
@@ -76,7 +76,15 @@ def main(words: list[str]) -> None:
 def read_runs(runs_dir: Path) -> list[Run]:
     """Give the runs below a directory, by their time stamps."""
     folders = {file.parent for file in runs_dir.glob(f"**/{config_name('fit')}")}
-    return [read_run(folder) for folder in sorted(folders, key=lambda folder: (folder.name, str(folder)))]
+    return [read_run(folder) for folder in sorted(folders, key=_by_time)]
+
+
+def _by_time(run_dir: Path) -> tuple[str, str, int]:
+    """Sort by time stamp; of a series, which has one for all runs, by seed or fold."""
+    series = series_of(run_dir)
+    if series is None:
+        return run_dir.name, str(run_dir), 0
+    return series.name, str(series), int(run_dir.name.rpartition("_")[2])
 
 
 def sort_by(runs: Sequence[Run], metric: str) -> list[Run]:
@@ -106,12 +114,12 @@ def _rank(run: Run, metric: str) -> tuple[bool, str, float]:
 def read_run(path: Path) -> Run:
     """Read the config and metrics of a run directory; what cannot be read is left out."""
     config = _read_config(path / config_name("fit"))
-    rows = _read_rows(path / METRICS_CSV)
+    rows = read_rows(path / METRICS_CSV)
     monitor = _at(config, "checkpoint", "init_args", "monitor")
     mode = _at(config, "checkpoint", "init_args", "mode") or "min"
     max_epochs = _at(config, "trainer", "max_epochs")
     epochs = len({row["epoch"] for row in rows if "epoch" in row and not EPOCH_METRICS.isdisjoint(row)})
-    metrics = {**_last_values(rows), **_read_metrics(path / METRICS_JSON)}
+    metrics = {**_last_values(rows), **read_metrics(path / METRICS_JSON)}
     values = [row[monitor] for row in rows if monitor in row and not math.isnan(row[monitor])]
     if values:
         metrics["best"] = min(values) if mode == "min" else max(values)
@@ -127,7 +135,7 @@ def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
     metrics = ["best", *SHOWN, *([sort] if sort and sort not in ("best", *SHOWN) else [])]
     names = [best, *metrics[1:]]
     rows = [
-        [str(run.path.relative_to(runs_dir)), _state(run), *(_number(run.metrics.get(name)) for name in metrics)]
+        [str(run.path.relative_to(runs_dir)), _state(run), *(number_text(run.metrics.get(name)) for name in metrics)]
         for run in runs
     ]
     print_table(["run", "epochs", *names], rows, numbers=names, whole=["epochs"])
@@ -138,7 +146,8 @@ def _state(run: Run) -> str:
     return f"{reached} done" if run.finished else reached
 
 
-def _number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
+    """Give four decimals."""
     return ABSENT if value is None else f"{value:.4f}"
 
 
@@ -160,7 +169,7 @@ def _read_config(file: Path) -> Any:
         return None
 
 
-def _read_rows(file: Path) -> list[dict[str, float]]:
+def read_rows(file: Path) -> list[dict[str, float]]:
     """Give the numbers of each line, without the columns that are empty in it.
 
     The last line is left out where a run that is under way has not yet ended it: half a number is a number, too.
@@ -173,7 +182,8 @@ def _read_rows(file: Path) -> list[dict[str, float]]:
         return []
 
 
-def _read_metrics(file: Path) -> dict[str, float]:
+def read_metrics(file: Path) -> dict[str, float]:
+    """Give the numbers of a file of test metrics; none if it cannot be read."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

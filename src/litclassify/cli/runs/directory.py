@@ -1,4 +1,4 @@
-"""One directory per run: `<runs_dir>/<run_name>/<time stamp>/`."""
+"""One directory per run: `<runs_dir>/<run_name>/<time stamp>/`; those of a series one level below."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ LR_SEARCH = "lr_search.png"
 METRICS_CSV = "metrics.csv"
 METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"
+SERIES = "series.json"
+SUMMARY = "summary.json"
 RESULTS = (CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
 
@@ -68,7 +70,13 @@ def run_dir_of(checkpoint: Path) -> Path | None:
     return checkpoint.parent.parent if checkpoint.parent.name == CHECKPOINTS else None
 
 
+def series_of(run_dir: Path) -> Path | None:
+    """Give the directory of the series that a run belongs to; None for a run by itself."""
+    return run_dir.parent if (run_dir.parent / SERIES).is_file() else None
+
+
 def newest_run(runs_dir: Path) -> Path | None:
     """Give the run under `runs_dir` whose checkpoints changed last; None if there is none."""
-    runs = [path.parent for path in runs_dir.glob(f"*/*/{CHECKPOINTS}") if any(path.glob("*.ckpt"))]
+    folders = [*runs_dir.glob(f"*/*/{CHECKPOINTS}"), *runs_dir.glob(f"*/*/*/{CHECKPOINTS}")]
+    runs = [path.parent for path in folders if any(path.glob("*.ckpt"))]
     return max(runs, key=lambda run: (run / CHECKPOINTS).stat().st_mtime_ns, default=None)
