@@ -12,7 +12,7 @@ SUBCOMMANDS = {
 COMMANDS = {
     "average": "Average the weights of checkpoints into one checkpoint.",
     "config": "Compare two configs (diff), or check one before it runs (check).",
-    "find": "Search for a learning rate (lr) or a batch_size by short trainings.",
+    "find": "Search for a learning rate or a batch size by short trainings.",
     "runs": "List the runs with their best and last metrics.",
     "schema": "Print a JSON Schema of configs, for checks in an editor.",
     "completion": "Print a completion script for bash or zsh.",

@@ -92,10 +92,11 @@ def _row(one: Measured) -> list[str]:
 
 
 def _print_curve(search: RateSearch) -> None:
-    highest = max(search.losses)
+    lowest = min(search.losses)
+    per_loss = BAR_WIDTH / max(max(search.losses) - lowest, 1e-12)
     every = max(1, len(search.losses) // NUM_ROWS)
     points = list(zip(search.rates, search.losses, strict=True))[::every]
-    rows = [[f"{rate:.2g}", f"{loss:.4f}", "━" * round(BAR_WIDTH * loss / highest)] for rate, loss in points]
+    rows = [[f"{rate:.2g}", f"{loss:.4f}", "━" * round(per_loss * (loss - lowest))] for rate, loss in points]
     print_table(["lr", "loss", ""], rows, numbers=["lr", "loss"])
 
 
