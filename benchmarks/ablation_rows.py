@@ -58,6 +58,68 @@ def added(words: str, to: str = PLAIN, images: Images = "balanced") -> Ablation:
     return Ablation(f"{to} {words}", to, images)
 
 
+GRADUALLY = "--trainer.callbacks.freeze_epochs 4 --trainer.callbacks.unfreeze_every_n_epochs 2"
+MUON = "--model.optimizer Muon --model.optimizer.lr 0.01 --model.optimizer.rest AdamW --model.optimizer.rest.lr 0.005"
+LION = "--model.optimizer timm.optim.Lion --model.optimizer.lr 0.0005 --model.optimizer.weight_decay 0.5"
+ONE_CYCLE = "--model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 0.2"
+
 ABLATIONS = {
-    "a schedule (WarmupCosine)": Ablation(PLAIN, f"{BASE} {EPOCHS} {SGD}"),
+    # Optimization
+    "`WarmupCosine`, against a constant rate": Ablation(PLAIN, f"{BASE} {EPOCHS} {SGD}"),
+    "`WarmupPolynomial`, against `WarmupCosine`": Ablation(
+        f"{BASE} {EPOCHS} {SGD} --model.lr_scheduler WarmupPolynomial --model.lr_scheduler.warmup 0.2"
+    ),
+    "`WarmupMultiStep`, against `WarmupCosine`": Ablation(
+        f"{BASE} {EPOCHS} {SGD} --model.lr_scheduler WarmupMultiStep --model.lr_scheduler.milestones [0.5,0.75]"
+    ),
+    "`OneCycleLR`, against `WarmupCosine`": Ablation(f"{BASE} {EPOCHS} {SGD} {ONE_CYCLE}"),
+    "warm-up, a fifth of the run": Ablation(PLAIN, PLAIN.replace("warmup 0.2", "warmup 0.0")),
+    "AdamW, against SGD": Ablation(f"{BASE} {EPOCHS} {ADAMW} {SCHEDULE}"),
+    "Muon, against SGD": Ablation(f"{BASE} {EPOCHS} {MUON} {SCHEDULE}"),
+    "Lion, against SGD": Ablation(f"{BASE} {EPOCHS} {LION} {SCHEDULE}"),
+    "gradient clipping at 1": added("--trainer.gradient_clip_val 1.0"),
+    "no weight decay on norms and biases": added("--model.parameter_groups ParameterGroups"),
+    # Augmentation
+    "`flip_crop`": Ablation(PLAIN, f"{PLAIN} --data.train_transform none"),
+    "`flip_crop_erasing`, against `flip_crop`": added("--data.train_transform flip_crop_erasing"),
+    "`trivial_augment`, against `flip_crop`": added("--data.train_transform trivial_augment"),
+    "`rand_augment`, against `flip_crop`": added("--data.train_transform rand_augment"),
+    "`aug_mix`, against `flip_crop`": added("--data.train_transform aug_mix"),
+    "repeated augmentation, 3 times": added("--data.augmentation_repeats 3"),
+    "`MixUp`": added("--model.batch_mixing MixUp"),
+    "`CutMix`": added("--model.batch_mixing CutMix"),
+    "`MixUpOrCutMix`": added("--model.batch_mixing MixUpOrCutMix"),
+    "`MixUpOrCutMix`, off in the last 3 epochs": added(
+        "--model.batch_mixing MixUpOrCutMix --model.batch_mixing.off_last_epochs 3"
+    ),
+    # Losses
+    "label smoothing, 0.1": added("--model.criterion torch.nn.CrossEntropyLoss --model.criterion.label_smoothing 0.1"),
+    "`BinaryCrossEntropy`": added("--model.criterion BinaryCrossEntropy"),
+    "`FocalLoss`": added("--model.criterion FocalLoss"),
+    # Averages and views
+    "`EMA`, half-life of half an epoch": added("--trainer.callbacks+ EMA --trainer.callbacks.half_life_epochs 0.5"),
+    "`SWA`, at a constant rate": Ablation(f"{BASE} {EPOCHS} {SGD} --trainer.callbacks+ SWA", f"{BASE} {EPOCHS} {SGD}"),
+    "test-time augmentation, `Flip`": added("--model.test_time_augmentation Flip"),
+    "test-time augmentation, `Shifts` and flips": added(
+        "--model.test_time_augmentation Shifts --model.test_time_augmentation.flip true"
+    ),
+    # Classes of unequal size
+    "`class_weights`, `Balanced`": added("--model.class_weights Balanced", images="long_tailed"),
+    "`class_weights`, `EffectiveNumber`": added("--model.class_weights EffectiveNumber", images="long_tailed"),
+    "`class_balance`, 0.5": added("--data.class_balance 0.5", images="long_tailed"),
+    "`class_balance`, 1": added("--data.class_balance 1.0", images="long_tailed"),
+    # Few images of new classes
+    "`init_from`, against from scratch": Ablation(
+        FINETUNE, FINETUNE.replace("--model.init_from {pretrained}", ""), images="few"
+    ),
+    "freezing the backbone for 4 of 20 epochs": added(
+        "--trainer.callbacks+ BackboneFreezing --trainer.callbacks.freeze_epochs 4", FINETUNE, images="few"
+    ),
+    "gradual unfreezing": added(f"--trainer.callbacks+ BackboneFreezing {GRADUALLY}", FINETUNE, images="few"),
+    "`layer_decay`, 0.7": added(
+        "--model.parameter_groups ParameterGroups --model.parameter_groups.layer_decay 0.7", FINETUNE, images="few"
+    ),
+    "`head_lr_scale`, 10": added(
+        "--model.parameter_groups ParameterGroups --model.parameter_groups.head_lr_scale 10", FINETUNE, images="few"
+    ),
 }
