@@ -1,7 +1,6 @@
 """What the first word of a command line can be."""
 
 SUBCOMMANDS = {
-    "average": "Average the weights of checkpoints into one checkpoint.",
     "fit": "Train a classifier, from a recipe or from flags.",
     "validate": "Evaluate a checkpoint on the validation images.",
     "test": "Evaluate a checkpoint on the test images.",
