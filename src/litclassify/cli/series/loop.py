@@ -34,7 +34,7 @@ def run_series(series: Series, typed: Sequence[str]) -> None:
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     finally:
-        if series.finished:
+        if series.folder.exists():  # Unless a mistake has left nothing.
             _report(series, typed)
     if len(series.finished) < len(series.exit_codes):
         raise SystemExit(1)
@@ -68,10 +68,11 @@ def _run(series: Series, number: int, typed: Sequence[str]) -> None:
 
 
 def _report(series: Series, typed: Sequence[str]) -> None:
-    """Print and write the results of the runs that finished, and say how to go on."""
+    """Print and write what the finished runs ended with, and say how to go on."""
     summary = Summary(series)
     summary.write()
-    write_mean_curves(series.folder, [series.run_dir(number) for number in series.finished], summary.markdown())
+    if series.finished:
+        write_mean_curves(series.folder, [series.run_dir(number) for number in series.finished], summary.markdown())
     summary.print()
     folder = str(series.folder)
     commands = {"view it": shlex.join(["tensorboard", "--logdir", folder])}
