@@ -72,7 +72,7 @@ def little_vit() -> list[str]:
 # What a recipe needs to run here: its data, made up and small, and no download.
 MADE_UP: dict[str, Callable[[], list[str]]] = {
     "cifar10.yaml": cifar_files,
-    "cifar10_airbench.yaml": lambda: [*FOLDER, "--data.val_split", "0.2", "--model.network.widths", "[4, 8, 8]"],
+    "cifar10_airbench.yaml": lambda: [*FOLDER, "--data.val_split", "6", "--model.network.widths", "[4, 8, 8]"],
     "digits.yaml": list,
     "fashion_mnist.yaml": lambda: idx_files("FashionMNIST"),
     "finetune_deit_small.yaml": little_vit,

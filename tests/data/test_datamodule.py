@@ -236,4 +236,6 @@ def test_checkpoint_holds_plain_hyperparameters(tmp_path: Path):
         "seed": 0,
         "val_fold": None,
         "path": None,
+        "class_balance": 0.0,
+        "augmentation_repeats": 1,
     }

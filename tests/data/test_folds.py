@@ -106,7 +106,7 @@ def test_a_fold_beside_a_folder_of_validation_images_is_refused(class_folders: P
     for split in ("train", "val"):
         (class_folders.parent / "root").mkdir(exist_ok=True)
         (class_folders.parent / "root" / split).symlink_to(class_folders)
-    with pytest.raises(UserError, match="has a folder val/"):
+    with pytest.raises(UserError, match="has val/ to validate on"):
         ImageFolder(str(class_folders.parent / "root"), val_fold=(0, 3)).setup("fit")
 
 

@@ -72,7 +72,7 @@ def test_mixed_images_have_shares_of_both_their_labels(mixing: BatchMixing, monk
     model = classifier(batch_mixing=mixing)
     seen = []
     step = model._shared_step
-    monkeypatch.setattr(model, "_shared_step", lambda batch, metrics: seen.append(batch) or step(batch, metrics))
+    monkeypatch.setattr(model, "_shared_step", lambda batch, *rest: seen.append(batch) or step(batch, *rest))
     run(model, TARGETS)
     own = TARGETS[:5].float()
     kept = mixing(IMAGES[:5], torch.eye(5), batch_generator(0, 0, 0))[1][0, 0]
@@ -87,7 +87,7 @@ def test_a_mixed_image_counts_as_what_it_has_at_least_half_of() -> None:
 def test_binary_cross_entropy_takes_several_labels() -> None:
     model = classifier(criterion=BinaryCrossEntropy())
     expected = nn.functional.binary_cross_entropy_with_logits(model(IMAGES), TARGETS.float())
-    torch.testing.assert_close(model._loss(model(IMAGES), TARGETS), expected)
+    torch.testing.assert_close(model._loss(IMAGES, model(IMAGES), TARGETS), expected)
 
 
 @pytest.mark.parametrize(

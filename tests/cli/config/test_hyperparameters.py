@@ -16,7 +16,7 @@ def test_the_table_holds_what_differs_from_the_defaults_and_what_runs_are_compar
                 },
                 "criterion": {"class_path": "torch.nn.CrossEntropyLoss", "init_args": {"label_smoothing": 0.1}},
                 "lr_scheduler": None,
-                "lr_interval": "epoch",
+                "lr_interval": "auto",
             },
         },
         "data": {

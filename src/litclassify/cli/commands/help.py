@@ -35,17 +35,13 @@ DATA = {
     "--data.num_workers": "Processes that load images.",
     "--data.val_split": "Images for validation: a share, or a number.",
     "--data.train_transform": "Transforms of training images, as trivial_augment or a list of classes of torchvision.",
-    "--data.class_balance": "1 shows all classes equally often.",
 }
 MODEL = {
     "--model.network": "{names}, torchvision.models.NAME.",
     "--model.optimizer": "AdamW, SGD or another of torch.optim; then --model.optimizer.lr 0.003.",
     "--model.lr_scheduler": "WarmupCosine or another; null keeps the rate constant.",
-    "--model.lr_interval": "Whether the schedule advances by the step or the epoch.",
     "--model.criterion": "Loss, such as torch.nn.CrossEntropyLoss.",
-    "--model.class_weights": "Balanced or EffectiveNumber: rare classes weigh more in the loss.",
     "--model.channels_last": "true speeds up most convolutional networks.",
-    "--model.compile": "true compiles the network for training.",
     "--model.init_from": "Checkpoint whose weights to start from.",
 }
 TRAINER = {
@@ -97,7 +93,6 @@ FIT_ONLY = {
     *CHECKPOINT,
     "--seed_everything",
     "--data.train_transform",
-    "--data.class_balance",
     "--trainer.max_epochs",
     "--trainer.accumulate_grad_batches",
     "--trainer.gradient_clip_val",

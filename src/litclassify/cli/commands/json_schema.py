@@ -202,12 +202,12 @@ class _Builder:
     def _class_definition(self, base: type, known: Mapping[str, type], skip: Skip) -> Schema:
         short = {cls.__name__ for cls in known.values()}
         own = {name for path, cls in known.items() for name in spellings(path, cls) if name.startswith(OWN)}
-        names = _any_of([{"enum": [*sorted(short), *sorted(own)]}, FOREIGN])
+        any_name = _any_of([{"enum": [*sorted(short), *sorted(own)]}, FOREIGN])
         described = {path: self._arguments_definition(path, cls, skip) for path, cls in known.items()}
-        cases = [_case(spellings(path, cls), described[path]) for path, cls in known.items()]
+        cases = [_case(names, described[path]) for path, names in _names(known).items()]
         return {
             "description": " ".join((inspect.getdoc(base) or base.__name__).partition("\n\n")[0].split()),
-            "anyOf": [names, {**_any_class(names, cases), "else": self._without_class_path(described.values())}],
+            "anyOf": [any_name, {**_any_class(any_name, cases), "else": self._without_class_path(described.values())}],
         }
 
     def _arguments_definition(self, path: str, cls: type, skip: Skip) -> str:
@@ -243,6 +243,15 @@ def _any_class(names: Schema = DOTTED, cases: Sequence[Schema] = ()) -> Schema:
     if cases:
         then["allOf"] = list(cases)
     return {"type": "object", "if": {"required": ["class_path"]}, "then": then}
+
+
+def _names(known: Mapping[str, type]) -> dict[str, list[str]]:
+    """Give the ways to write each class, by import path; a short name that others share is that of our own."""
+    own = {cls.__name__ for path, cls in known.items() if path.startswith(OWN)}
+    return {
+        path: [name for name in spellings(path, cls) if path.startswith(OWN) or name not in own]
+        for path, cls in known.items()
+    }
 
 
 def _case(names: list[str], definition: str) -> Schema:

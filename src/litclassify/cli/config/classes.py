@@ -23,6 +23,7 @@ from litclassify.batch_mixing import BatchMixing
 from litclassify.class_weights import ClassWeights
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.networks.factory import Network
+from litclassify.test_time_augmentation import TestTimeAugmentation
 
 # Arguments that the model or the data supply: nobody writes them.
 SUPPLIED = (*PUBLISHED, "num_classes", "params")
@@ -35,6 +36,7 @@ BASES = (
     LRScheduler,
     BatchMixing,
     ClassWeights,
+    TestTimeAugmentation,
     Callback,
     Logger,
     v2.Transform,
