@@ -16,6 +16,7 @@ from litclassify.models.image_classifier import ImageClassifier
 from litclassify.models.initial_weights import NETWORK_PREFIX
 from litclassify.networks import NetworkFactory
 from litclassify.safe_loading import load_safely
+from litclassify.suggestions import some_of
 
 # An ImageClassifier wants an optimizer, which a teacher never calls.
 NO_OPTIMIZER = partial(torch.optim.SGD, lr=0.0)
@@ -59,8 +60,8 @@ class CheckpointTeacher(Teacher):
             raise UserError(f"{given} does not say what its network is. {REMEDY}")
         if list(stored["class_names"]) != list(class_names):
             raise UserError(
-                f"{given} has other classes than the data: {list(stored['class_names'])[:5]}… and "
-                f"{list(class_names)[:5]}…, {len(stored['class_names'])} and {len(class_names)}."
+                f"{given} has other classes than the data.\nteacher ({len(stored['class_names'])}): "
+                f"{some_of(stored['class_names'])}\ndata ({len(class_names)}): {some_of(class_names)}"
             )
         classifier = _classifier(_network(stored["network"], given), stored)
         state = {name: value for name, value in content["state_dict"].items() if name.startswith(NETWORK_PREFIX)}
