@@ -34,7 +34,7 @@ DATA = {
     "--data.image_size": "Height and width in pixels: N, or [H, W].",
     "--data.num_workers": "Processes that load images.",
     "--data.val_split": "Images for validation: a share, or a number.",
-    "--data.train_transform": "Transforms of training images, as trivial_augment or a list of classes of torchvision.",
+    "--data.train_transform": "Transforms of training images: trivial_augment, or a list of classes.",
 }
 MODEL = {
     "--model.network": "{names}, torchvision.models.NAME.",
@@ -54,7 +54,6 @@ TRAINER = {
     "--trainer.accumulate_grad_batches": "Batches to sum before each optimizer step.",
     "--trainer.gradient_clip_val": "Largest norm of the gradient.",
     "--trainer.limit_train_batches": "Batches per epoch: a number, or a share.",
-    "--trainer.check_val_every_n_epoch": "Epochs between validations.",
     "--trainer.callbacks": "Further callbacks; --trainer.callbacks+=NAME adds one.",
     "--trainer.logger": "false, or loggers in place of TensorBoard and metrics.csv.",
     "--trainer.fast_dev_run": "true runs one batch of everything and writes nothing.",
@@ -97,7 +96,6 @@ FIT_ONLY = {
     "--trainer.accumulate_grad_batches",
     "--trainer.gradient_clip_val",
     "--trainer.limit_train_batches",
-    "--trainer.check_val_every_n_epoch",
 }
 PREDICT_ONLY = {"--data.path", "--output"}
 
