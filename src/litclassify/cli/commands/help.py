@@ -62,8 +62,6 @@ RUNS = {
     "--runs_dir": "Directory that holds all runs.",
     "--run_name": "The run is RUNS_DIR/RUN_NAME/TIME_STAMP.",
     "--test_after_fit": "true tests the best checkpoint when training has ended.",
-    "--repeat": "Number of runs with other seeds, and a table of all.",
-    "--folds": "Number of folds to cross-validate on, a run for each.",
     "--output": "File for the predictions, .csv or .jsonl.",
 }
 CHECKPOINT = {
@@ -86,8 +84,6 @@ GROUPS = {
 # Keys that have an effect in one subcommand alone.
 FIT_ONLY = {
     "--test_after_fit",
-    "--repeat",
-    "--folds",
     *MODEL,
     *CHECKPOINT,
     "--seed_everything",
