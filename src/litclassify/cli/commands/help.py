@@ -65,12 +65,12 @@ RUNS = {
     "--output": "File for the predictions, .csv or .jsonl.",
 }
 CHECKPOINT = {
-    "--checkpoint.monitor": "Metric that says which checkpoint is best.",
+    "--checkpoint.monitor": "Metric of the best checkpoint; auto is the one of the model.",
     "--checkpoint.mode": "Whether its max or min is best.",
     "--checkpoint.save_top_k": "How many of the best to keep.",
     "--checkpoint.every_n_train_steps": "Steps between checkpoints; by default one for each validation.",
     "--early_stopping": "null trains to the last epoch.",
-    "--early_stopping.monitor": "Metric to watch.",
+    "--early_stopping.monitor": "Metric to watch, likewise.",
     "--early_stopping.patience": "Validations without a better value that end training.",
 }
 GROUPS = {
