@@ -14,7 +14,7 @@ BASE = """
     --early_stopping null --checkpoint.save_top_k 1 --test_after_fit true
     --trainer.enable_progress_bar false --trainer.enable_model_summary false
 """
-EPOCHS = "--data.batch_size 128 --trainer.max_epochs 15"
+EPOCHS = "--data.batch_size 128 --trainer.max_epochs 10"
 SGD = """
     --model.optimizer SGD --model.optimizer.lr 0.2 --model.optimizer.momentum 0.9 --model.optimizer.nesterov true
     --model.optimizer.weight_decay 0.0005
