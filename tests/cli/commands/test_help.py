@@ -38,7 +38,7 @@ def test_help_of_fit_is_short(flag: str, capsys: pytest.CaptureFixture[str], mon
     for key in ("--data.batch_size", "--model.optimizer", "--trainer.max_epochs", "--runs_dir", "--early_stopping"):
         assert key in text
     assert "ResNet9" in text
-    for default in ("images (10)", "device (64)", "keep (5)", "one of the model (auto)", "end training (10)"):
+    for default in ("images (10)", "device (64)", "keep (5)", "that of the model (auto)", "end training (10)"):
         assert default in " ".join(text.split())
 
 

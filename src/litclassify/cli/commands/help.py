@@ -65,7 +65,7 @@ RUNS = {
     "--output": "File for the predictions, .csv or .jsonl.",
 }
 CHECKPOINT = {
-    "--checkpoint.monitor": "Metric of the best checkpoint; auto is the one of the model.",
+    "--checkpoint.monitor": "Metric of the best; auto is that of the model.",
     "--checkpoint.mode": "Whether its max or min is best.",
     "--checkpoint.save_top_k": "How many of the best to keep.",
     "--checkpoint.every_n_train_steps": "Steps between checkpoints; by default one for each validation.",
