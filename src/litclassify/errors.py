@@ -1,5 +1,8 @@
 """The one exception type for mistakes that a user can mend."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(ValueError):
     """A mistake in a configuration, in the data or in a path.
@@ -16,3 +19,21 @@ class UserError(ValueError):
     def __init__(self, text: str, key: str = "") -> None:
         super().__init__(text)
         self.key = key
+
+
+@contextmanager
+def refusal_of(key: str) -> Iterator[None]:
+    """Name the argument whose class refuses what it is given.
+
+    Args:
+        key: As typed.
+
+    Raises:
+        UserError: Instead of what torch and other libraries raise over an argument.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (RuntimeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{key}: {str(error).strip()}") from error

@@ -107,6 +107,12 @@ def test_the_last_matrix_is_the_head_and_gray_images_have_no_matrix() -> None:
     assert {weights[0], weights[-1]} <= rest
 
 
+def test_both_halves_of_a_group_have_a_name_of_their_own() -> None:
+    weight, bias, head = random_parameters((8, 4), (8,), (10, 8))
+    optimizer = Muon([{"params": [weight, bias], "name": "body"}, {"params": [head], "name": "head"}], REST)
+    assert [group["name"] for group in optimizer.param_groups] == ["body", "body_rest", "head"]
+
+
 def test_groups_keep_what_they_set_in_both_halves() -> None:
     first, second, bias, head = random_parameters((8, 4), (6, 8), (6,), (10, 6))
     optimizer = Muon(

@@ -1,8 +1,6 @@
 """The LightningModule that trains, evaluates and applies an image classifier."""
 
-import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypedDict
 
 import torch
@@ -12,33 +10,21 @@ from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from litclassify.batch_mixing import BatchMixing
 from litclassify.class_weights import ClassWeights, weighted
-from litclassify.errors import UserError
+from litclassify.errors import UserError, refusal_of
 from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 from litclassify.models.criterion_check import check_criterion
-from litclassify.models.initial_weights import NETWORK_PREFIX, read_network_state, transfer
+from litclassify.models.initial_weights import read_network_state, transfer
+from litclassify.models.optimization import Optimization, Parameters
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
-from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config, span_of
+from litclassify.optim import ParameterGroups
 from litclassify.randomness import batch_generator
 from litclassify.test_time_augmentation import TestTimeAugmentation
 
 register_tensor_type()
-
-
-@contextmanager
-def _refusal_of(key: str) -> Iterator[None]:
-    """Name the argument whose class refuses what it is given."""
-    try:
-        yield
-    except UserError:
-        raise
-    except (RuntimeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{key}: {str(error).strip()}") from error
-
 
 Batch = tuple[Tensor, Tensor]
 Metrics = ClassificationMetrics | MultiLabelMetrics
@@ -141,7 +127,7 @@ class ImageClassifier(LightningModule):
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
         self.class_names = list(class_names)
-        with _refusal_of("model.network"):
+        with refusal_of("model.network"):
             self.network = network(num_classes=len(class_names))
         self.channels_last = channels_last
         if channels_last:
@@ -150,10 +136,7 @@ class ImageClassifier(LightningModule):
         if class_weights is not None:
             criterion = weighted(criterion, class_weights, class_counts, class_names)
         self.criterion = criterion
-        self.optimizer_factory = optimizer
-        self.lr_scheduler_factory = lr_scheduler
-        self.lr_interval = lr_interval
-        self.parameter_groups = parameter_groups
+        self.optimization = Optimization(optimizer, lr_scheduler, lr_interval, parameter_groups)
         self._register_normalisation(mean, std)
         self.train_metrics = self._make_metrics("train_")
         self.val_metrics = self._make_metrics("val_")
@@ -303,43 +286,12 @@ class ImageClassifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and its schedule, told how long the run is."""
-        with _refusal_of("model.optimizer"):
-            optimizer = self._build_optimizer()
-        if self.lr_scheduler_factory is None:
-            return optimizer
-        interval, length = span_of(self.lr_scheduler_factory, self.lr_interval, self._total_steps)
-        with _refusal_of("model.lr_scheduler"):
-            schedule = scheduler_config(self.lr_scheduler_factory, optimizer, interval, **length)
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        return self.optimization.configure(self._grouped_parameters(), self.trainer)
 
     def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:
         """Advance the schedule; some refuse their arguments as late as here, or more steps than they were built for."""
-        with _refusal_of("model.lr_scheduler"):
+        with refusal_of("model.lr_scheduler"):
             super().lr_scheduler_step(scheduler, metric)
 
-    def _build_optimizer(self) -> Optimizer:
-        # Lightning clips no gradients of fused optimizers under mixed precision: their kernel unscales them, too.
-        if self.trainer.gradient_clip_val and self.trainer.precision.endswith("-mixed"):
-            return scale_learning_rates(self.optimizer_factory(self._grouped_parameters()))
-        return scale_learning_rates(build_optimizer(self.optimizer_factory, self._grouped_parameters()))
-
-    def _grouped_parameters(self) -> list[nn.Parameter] | list[dict[str, Any]]:
-        if self.parameter_groups is None:
-            return list(self.parameters())
-        others = {name: value for name, value in self.named_parameters() if not name.startswith(NETWORK_PREFIX)}
-        return self.parameter_groups(self.network, len(self.class_names), others)
-
-    def _total_steps(self, interval: str) -> int:
-        """Give the length of the run in units of a schedule's interval."""
-        steps = self.trainer.estimated_stepping_batches
-        if interval == "epoch":
-            self.trainer.fit_loop.setup_data()  # Not done for the estimate where trainer.max_steps alone ends the run.
-        batches = self.trainer.num_training_batches
-        if steps in (-1, math.inf) or (interval == "epoch" and batches == math.inf):
-            raise UserError(
-                "model.lr_scheduler needs the length of the run, which is open: set trainer.max_epochs or "
-                "trainer.max_steps, or give the schedule its total_steps."
-            )
-        if interval == "step":
-            return int(steps)
-        return math.ceil(steps / math.ceil(batches / self.trainer.accumulate_grad_batches))
+    def _grouped_parameters(self) -> Parameters:
+        return self.optimization.grouped(self.network, len(self.class_names), dict(self.named_parameters()))

@@ -148,17 +148,22 @@ class Muon(Optimizer):
 
 
 def split_groups(params: Iterable[Tensor] | Iterable[Group]) -> tuple[list[Group], list[Group]]:
-    """Give groups of the hidden matrices, and groups of the rest; what a group sets besides goes into both."""
+    """Give groups of the hidden matrices, and groups of the rest; what a group sets besides goes into both.
+
+    Of a group that is in both, the rest has `_rest` after its name: the curves of learning rates go by names.
+    """
     items = list(params)
     groups: list[Group] = [dict(item) for item in items if isinstance(item, dict)] or [{"params": items}]
     for group in groups:
         group["params"] = list(group["params"])
     matrices = [parameter for group in groups for parameter in group["params"] if _is_matrix(parameter)]
     hidden = set(matrices[:-1])
-    return (
-        _filtered(groups, lambda parameter: parameter in hidden),
-        _filtered(groups, lambda parameter: parameter not in hidden),
-    )
+    first = _filtered(groups, lambda parameter: parameter in hidden)
+    rest = _filtered(groups, lambda parameter: parameter not in hidden)
+    taken = {group["name"] for group in first if "name" in group}
+    return first, [
+        {**group, "name": f"{group['name']}_rest"} if group.get("name") in taken else group for group in rest
+    ]
 
 
 def _filtered(groups: list[Group], keep: Callable[[Tensor], bool]) -> list[Group]:

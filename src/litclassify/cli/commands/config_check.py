@@ -62,8 +62,9 @@ class Rehearsal(DryRun):
 
     def instantiate_trainer(self, **_: Any) -> Trainer:
         """Build optimizer and schedule; no trainer, which asks for devices that this machine may not have."""
-        optimizer = self.model.optimizer_factory(self.model.parameters())
-        if self.model.lr_scheduler_factory is not None:
-            interval, length = span_of(self.model.lr_scheduler_factory, self.model.lr_interval, lambda _: NUM_STEPS)
-            scheduler_config(self.model.lr_scheduler_factory, optimizer, interval, **length)
+        asked = self.model.optimization
+        optimizer = asked.optimizer(self.model.parameters())
+        if asked.lr_scheduler is not None:
+            interval, length = span_of(asked.lr_scheduler, asked.lr_interval, lambda _: NUM_STEPS)
+            scheduler_config(asked.lr_scheduler, optimizer, interval, **length)
         return None  # type: ignore[return-value] # Nothing runs.

@@ -81,7 +81,7 @@ def search_rate(built: Namespace, config: Namespace, lowest: float, highest: flo
     reference = before[f"{OPTIMIZER}.lr"]
     rates = exponential_rates(lowest, highest, steps)
     observer = RateRange(rates, reference)
-    built.model.lr_scheduler_factory = None
+    built.model.optimization.lr_scheduler = None
     trial_trainer(built.trainer.as_dict(), steps, observer).fit(built.model, datamodule=built.data)
     losses = smoothed(observer.losses)[:-1] if len(observer.losses) < steps else smoothed(observer.losses)
     if len(losses) < 10:  # noqa: PLR2004
