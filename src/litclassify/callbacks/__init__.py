@@ -15,6 +15,7 @@ from litclassify.callbacks.rate_range import RateRange
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
 from litclassify.callbacks.swa import SWA
+from litclassify.callbacks.test_report import TestReport
 from litclassify.callbacks.test_set_check import TestSetCheck
 from litclassify.callbacks.throughput import Throughput
 
@@ -36,6 +37,7 @@ __all__ = [
     "RateRange",
     "RunTexts",
     "SampleImages",
+    "TestReport",
     "TestSetCheck",
     "Throughput",
     "draw_curve",

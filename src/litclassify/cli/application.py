@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve
+from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve, TestReport
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
@@ -272,10 +272,12 @@ class ClassificationCLI(LightningCLI):
             path = Path(self.config.predict.output or self.run_dir / PREDICTIONS)
             separator = getattr(self.datamodule, "label_separator", None) or ";"
             return [PredictionWriter(path, self.model.class_names, label_separator=separator)]
+        tests = self.subcommand == "test" or self.config[self.subcommand].get("test_after_fit", False)
         logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
         if self.rate_search is not None:
             logged.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
-        return [MetricsFile(self.run_dir / METRICS_JSON), *logged]
+        reports = [] if self.model.multi_label or not tests else [TestReport()]
+        return [*reports, MetricsFile(self.run_dir / METRICS_JSON), *logged]
 
     # --- Running ---
 

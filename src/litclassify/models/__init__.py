@@ -1,11 +1,12 @@
 from litclassify.models.distilled_classifier import DistilledClassifier
-from litclassify.models.image_classifier import ImageClassifier, Prediction
+from litclassify.models.image_classifier import EvaluationOutput, ImageClassifier, Prediction
 from litclassify.models.multi_label_classifier import MultiLabelClassifier
 from litclassify.models.teacher import CheckpointTeacher, NetworkTeacher, Teacher
 
 __all__ = [
     "CheckpointTeacher",
     "DistilledClassifier",
+    "EvaluationOutput",
     "ImageClassifier",
     "MultiLabelClassifier",
     "NetworkTeacher",

@@ -27,6 +27,17 @@ from litclassify.test_time_augmentation import TestTimeAugmentation
 register_tensor_type()
 
 Batch = tuple[Tensor, Tensor]
+
+
+class EvaluationOutput(TypedDict):
+    """What `validation_step` and `test_step` give for a batch of N images and K classes."""
+
+    logits: Tensor
+    """(N, K), without a graph."""
+    targets: Tensor
+    """int64 (N,), or multi-hot, bool (N, K)."""
+
+
 Metrics = ClassificationMetrics | MultiLabelMetrics
 
 
@@ -193,20 +204,20 @@ class ImageClassifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""
-        loss = self._shared_step(self._mixed(batch, batch_idx), self.train_metrics)
+        loss, _ = self._shared_step(self._mixed(batch, batch_idx), self.train_metrics, None)
         # Where nothing is written, self.log costs more than the step of a small network.
         if self.trainer._logger_connector.should_update_logs:
             self.log("train_loss_step", loss)  # With prog_bar=True Lightning would wait for the device.
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add a batch to the validation metrics."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> EvaluationOutput:
+        """Add a batch to the validation metrics, and give its logits to callbacks."""
         views = self.test_time_augmentation
-        self._shared_step(batch, self.val_metrics, views if views is not None and views.validate else None)
+        return self._evaluate(batch, self.val_metrics, views if views is not None and views.validate else None)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add a batch to the test metrics."""
-        self._shared_step(batch, self.test_metrics, self.test_time_augmentation)
+    def test_step(self, batch: Batch, batch_idx: int) -> EvaluationOutput:
+        """Add a batch to the test metrics, and give its logits to callbacks."""
+        return self._evaluate(batch, self.test_metrics, self.test_time_augmentation)
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
         """Give class index, class name and probabilities for each image of a batch, which may lack targets."""
@@ -235,12 +246,20 @@ class ImageClassifier(LightningModule):
         """Give what metrics take for targets that may be mixed: of an image, the class of which it has most."""
         return targets if targets.dim() == 1 else targets.argmax(dim=1)
 
-    def _shared_step(self, batch: Batch, metrics: Metrics, views: TestTimeAugmentation | None = None) -> Tensor:
+    def _evaluate(self, batch: Batch, metrics: Metrics, views: TestTimeAugmentation | None) -> EvaluationOutput:
+        _, output = self._shared_step(batch, metrics, views)
+        return output
+
+    def _shared_step(
+        self, batch: Batch, metrics: Metrics, views: TestTimeAugmentation | None
+    ) -> tuple[Tensor, EvaluationOutput]:
+        """Add a batch to metrics, and give its mean loss, a scalar, with what was counted."""
         images, targets = batch
         logits = self._logits(images, views)
         loss = self._loss(images, logits, targets)
-        metrics.add(loss.detach(), logits.detach(), self._counted(targets))
-        return loss
+        output: EvaluationOutput = {"logits": logits.detach(), "targets": self._counted(targets)}
+        metrics.add(loss.detach(), **output)
+        return loss, output
 
     def _logits(self, images: Tensor, views: TestTimeAugmentation | None) -> Tensor:
         logits: Tensor = self(images) if views is None else views(self, images)

@@ -91,6 +91,8 @@ def _view(trainer: Trainer, run_dir: Path) -> Rows:
 def _print(title: str, rows: Iterable[tuple[str, str]]) -> None:
     console = Console(highlight=False)
     console.rule(title, align="left", characters="─")
+    rows = list(rows)
+    width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         # Paths and commands are there to be copied: they are never folded or cut, and no bracket in them is markup.
-        console.print(Text.assemble((f"{name:<14}", "bold"), " ", value), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<{width}}", "bold"), " ", value), soft_wrap=True)

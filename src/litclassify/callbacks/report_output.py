@@ -1,0 +1,58 @@
+"""Where the report of a test goes: files of the run, and TensorBoard."""
+
+import csv
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
+
+from litclassify.evaluation import ClassTable, Evaluation
+from litclassify.evaluation.report import Report, html_report, markdown_report, markdown_table
+
+PICTURES = "report"
+PREDICTION_COLUMNS = ("path", "target", "label", "confidence", "loss")
+# TensorBoard lists them one below the other.
+MAX_PR_CURVES = 50
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Write `report.html`, `report.md` with its pictures, and each table as CSV."""
+    (folder / PICTURES).mkdir(exist_ok=True)
+    for picture in report.pictures:
+        (folder / PICTURES / f"{picture.key}.png").write_bytes(picture.png)
+    for table in report.tables:
+        with (folder / PICTURES / f"{table.key}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([table.columns, *table.rows])
+    (folder / "report.md").write_text(markdown_report(report, PICTURES), encoding="utf-8")
+    (folder / "report.html").write_text(html_report(report), encoding="utf-8")
+
+
+def write_predictions(evaluation: Evaluation, paths: Sequence[str], path: Path) -> None:
+    """Write path, target, prediction, confidence and loss of each image as CSV."""
+    names = evaluation.class_names
+    columns = (evaluation.targets, evaluation.predicted, evaluation.confidences, evaluation.losses)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(PREDICTION_COLUMNS)
+        for name, target, label, confidence, loss in zip(paths, *(c.tolist() for c in columns), strict=True):
+            writer.writerow([name, names[target], names[label], f"{confidence:.6g}", f"{loss:.6g}"])
+
+
+def show_report(writer: SummaryWriter, report: Report, step: int) -> None:
+    """Show the pictures among TensorBoard's images, and the tables among its texts, under `test/…`."""
+    for picture in report.pictures:
+        pixels = np.asarray(Image.open(BytesIO(picture.png)).convert("RGB"))
+        writer.add_image(f"test/{picture.key}", pixels, step, dataformats="HWC")
+    for table in report.tables:
+        writer.add_text(f"test/{table.key}", markdown_table(table), step)
+
+
+def show_pr_curves(writer: SummaryWriter, evaluation: Evaluation, table: ClassTable, step: int) -> None:
+    """Show precision and recall of each class, of more than 50 those with the lowest average precision."""
+    known = [k for k in np.argsort(table.average_precision) if table.support[k]]
+    for k in known[:MAX_PR_CURVES]:
+        positives, scores = evaluation.targets == k, evaluation.probabilities[:, k]
+        writer.add_pr_curve(f"test/{evaluation.class_names[k]}", positives, scores, step)

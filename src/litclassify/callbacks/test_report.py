@@ -1,0 +1,113 @@
+"""What a test found, as figures in TensorBoard and as a report to read."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from litclassify.callbacks.evaluation_collector import EvaluationCollector
+from litclassify.callbacks.samples import keeps_order, sample_images, sample_paths
+from litclassify.callbacks.tensorboard import tensorboard_writers
+from litclassify.errors import UserError
+from litclassify.evaluation import Evaluation, bootstrap_intervals, class_table, summary
+from litclassify.models import EvaluationOutput, ImageClassifier
+
+PREDICTIONS = "test_predictions.csv"
+RECORDS = ("config.*.yaml", "environment.*.json")
+
+
+class TestReport(Callback):
+    """Log further metrics of a test, and write what it found into the run.
+
+    Metrics are those of `litclassify.evaluation.summary`: `test_f1`, `test_ece` and so on. The run gets `report.html`,
+    `report.md` with `report/*.png`, `classes.csv` (scores of each class) and `test_predictions.csv`; TensorBoard the
+    same figures, and curves of precision and recall.
+
+    The logits of all test images are held for it: 4 bytes for each image and class.
+
+    Args:
+        resamples: Draws for confidence intervals (bootstrap); 0 gives none.
+        gallery: Images in each gallery, at most; 0 for no galleries.
+    """
+
+    __test__ = False  # No test, says this to pytest.
+
+    def __init__(self, resamples: int = 1000, gallery: int = 24) -> None:
+        for name, value in (("resamples", resamples), ("gallery", gallery)):
+            if value < 0:
+                raise UserError(f"TestReport: {name} must be at least 0, got {value}.")
+        self.resamples = resamples
+        self.gallery = gallery
+        self._outputs = EvaluationCollector()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse what it cannot report on."""
+        if not isinstance(pl_module, ImageClassifier) or pl_module.multi_label:
+            raise UserError(
+                f"TestReport is for classifiers of images with one class each, got {type(pl_module).__name__}: leave "
+                "it out of trainer.callbacks."
+            )
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: EvaluationOutput,  # type: ignore[override]
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep what the batch gave."""
+        self._outputs.add(outputs)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the metrics."""
+        assert isinstance(pl_module, ImageClassifier)
+        logits, targets = self._outputs.gather(trainer)
+        self._evaluation = Evaluation(logits, targets, pl_module.class_names)
+        self._table = class_table(self._evaluation)
+        self._metrics = summary(self._evaluation, self._table)
+        logged = {f"test_{name}": value for name, value in self._metrics.items() if name != "acc"}
+        pl_module.log_dict(logged)  # The classifier itself logs test_acc.
+
+    @rank_zero_only
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the report."""
+        # matplotlib takes longer to import than a small test takes to run.
+        from litclassify.callbacks import report_output  # noqa: PLC0415
+        from litclassify.evaluation import report as parts  # noqa: PLC0415
+
+        evaluation, table, loader = self._evaluation, self._table, trainer.test_dataloaders
+        paths = sample_paths(loader, len(evaluation), "test")
+        intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
+        pictures = parts.evaluation_pictures(evaluation, table)
+        if self.gallery and keeps_order(loader):
+            pictures += parts.gallery_pictures(evaluation, paths, partial(sample_images, loader), self.gallery)
+        folder = Path(trainer.log_dir or trainer.default_root_dir)
+        report = parts.Report(
+            title=f"Test of {folder.parent.name}, {folder.name}",
+            facts=self._facts(trainer),
+            tables=parts.evaluation_tables(evaluation, table, self._metrics, intervals),
+            pictures=pictures,
+            texts=_records(folder),
+        )
+        report_output.write_report(report, folder)
+        report_output.write_predictions(evaluation, paths, folder / PREDICTIONS)
+        for writer in tensorboard_writers(trainer):
+            report_output.show_report(writer, report, trainer.global_step)
+            report_output.show_pr_curves(writer, evaluation, table, trainer.global_step)
+
+    def _facts(self, trainer: Trainer) -> dict[str, str]:
+        return {
+            "checkpoint": str(trainer.ckpt_path or "the weights that training ended with"),
+            "images": f"{len(self._evaluation)}",
+            "wrong": f"{int((~self._evaluation.correct).sum())}",
+        }
+
+
+def _records(folder: Path) -> dict[str, str]:
+    """Read the configurations and environments of a run."""
+    files = [path for name in RECORDS for path in sorted(folder.glob(name))]
+    return {path.name: path.read_text(encoding="utf-8") for path in files}

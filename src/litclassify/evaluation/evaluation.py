@@ -1,0 +1,76 @@
+"""What a classifier said of a set of images, beside what is true."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp, softmax
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Logits and targets of N images and K classes, in the order of the data set."""
+
+    logits: Floats
+    """float32 (N, K), before any temperature."""
+    targets: Integers
+    """int64 (N,)."""
+    class_names: Sequence[str]
+    """K names."""
+    temperature: float = 1.0
+    """By which the logits are divided before they become probabilities."""
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """Probability of every class, float32 (N, K)."""
+        probabilities: Floats = softmax(self.logits / np.float32(self.temperature), axis=1)
+        return probabilities
+
+    @cached_property
+    def predicted(self) -> Integers:
+        """The most probable class, the first of several; int64 (N,)."""
+        predicted: Integers = self.logits.argmax(axis=1)
+        return predicted
+
+    @cached_property
+    def confidences(self) -> Floats:
+        """Probability of the most probable class, float32 (N,)."""
+        confidences: Floats = self.probabilities.max(axis=1)
+        return confidences
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the most probable class is the target, (N,)."""
+        correct: NDArray[np.bool_] = self.predicted == self.targets
+        return correct
+
+    @cached_property
+    def losses(self) -> Floats:
+        """Negative logarithm of the target's probability, float64 (N,)."""
+        scaled = self.logits.astype(np.float64) / self.temperature
+        losses: Floats = logsumexp(scaled, axis=1) - scaled[np.arange(len(self)), self.targets]
+        return losses
+
+    @cached_property
+    def confusion(self) -> Integers:
+        """Images by target (row) and prediction (column), int64 (K, K)."""
+        cells = np.bincount(self.targets * self.num_classes + self.predicted, minlength=self.num_classes**2)
+        return cells.reshape(self.num_classes, self.num_classes)
+
+    def at_temperature(self, temperature: float) -> "Evaluation":
+        """Give the same, with probabilities at another temperature."""
+        return Evaluation(self.logits, self.targets, self.class_names, temperature)

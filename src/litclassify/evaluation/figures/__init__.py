@@ -1,0 +1,20 @@
+"""Pictures of an evaluation, for TensorBoard and reports: readable small, and without red against green."""
+
+from litclassify.evaluation.figures.calibration import confidence_figure, reliability_figure
+from litclassify.evaluation.figures.classes import class_figure
+from litclassify.evaluation.figures.confusion import confusion_figure
+from litclassify.evaluation.figures.coverage import coverage_figure
+from litclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
+from litclassify.evaluation.figures.gallery import Example, gallery_figure
+
+__all__ = [
+    "Example",
+    "class_figure",
+    "confidence_figure",
+    "confusion_figure",
+    "coverage_figure",
+    "gallery_figure",
+    "precision_recall_figure",
+    "reliability_figure",
+    "roc_figure",
+]

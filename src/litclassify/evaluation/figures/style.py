@@ -1,0 +1,34 @@
+"""What all figures have in common."""
+
+from collections.abc import Iterable
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Told apart with any colour vision: https://jfly.uni-koeln.de/color/
+BLUE, ORANGE, SKY, GREEN, YELLOW, PURPLE = "#0072B2", "#D55E00", "#56B4E9", "#009E73", "#E69F00", "#CC79A7"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY)
+GREY = "0.75"
+DPI = 110
+MAX_NAME = 18
+
+
+def new_figure(width: float = 5.6, height: float = 4.6) -> tuple[Figure, Axes]:
+    """Give a figure that belongs to no window, with one pair of axes; inches."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def unit_square(axes: Axes, x: str, y: str) -> None:
+    """Show shares from 0 to 1 on both axes, which are named."""
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x, ylabel=y, aspect="equal")
+    axes.grid(color="0.92")
+    axes.set_axisbelow(True)
+
+
+def shortened(names: Iterable[str]) -> list[str]:
+    """Cut long names; a dollar sign in a name begins no formula."""
+    cut = (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…" for name in names)
+    return [name.replace("$", r"\$") for name in cut]

@@ -1,0 +1,97 @@
+"""What a report says, whatever it is written as."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from math import isnan
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from litclassify.evaluation.bootstrap import Interval
+from litclassify.evaluation.metrics import ClassTable
+
+CLASS_COLUMNS = ("precision", "recall", "f1", "auroc", "average_precision")
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """Rows of text under a title; all columns but the first few are numbers."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text_columns: int = 1
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """The title as a name of files and tags."""
+        return _key(self.title)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its title, and with what it shows."""
+
+    title: str
+    note: str
+    png: bytes
+    wide: bool = False
+    """Whether it takes the width of a page."""
+
+    @classmethod
+    def of(cls, figure: Figure, title: str, note: str, *, wide: bool = False) -> "Picture":
+        """Render a figure."""
+        buffer = BytesIO()
+        figure.savefig(buffer, format="png", bbox_inches="tight")  # Or else labels may be cut off.
+        return cls(title, note, buffer.getvalue(), wide)
+
+    @property
+    def key(self) -> str:
+        """The title as a name of files and tags."""
+        return _key(self.title)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report holds, in its order."""
+
+    title: str
+    facts: Mapping[str, str]
+    """What was tested, on what, by name."""
+    tables: Sequence[ReportTable]
+    pictures: Sequence[Picture]
+    texts: Mapping[str, str]
+    """Such as the configuration, by title; shown as they are."""
+
+
+def metric_rows(metrics: Mapping[str, float], intervals: Mapping[str, Interval]) -> list[list[str]]:
+    """Give name, value and confidence interval of each metric."""
+    return [[name, number(value), _interval(intervals.get(name))] for name, value in metrics.items()]
+
+
+def class_rows(table: ClassTable, class_names: Sequence[str]) -> list[list[str]]:
+    """Give name, number of images and scores of each class, the lowest F1 first."""
+    order = np.argsort(table.f1, kind="stable")
+    return [
+        [
+            class_names[k],
+            f"{int(table.support[k])}",
+            *(number(float(getattr(table, column)[k])) for column in CLASS_COLUMNS),
+        ]
+        for k in order
+    ]
+
+
+def number(value: float) -> str:
+    """Write a figure to 4 decimals; or that it is undefined."""
+    return "undefined" if isnan(value) else f"{value:.4f}"
+
+
+def _key(title: str) -> str:
+    return title.lower().replace(" ", "_")
+
+
+def _interval(interval: Interval | None) -> str:
+    return "" if interval is None else f"{number(interval[0])} to {number(interval[1])}"

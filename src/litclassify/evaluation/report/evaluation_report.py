@@ -1,0 +1,131 @@
+"""From an evaluation to what its report says."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litclassify.evaluation.bootstrap import Interval
+from litclassify.evaluation.confused_pairs import most_confused_pairs
+from litclassify.evaluation.evaluation import Evaluation
+from litclassify.evaluation.figures import (
+    Example,
+    class_figure,
+    confidence_figure,
+    confusion_figure,
+    coverage_figure,
+    gallery_figure,
+    precision_recall_figure,
+    reliability_figure,
+    roc_figure,
+)
+from litclassify.evaluation.metrics import ClassTable
+from litclassify.evaluation.report.content import CLASS_COLUMNS, Picture, ReportTable, class_rows, metric_rows
+
+MAX_PAIRS = 20
+ReadImages = Callable[[Sequence[int]], NDArray[np.generic]]
+"""Gives images, uint8 or float in [0, 1], (n, C, H, W), by their places in the data set."""
+
+
+def evaluation_tables(
+    evaluation: Evaluation, table: ClassTable, metrics: Mapping[str, float], intervals: Mapping[str, Interval]
+) -> list[ReportTable]:
+    """Give the metrics, the scores of each class and the most confused pairs as tables."""
+    pairs = most_confused_pairs(evaluation, MAX_PAIRS)
+    return [
+        ReportTable(
+            "Metrics",
+            ["metric", "value", "95% interval"],
+            metric_rows(metrics, intervals),
+            note="Intervals are for other test images of the same kind, not for other trainings.",
+        ),
+        ReportTable(
+            "Classes",
+            ["class", "images", *CLASS_COLUMNS],
+            class_rows(table, evaluation.class_names),
+            note="The lowest F1 first. auroc and average_precision are of the class against the rest.",
+        ),
+        ReportTable(
+            "Most confused",
+            ["target", "prediction", "images", "share of the target"],
+            [[pair.target, pair.predicted, f"{pair.count}", f"{pair.share:.1%}"] for pair in pairs],
+            text_columns=2,
+        ),
+    ]
+
+
+def evaluation_pictures(evaluation: Evaluation, table: ClassTable) -> list[Picture]:
+    """Draw all figures."""
+    reliability = {"as it is": evaluation}
+    if evaluation.temperature != 1:
+        reliability = {"before calibration": evaluation.at_temperature(1.0), "calibrated": evaluation}
+    drawn = [
+        (confusion_figure(evaluation, normalised=False), "Confusion matrix", "Images by target and prediction."),
+        (
+            confusion_figure(evaluation, normalised=True),
+            "Confusion matrix normalised",
+            "What share of a target's images gets which prediction.",
+        ),
+        (class_figure(evaluation, table), "Class accuracy", "What share of a class's images is right."),
+        (
+            reliability_figure(reliability),
+            "Reliability",
+            "Accuracy of images of about the same confidence. Below the diagonal, the classifier is too sure.",
+        ),
+        (confidence_figure(evaluation), "Confidence", "How sure the classifier is of right and of wrong predictions."),
+        (
+            coverage_figure(evaluation),
+            "Coverage",
+            "Accuracy if images below a confidence are rejected, over the share that is left.",
+        ),
+        (
+            precision_recall_figure(evaluation, table),
+            "Precision and recall",
+            "Of each class against the rest, at all thresholds.",
+        ),
+        (roc_figure(evaluation, table), "ROC", "Of each class against the rest, at all thresholds."),
+    ]
+    return [Picture.of(*picture) for picture in drawn]
+
+
+def gallery_pictures(evaluation: Evaluation, paths: Sequence[str], read: ReadImages, limit: int) -> list[Picture]:
+    """Draw the images that went wrong most, at most `limit` in each gallery.
+
+    Args:
+        evaluation: What was said of the images.
+        paths: Of all images, (N,).
+        read: Gives the images themselves.
+        limit: At least 1.
+    """
+    wrong = np.flatnonzero(~evaluation.correct)
+    galleries = {
+        "Worst predictions": (wrong[np.argsort(-evaluation.losses[wrong], kind="stable")], WORST),
+        "Confident mistakes": (wrong[np.argsort(-evaluation.confidences[wrong], kind="stable")], CONFIDENT),
+    }
+    return [
+        Picture.of(gallery_figure(_examples(evaluation, paths, read, order[:limit])), title, note, wide=True)
+        for title, (order, note) in galleries.items()
+        if len(order)
+    ]
+
+
+CAPTIONS = "Above each image, prediction and target with their probabilities."
+WORST = f"The targets that the classifier held least probable. {CAPTIONS}"
+CONFIDENT = f"The wrong classes that it held most probable. {CAPTIONS}"
+
+
+def _examples(
+    evaluation: Evaluation, paths: Sequence[str], read: ReadImages, indices: NDArray[np.int64]
+) -> list[Example]:
+    names = evaluation.class_names
+    return [
+        Example(
+            image=image,
+            path=paths[i],
+            target=names[evaluation.targets[i]],
+            predicted=names[evaluation.predicted[i]],
+            confidence=float(evaluation.confidences[i]),
+            probability=float(evaluation.probabilities[i, evaluation.targets[i]]),
+        )
+        for i, image in zip(indices.tolist(), read(indices.tolist()), strict=True)
+    ]

@@ -1,0 +1,85 @@
+"""From the arguments that say how a classifier is optimized to what Lightning steps."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import nn
+from torch.optim import Optimizer
+
+from litclassify.errors import UserError, refusal_of
+from litclassify.models.initial_weights import NETWORK_PREFIX
+from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config, span_of
+
+Parameters = list[nn.Parameter] | list[dict[str, Any]]
+
+
+@dataclass
+class Optimization:
+    """The optimizer of a run, its schedule and its groups of parameters: the arguments of `ImageClassifier`."""
+
+    optimizer: OptimizerCallable
+    lr_scheduler: LRSchedulerCallable | None
+    lr_interval: Literal["auto", "step", "epoch"]
+    parameter_groups: ParameterGroups | None
+
+    def grouped(self, network: nn.Module, num_classes: int, parameters: Mapping[str, nn.Parameter]) -> Parameters:
+        """Give all parameters as the optimizer takes them.
+
+        Args:
+            network: The network.
+            num_classes: Number of its outputs.
+            parameters: Those of the classifier, by name: the network's, and those of a loss.
+
+        Raises:
+            UserError: The network does not say its stages, where `parameter_groups` goes by them.
+        """
+        if self.parameter_groups is None:
+            return list(parameters.values())
+        others = {name: value for name, value in parameters.items() if not name.startswith(NETWORK_PREFIX)}
+        return self.parameter_groups(network, num_classes, others)
+
+    def configure(self, parameters: Parameters, trainer: Trainer) -> OptimizerLRScheduler:
+        """Build the optimizer and its schedule, told how long the run is.
+
+        Raises:
+            UserError: One of them refuses its arguments, or a schedule needs the length of a run that has none.
+        """
+        with refusal_of("model.optimizer"):
+            optimizer = self._build_optimizer(parameters, trainer)
+        if self.lr_scheduler is None:
+            return optimizer
+        interval, length = span_of(self.lr_scheduler, self.lr_interval, lambda unit: total_steps(trainer, unit))
+        with refusal_of("model.lr_scheduler"):
+            schedule = scheduler_config(self.lr_scheduler, optimizer, interval, **length)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _build_optimizer(self, parameters: Parameters, trainer: Trainer) -> Optimizer:
+        # Lightning clips no gradients of fused optimizers under mixed precision: their kernel unscales them, too.
+        if trainer.gradient_clip_val and trainer.precision.endswith("-mixed"):
+            return scale_learning_rates(self.optimizer(parameters))
+        return scale_learning_rates(build_optimizer(self.optimizer, parameters))
+
+
+def total_steps(trainer: Trainer, interval: str) -> int:
+    """Give the length of a run in steps of the optimizer or in epochs.
+
+    Raises:
+        UserError: It is open.
+    """
+    steps = trainer.estimated_stepping_batches
+    if interval == "epoch":
+        trainer.fit_loop.setup_data()  # Not done for the estimate where trainer.max_steps alone ends the run.
+    batches = trainer.num_training_batches
+    if steps in (-1, math.inf) or (interval == "epoch" and batches == math.inf):
+        raise UserError(
+            "model.lr_scheduler needs the length of the run, which is open: set trainer.max_epochs or "
+            "trainer.max_steps, or give the schedule its total_steps."
+        )
+    if interval == "step":
+        return int(steps)
+    return math.ceil(steps / math.ceil(batches / trainer.accumulate_grad_batches))

@@ -1,0 +1,88 @@
+"""Every figure, of few and many classes, and of evaluations that go wrong."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from litclassify.evaluation import Evaluation, class_table
+from litclassify.evaluation.figures import (
+    Example,
+    class_figure,
+    confidence_figure,
+    confusion_figure,
+    coverage_figure,
+    gallery_figure,
+    precision_recall_figure,
+    reliability_figure,
+    roc_figure,
+)
+from tests.evaluation.evaluations import DEGENERATE, at_random, of
+
+FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
+    "counts": lambda e: confusion_figure(e, normalised=False),
+    "shares": lambda e: confusion_figure(e, normalised=True),
+    "classes": lambda e: class_figure(e, class_table(e)),
+    "precision and recall": lambda e: precision_recall_figure(e, class_table(e)),
+    "ROC": lambda e: roc_figure(e, class_table(e)),
+    "reliability": lambda e: reliability_figure({"before": e, "after": e.at_temperature(2.0)}),
+    "confidence": confidence_figure,
+    "coverage": coverage_figure,
+}
+
+
+def texts_of(figure: Figure) -> list[str]:
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("evaluation", DEGENERATE.values(), ids=list(DEGENERATE))
+def test_every_evaluation_can_be_drawn(name: str, evaluation: Evaluation) -> None:
+    FIGURES[name](evaluation).draw_without_rendering()
+
+
+def test_cells_hold_their_numbers_as_long_as_they_can_be_read() -> None:
+    few = texts_of(confusion_figure(of(np.eye(3) * 5, [0, 1, 1]), normalised=False))
+    assert few == ["1", "1", "1"]
+    assert texts_of(confusion_figure(of(np.eye(4)[[0, 0, 0, 1]], [0, 0, 1, 1]), normalised=True)) == ["1", ".50", ".50"]
+    assert not texts_of(confusion_figure(at_random(num_classes=30), normalised=False))
+
+
+@pytest.mark.parametrize(("num_classes", "named"), [(60, True), (61, False)])
+def test_rows_have_names_as_long_as_there_is_room(num_classes: int, named: bool) -> None:
+    axes = confusion_figure(at_random(2000, num_classes), normalised=True).axes[0]
+    assert ("class 59" in [label.get_text() for label in axes.get_yticklabels()]) is named
+
+
+def test_a_thousand_classes_have_a_pixel_each() -> None:
+    figure = confusion_figure(at_random(5000, 1000), normalised=False)
+    figure.draw_without_rendering()
+    box = figure.axes[0].get_window_extent()
+    assert min(box.width, box.height) >= 1000
+
+
+def test_the_worst_classes_are_named() -> None:
+    evaluation = at_random(num_images=2000, num_classes=50)
+    table = class_table(evaluation)
+    legend = roc_figure(evaluation, table).axes[0].get_legend()
+    assert legend is not None
+    first = legend.get_texts()[0].get_text()
+    assert first.startswith(f"class {np.argmin(table.auroc)} ")
+    labels = [label.get_text() for label in class_figure(evaluation, table).axes[0].get_yticklabels()]
+    assert labels == [f"class {k}" for k in np.argsort(table.recall, kind="stable")[:25]]
+
+
+def test_the_coverage_of_everything_is_the_accuracy() -> None:
+    evaluation = at_random()
+    assert f"{evaluation.correct.mean():.3f}" in texts_of(coverage_figure(evaluation))[0]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_examples_of_any_number_of_channels_are_shown_with_names_as_they_are(channels: int) -> None:
+    image = np.zeros((channels, 8, 8), np.uint8)
+    figure = gallery_figure([Example(image, f"{'long/' * 9}$a_{{1}}.png", "$x^2$", "dog", 0.9, 0.05)] * 7)
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_title() == "dog 0.90\nnot \\$x^2\\$ 0.05"
+    assert figure.axes[0].get_xlabel().endswith(r"\$a_{1}.png")
+    assert len(figure.axes) == 7
