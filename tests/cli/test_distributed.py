@@ -29,15 +29,22 @@ def metrics() -> dict[str, float]:
     return json.loads(path.read_text())
 
 
+def predictions() -> list[tuple[str, str, str]]:
+    (path,) = Path("runs").glob("*/*/test_predictions.csv")
+    with path.open() as file:
+        return [(row["path"], row["target"], row["label"]) for row in csv.DictReader(file)]
+
+
 @pytest.mark.slow
 def test_two_processes_share_a_run_and_count_every_image_once() -> None:
     launch("fit", *SMALL, *DDP, "--test_after_fit", "true")
-    together = metrics()
+    together, first = metrics(), predictions()
     launch("test", "--ckpt_path", "best", "--trainer.devices", "1")
-    alone = metrics()
+    alone, second = metrics(), predictions()
     # 359 images: shared out with repetition, one would count twice.
     assert together["test_acc"] == alone["test_acc"]
-    assert together["test_loss"] == pytest.approx(alone["test_loss"], rel=1e-5)
+    assert together == pytest.approx(alone, rel=1e-5)
+    assert first == second
 
 
 @pytest.mark.slow

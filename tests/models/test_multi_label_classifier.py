@@ -52,7 +52,7 @@ def test_targets_of_any_type_give_the_same_weights(targets: torch.Tensor) -> Non
 
 def test_each_label_has_a_loss_and_a_probability_of_its_own() -> None:
     model = classifier(criterion=nn.BCEWithLogitsLoss(pos_weight=torch.tensor([1.0, 2.0, 3.0]))).eval()
-    loss = model._shared_step((IMAGES, TARGETS), model.val_metrics)
+    loss, _ = model._shared_step((IMAGES, TARGETS), model.val_metrics, None)
     logits = model(IMAGES)
     log, log_not = nn.functional.logsigmoid(logits), nn.functional.logsigmoid(-logits)
     weight = torch.tensor([1.0, 2.0, 3.0])

@@ -1,0 +1,140 @@
+"""What a test leaves in its run and in TensorBoard."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from sklearn.datasets import load_digits
+from sklearn.metrics import f1_score
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tests.conftest import SMALL
+from torch.optim import AdamW
+from torch.utils.data import DataLoader, TensorDataset
+
+from litclassify.callbacks import TestReport
+from litclassify.cli import main
+from litclassify.errors import UserError
+from litclassify.models import ImageClassifier, MultiLabelClassifier
+from litclassify.networks import MLP
+
+PICTURES = {
+    *("class_accuracy", "confidence", "confident_mistakes", "confusion_matrix", "confusion_matrix_normalised"),
+    *("coverage", "precision_and_recall", "reliability", "roc", "worst_predictions"),
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a run of digits, tested after fit."""
+    folder = tmp_path_factory.mktemp("report")
+    before = Path.cwd()
+    os.chdir(folder)
+    main(["fit", *SMALL, "--test_after_fit", "true"])
+    os.chdir(before)
+    (run,) = folder.glob("runs/*/*")
+    return run
+
+
+@pytest.fixture(scope="module")
+def events(run: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(run), size_guidance={"images": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def predictions(run: Path) -> list[dict[str, str]]:
+    with (run / "test_predictions.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_metric_is_in_the_file_and_agrees_with_the_predictions(run: Path) -> None:
+    metrics, rows = json.loads((run / "metrics.json").read_text()), predictions(run)
+    assert [row["path"] for row in rows] == [f"test/{i}" for i in range(359)]
+    targets, labels = ([row[column] for row in rows] for column in ("target", "label"))
+    assert metrics["test_acc"] == pytest.approx(np.mean(np.array(targets) == labels))
+    assert metrics["test_f1"] == pytest.approx(f1_score(targets, labels, average="macro"))
+    assert metrics["test_nll"] == pytest.approx(np.mean([float(row["loss"]) for row in rows]), abs=1e-5)
+    assert metrics["test_nll"] == pytest.approx(metrics["test_loss"], abs=1e-5)
+    assert {"test_auroc", "test_average_precision", "test_ece", "test_brier", "test_kappa", "test_mcc"} <= set(metrics)
+
+
+def test_the_run_holds_the_report(run: Path) -> None:
+    assert {path.stem for path in (run / "report").glob("*.png")} == PICTURES
+    text, page = (run / "report.md").read_text(), (run / "report.html").read_text()
+    for part in ("Metrics", "Classes", "Most confused", "config.fit.yaml", "environment.fit.json"):
+        assert f"## {part}" in text.replace("\\", "")
+        assert f"<h2>{part}</h2>" in page
+    with (run / "report" / "classes.csv").open() as file:
+        classes = list(csv.DictReader(file))
+    assert {row["class"] for row in classes} == set("0123456789")
+    assert sum(int(row["images"]) for row in classes) == 359
+
+
+def test_tensorboard_shows_the_report(events: EventAccumulator) -> None:
+    assert {tag.removeprefix("test/") for tag in events.Tags()["images"] if tag.startswith("test/")} == PICTURES
+    assert {f"test/{k}" for k in range(10)} <= set(events.Tags()["tensors"])
+    assert "test/classes/text_summary" in events.Tags()["tensors"]
+    assert "test_ece" in events.Tags()["scalars"]
+
+
+def loader_of_digits(*, shuffle: bool = False) -> DataLoader[tuple[torch.Tensor, ...]]:
+    digits = load_digits()
+    images = torch.from_numpy(digits.images / 16).float()[:, None]
+    return DataLoader(TensorDataset(images, torch.from_numpy(digits.target)), batch_size=500, shuffle=shuffle)
+
+
+def classifier() -> ImageClassifier:
+    return ImageClassifier(lambda num_classes: MLP(num_classes, in_features=64), AdamW, list("0123456789"))
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Trainer:
+    """Give a trainer that reports, and logs nothing."""
+    return Trainer(
+        accelerator="cpu",
+        logger=False,
+        default_root_dir=tmp_path,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[TestReport(resamples=0, gallery=5)],
+    )
+
+
+def test_any_loader_is_reported_on(trainer: Trainer, tmp_path: Path) -> None:
+    trainer.test(classifier(), loader_of_digits(), verbose=False)
+    assert len(predictions(tmp_path)) == 1797
+    assert (tmp_path / "report" / "worst_predictions.png").is_file()
+    assert "the weights that training ended with" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:.*sampler has shuffling enabled.*")
+def test_images_in_another_order_are_not_shown_as_what_they_are_not(trainer: Trainer, tmp_path: Path) -> None:
+    trainer.test(classifier(), loader_of_digits(shuffle=True), verbose=False)
+    assert not (tmp_path / "report" / "worst_predictions.png").exists()
+    assert (tmp_path / "report" / "confusion_matrix.png").is_file()
+
+
+def test_several_labels_are_refused(trainer: Trainer) -> None:
+    model = MultiLabelClassifier(lambda num_classes: MLP(num_classes, in_features=64), AdamW, list("0123456789"))
+    with pytest.raises(UserError, match="leave it out of trainer.callbacks"):
+        trainer.test(model, loader_of_digits(), verbose=False)
+
+
+@pytest.mark.parametrize("argument", ["resamples", "gallery"])
+def test_negative_numbers_are_refused(argument: str) -> None:
+    with pytest.raises(UserError, match=f"{argument} must be at least 0, got -1"):
+        TestReport(**{argument: -1})
+
+
+def test_a_recipe_changes_the_report(tmp_path: Path) -> None:
+    words = ["--trainer.callbacks+=TestReport", "--trainer.callbacks.gallery=0"]
+    main(["fit", *SMALL, "--test_after_fit", "true", *words])
+    (run,) = Path("runs").glob("*/*")
+    assert not (run / "report" / "worst_predictions.png").exists()
+    assert (run / "report.html").is_file()
