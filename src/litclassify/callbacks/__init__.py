@@ -18,6 +18,7 @@ from litclassify.callbacks.swa import SWA
 from litclassify.callbacks.test_report import TestReport
 from litclassify.callbacks.test_set_check import TestSetCheck
 from litclassify.callbacks.throughput import Throughput
+from litclassify.callbacks.validation_evaluation import ValidationEvaluation
 
 __all__ = [
     "EMA",
@@ -40,5 +41,6 @@ __all__ = [
     "TestReport",
     "TestSetCheck",
     "Throughput",
+    "ValidationEvaluation",
     "draw_curve",
 ]

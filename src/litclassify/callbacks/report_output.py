@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from rich import get_console
+from rich.table import Table
+from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from litclassify.evaluation import ClassTable, Evaluation
-from litclassify.evaluation.report import Report, html_report, markdown_report, markdown_table
+from litclassify.evaluation.report import Report, ReportTable, html_report, markdown_report, markdown_table
 
 PICTURES = "report"
 PREDICTION_COLUMNS = ("path", "target", "label", "confidence", "loss")
 # TensorBoard lists them one below the other.
 MAX_PR_CURVES = 50
+MAX_PRINTED = 20
 
 
 def write_report(report: Report, folder: Path) -> None:
@@ -39,6 +43,19 @@ def write_predictions(evaluation: Evaluation, paths: Sequence[str], path: Path) 
         writer.writerow(PREDICTION_COLUMNS)
         for name, target, label, confidence, loss in zip(paths, *(c.tolist() for c in columns), strict=True):
             writer.writerow([name, names[target], names[label], f"{confidence:.6g}", f"{loss:.6g}"])
+
+
+def print_table(table: ReportTable) -> None:
+    """Print the first rows of a table, at most 20."""
+    printed = Table(box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(table.columns):
+        printed.add_column(Text(column), justify="left" if i < table.text_columns else "right", no_wrap=True)
+    for row in table.rows[:MAX_PRINTED]:
+        printed.add_row(*map(Text, row))
+    console = get_console()
+    console.print(printed)
+    if len(table.rows) > MAX_PRINTED:
+        console.print(f"… and {len(table.rows) - MAX_PRINTED} more, in {PICTURES}/{table.key}.csv", highlight=False)
 
 
 def show_report(writer: SummaryWriter, report: Report, step: int) -> None:

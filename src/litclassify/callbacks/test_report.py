@@ -66,7 +66,7 @@ class TestReport(Callback):
         """Log the metrics."""
         assert isinstance(pl_module, ImageClassifier)
         logits, targets = self._outputs.gather(trainer)
-        self._evaluation = Evaluation(logits, targets, pl_module.class_names)
+        self._evaluation = Evaluation(logits, targets, pl_module.class_names, pl_module.calibration_temperature)
         self._table = class_table(self._evaluation)
         self._metrics = summary(self._evaluation, self._table)
         logged = {f"test_{name}": value for name, value in self._metrics.items() if name != "acc"}
@@ -74,7 +74,7 @@ class TestReport(Callback):
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the report."""
+        """Print the scores of classes, and write the report."""
         # matplotlib takes longer to import than a small test takes to run.
         from litclassify.callbacks import report_output  # noqa: PLC0415
         from litclassify.evaluation import report as parts  # noqa: PLC0415
@@ -93,6 +93,7 @@ class TestReport(Callback):
             pictures=pictures,
             texts=_records(folder),
         )
+        report_output.print_table(report.table("classes"))
         report_output.write_report(report, folder)
         report_output.write_predictions(evaluation, paths, folder / PREDICTIONS)
         for writer in tensorboard_writers(trainer):

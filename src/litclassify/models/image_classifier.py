@@ -85,6 +85,8 @@ class ImageClassifier(LightningModule):
             parameters alike.
         test_time_augmentation: Views of an image whose mean logits classify it in tests and predictions: `Flip` or
             `Shifts`. Each view takes the time of a test. Null sees the image alone.
+        calibration_temperature: By which logits are divided before they become probabilities, over 0. It changes
+            predictions and reports, not the loss; the command `calibrate` finds it, and training starts again from 1.
         class_weights: What rare classes weigh in the loss, by the training images: `Balanced` or `EffectiveNumber`.
             The loss gets it as its `weight`, in validation and test, too. Null leaves the loss as it is.
         class_counts: Training images of each class. Null if `class_weights` is. Likewise from the data.
@@ -126,6 +128,7 @@ class ImageClassifier(LightningModule):
         batch_mixing: BatchMixing | None = None,
         parameter_groups: ParameterGroups | None = None,
         test_time_augmentation: TestTimeAugmentation | None = None,
+        calibration_temperature: float = 1.0,
         class_weights: ClassWeights | None = None,
         class_counts: Sequence[int] | None = None,
         init_from: str | None = None,
@@ -137,6 +140,9 @@ class ImageClassifier(LightningModule):
         self.save_hyperparameters(logger=False, ignore=() if from_config else self.object_arguments)
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
+        if not calibration_temperature > 0:
+            raise UserError(f"model.calibration_temperature must be over 0, got {calibration_temperature}.")
+        self.calibration_temperature = calibration_temperature
         self.class_names = list(class_names)
         with refusal_of("model.network"):
             self.network = network(num_classes=len(class_names))
@@ -195,7 +201,8 @@ class ImageClassifier(LightningModule):
             self.network.compile()
 
     def on_fit_start(self) -> None:
-        """Refuse to mix in no epoch at all."""
+        """Refuse to mix in no epoch at all, and forget a calibration of other weights."""
+        self.calibration_temperature = 1.0
         if self.batch_mixing is not None and not self.batch_mixing.is_on(0, self.trainer.max_epochs):
             raise UserError(
                 f"model.batch_mixing.off_last_epochs={self.batch_mixing.off_last_epochs} leaves no epoch to mix in: "
@@ -222,7 +229,8 @@ class ImageClassifier(LightningModule):
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
         """Give class index, class name and probabilities for each image of a batch, which may lack targets."""
         images = batch if isinstance(batch, Tensor) else batch[0]
-        probabilities = self._logits(images, self.test_time_augmentation).float().softmax(dim=1)
+        logits = self._logits(images, self.test_time_augmentation).float()
+        probabilities = (logits / self.calibration_temperature).softmax(dim=1)
         index = probabilities.argmax(dim=1)
         return {
             "index": index,
@@ -301,7 +309,7 @@ class ImageClassifier(LightningModule):
             first = getattr(self.network, "initial_weights", ())
             arguments = {name: value for name, value in network.get("init_args", {}).items() if name not in first}
             stored["network"] = {**network, "init_args": arguments}
-        checkpoint["hyper_parameters"] = {**stored, "init_from": None}
+        checkpoint["hyper_parameters"] = {**stored, "init_from": None, "calibration_temperature": 1.0}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and its schedule, told how long the run is."""

@@ -60,7 +60,8 @@ class MultiLabelClassifier(ImageClassifier):
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
         """Give names of labels and probabilities for each image of a batch, which may lack targets."""
         images = batch if isinstance(batch, Tensor) else batch[0]
-        probabilities = self._logits(images, self.test_time_augmentation).float().sigmoid()
+        logits = self._logits(images, self.test_time_augmentation).float()
+        probabilities = (logits / self.calibration_temperature).sigmoid()
         return {
             "index": probabilities.argmax(dim=1),
             "label": [

@@ -19,7 +19,15 @@ COMMAND_OPTIONS: dict[str, Values] = {
     "schema": {},
     "completion": {},
 }
-COMMAND_WORDS = {"config": ["diff", "check"], "completion": ["bash", "zsh"]}
+# Those that take the options of a subcommand, and further ones.
+EXTENDED: dict[str, tuple[str, Values]] = {
+    "calibrate": ("validate", {"--output": []}),
+    "find": (
+        "fit",
+        {"--min_lr": [], "--max_lr": [], "--num_steps": [], "--picture": [], "--smallest": [], "--seconds": []},
+    ),
+}
+COMMAND_WORDS = {"find": ["lr", "batch_size"], "config": ["diff", "check"], "completion": ["bash", "zsh"]}
 
 # Both shells read this. Candidates come one a line; none means a file name or a number.
 WORDS = Template(r"""# Completion of LitClassify, written by: python main.py completion $shell
@@ -169,7 +177,8 @@ def script(shell: str, options: Mapping[str, Values]) -> str:
 def _all_options() -> dict[str, Values]:
     parsers, definitions = subcommand_parsers(), Schema()
     found = {name: option_values(config_schema(parsers[name], name, definitions)) for name in SUBCOMMANDS}
-    return {**found, **COMMAND_OPTIONS}
+    extended = {name: {**found[base], **options} for name, (base, options) in EXTENDED.items()}
+    return {**found, **extended, **COMMAND_OPTIONS}
 
 
 def _sections(options: Mapping[str, Values]) -> list[str]:

@@ -65,6 +65,10 @@ class Report:
     texts: Mapping[str, str]
     """Such as the configuration, by title; shown as they are."""
 
+    def table(self, key: str) -> ReportTable:
+        """Give a table by its key."""
+        return next(table for table in self.tables if table.key == key)
+
 
 def metric_rows(metrics: Mapping[str, float], intervals: Mapping[str, Interval]) -> list[list[str]]:
     """Give name, value and confidence interval of each metric."""
