@@ -1,6 +1,7 @@
 """The test metrics as a file."""
 
 import json
+import math
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -19,6 +20,7 @@ class MetricsFile(Callback):
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write `{"test_acc": 0.98, …}`."""
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
+        """Write `{"test_acc": 0.98, …}`, without what is undefined."""
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
+        metrics = {name: value for name, value in logged.items() if not math.isnan(value)}  # JSON has no such number.
         self.path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
