@@ -53,6 +53,12 @@ class Evaluation:
         return confidences
 
     @cached_property
+    def energies(self) -> Floats:
+        """Logarithm of the sum of the logits' exponentials, (N,): as `EnergyThreshold` goes by it."""
+        energies: Floats = logsumexp(self.logits, axis=1)
+        return energies
+
+    @cached_property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the most probable class is the target, (N,)."""
         correct: NDArray[np.bool_] = self.predicted == self.targets

@@ -22,6 +22,7 @@ from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import ParameterGroups
 from litclassify.randomness import batch_generator
+from litclassify.rejection import Rejection
 from litclassify.test_time_augmentation import TestTimeAugmentation
 
 register_tensor_type()
@@ -47,7 +48,7 @@ class Prediction(TypedDict):
     index: Tensor
     """Index of the most probable class, int64 (N,)."""
     label: list[str] | list[list[str]]
-    """Its name, N entries; of several labels, the names of those that an image has."""
+    """Its name, N entries, or what rejected images are called; of several labels, the names of those an image has."""
     probabilities: Tensor
     """Probability of every class, float32 (N, K); each row sums to 1, unless there are several labels."""
 
@@ -87,6 +88,8 @@ class ImageClassifier(LightningModule):
             `Shifts`. Each view takes the time of a test. Null sees the image alone.
         calibration_temperature: By which logits are divided before they become probabilities, over 0. It changes
             predictions and reports, not the loss; the command `calibrate` finds it, and training starts again from 1.
+        rejection: Which images are predicted as `unknown`: `ConfidenceThreshold` or `EnergyThreshold`. Metrics count
+            all images. Null rejects none.
         class_weights: What rare classes weigh in the loss, by the training images: `Balanced` or `EffectiveNumber`.
             The loss gets it as its `weight`, in validation and test, too. Null leaves the loss as it is.
         class_counts: Training images of each class. Null if `class_weights` is. Likewise from the data.
@@ -109,7 +112,7 @@ class ImageClassifier(LightningModule):
     std: Tensor
     object_arguments: ClassVar[tuple[str, ...]] = (
         *("network", "optimizer", "criterion", "lr_scheduler", "batch_mixing", "parameter_groups"),
-        *("test_time_augmentation", "class_weights"),
+        *("test_time_augmentation", "class_weights", "rejection"),
     )
 
     def __init__(
@@ -129,6 +132,7 @@ class ImageClassifier(LightningModule):
         parameter_groups: ParameterGroups | None = None,
         test_time_augmentation: TestTimeAugmentation | None = None,
         calibration_temperature: float = 1.0,
+        rejection: Rejection | None = None,
         class_weights: ClassWeights | None = None,
         class_counts: Sequence[int] | None = None,
         init_from: str | None = None,
@@ -143,6 +147,9 @@ class ImageClassifier(LightningModule):
         if not calibration_temperature > 0:
             raise UserError(f"model.calibration_temperature must be over 0, got {calibration_temperature}.")
         self.calibration_temperature = calibration_temperature
+        if rejection is not None and rejection.label in class_names:
+            raise UserError(f"model.rejection.label '{rejection.label}' is the name of a class. Choose another.")
+        self.rejection = rejection
         self.class_names = list(class_names)
         with refusal_of("model.network"):
             self.network = network(num_classes=len(class_names))
@@ -232,11 +239,13 @@ class ImageClassifier(LightningModule):
         logits = self._logits(images, self.test_time_augmentation).float()
         probabilities = (logits / self.calibration_temperature).softmax(dim=1)
         index = probabilities.argmax(dim=1)
-        return {
-            "index": index,
-            "label": [self.class_names[i] for i in index.tolist()],
-            "probabilities": probabilities,
-        }
+        labels = [self.class_names[i] for i in index.tolist()]
+        if self.rejection is not None:
+            accepted = self.rejection.accepts(logits, probabilities).tolist()
+            labels = [
+                label if accepts else self.rejection.label for label, accepts in zip(labels, accepted, strict=True)
+            ]
+        return {"index": index, "label": labels, "probabilities": probabilities}
 
     def _mixed(self, batch: Batch, batch_idx: int) -> Batch:
         if self.batch_mixing is None or not self.batch_mixing.is_on(self.current_epoch, self.trainer.max_epochs):

@@ -73,11 +73,6 @@ def test_the_worst_classes_are_named() -> None:
     assert labels == [f"class {k}" for k in np.argsort(table.recall, kind="stable")[:25]]
 
 
-def test_the_coverage_of_everything_is_the_accuracy() -> None:
-    evaluation = at_random()
-    assert f"{evaluation.correct.mean():.3f}" in texts_of(coverage_figure(evaluation))[0]
-
-
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_examples_of_any_number_of_channels_are_shown_with_names_as_they_are(channels: int) -> None:
     image = np.zeros((channels, 8, 8), np.uint8)

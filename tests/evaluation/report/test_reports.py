@@ -64,12 +64,13 @@ def test_markdown_shows_names_as_they_are() -> None:
 def test_tables_tell_the_figures_and_the_lowest_class_first() -> None:
     evaluation = of(np.eye(3)[[0, 0, 1, 2]] * 4, [0, 1, 1, 2])
     table = class_table(evaluation)
-    metrics, classes, pairs = evaluation_tables(
+    metrics, classes, pairs, rejection = evaluation_tables(
         evaluation, table, {"acc": 0.75, "auroc": float("nan")}, {"acc": (0.5, 1)}
     )
     assert metrics.rows == [["acc", "0.7500", "0.5000 to 1.0000"], ["auroc", "undefined", ""]]
     assert classes.rows[-1] == ["class 2", "1", "1.0000", "1.0000", "1.0000", "1.0000", "1.0000"]
     assert pairs.rows == [["class 1", "class 0", "1", "50.0%"]]
+    assert rejection.rows[0] == ["100%", "0.965", "0.7500", "4.036", "0.7500"]
 
 
 def test_galleries_show_the_worst_first_and_none_where_all_is_right() -> None:

@@ -23,6 +23,7 @@ from litclassify.batch_mixing import BatchMixing
 from litclassify.class_weights import ClassWeights
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.networks.factory import Network
+from litclassify.rejection import Rejection
 from litclassify.test_time_augmentation import TestTimeAugmentation
 
 # Arguments that the model or the data supply: nobody writes them.
@@ -37,6 +38,7 @@ BASES = (
     BatchMixing,
     ClassWeights,
     TestTimeAugmentation,
+    Rejection,
     Callback,
     Logger,
     v2.Transform,

@@ -20,9 +20,11 @@ from litclassify.evaluation.figures import (
     roc_figure,
 )
 from litclassify.evaluation.metrics import ClassTable
+from litclassify.evaluation.rejection import threshold_keeping
 from litclassify.evaluation.report.content import CLASS_COLUMNS, Picture, ReportTable, class_rows, metric_rows
 
 MAX_PAIRS = 20
+KEPT = (1.0, 0.99, 0.95, 0.9, 0.8, 0.5)
 ReadImages = Callable[[Sequence[int]], NDArray[np.generic]]
 """Gives images, uint8 or float in [0, 1], (n, C, H, W), by their places in the data set."""
 
@@ -51,7 +53,22 @@ def evaluation_tables(
             [[pair.target, pair.predicted, f"{pair.count}", f"{pair.share:.1%}"] for pair in pairs],
             text_columns=2,
         ),
+        ReportTable(
+            "Rejection",
+            ["images kept", "confidence from", "accuracy", "energy from", "accuracy"],
+            [_rejection_row(evaluation, share) for share in KEPT],
+            text_columns=0,
+            note="What is left to be wrong if images below a threshold are rejected: see model.rejection.",
+        ),
     ]
+
+
+def _rejection_row(evaluation: Evaluation, share: float) -> list[str]:
+    row = [f"{share:.0%}"]
+    for scores in (evaluation.confidences, evaluation.energies):
+        threshold = threshold_keeping(scores, share)
+        row += [f"{threshold:.3f}", f"{evaluation.correct[scores >= threshold].mean():.4f}"]
+    return row
 
 
 def evaluation_pictures(evaluation: Evaluation, table: ClassTable) -> list[Picture]:
