@@ -85,6 +85,9 @@ ABLATIONS = {
     "`trivial_augment`, against `flip_crop`": added("--data.train_transform trivial_augment"),
     "`rand_augment`, against `flip_crop`": added("--data.train_transform rand_augment"),
     "`aug_mix`, against `flip_crop`": added("--data.train_transform aug_mix"),
+    "`ProgressiveResizing`, 4 of 10 epochs": added(
+        "--trainer.callbacks+ ProgressiveResizing --trainer.callbacks.epochs 4"
+    ),
     "repeated augmentation, 3 times": added("--data.augmentation_repeats 3"),
     "`MixUp`": added("--model.batch_mixing MixUp"),
     "`CutMix`": added("--model.batch_mixing CutMix"),

@@ -10,6 +10,7 @@ from litclassify.callbacks.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.patch_whitening import PatchWhitening
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
+from litclassify.callbacks.progressive_resizing import ProgressiveResizing
 from litclassify.callbacks.rate_curve import RateCurve, draw_curve
 from litclassify.callbacks.rate_range import RateRange
 from litclassify.callbacks.run_texts import RunTexts
@@ -34,6 +35,7 @@ __all__ = [
     "ParameterGroupTable",
     "PatchWhitening",
     "PredictionWriter",
+    "ProgressiveResizing",
     "RateCurve",
     "RateRange",
     "RunTexts",
