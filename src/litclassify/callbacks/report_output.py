@@ -1,7 +1,6 @@
 """Where the report of a test goes: files of the run, and TensorBoard."""
 
 import csv
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from litclassify.evaluation import ClassTable, Evaluation
 from litclassify.evaluation.report import Report, ReportTable, html_report, markdown_report, markdown_table
 
 PICTURES = "report"
-PREDICTION_COLUMNS = ("path", "target", "label", "confidence", "loss")
 # TensorBoard lists them one below the other.
 MAX_PR_CURVES = 50
 MAX_PRINTED = 20
@@ -32,17 +30,6 @@ def write_report(report: Report, folder: Path) -> None:
             csv.writer(file).writerows([table.columns, *table.rows])
     (folder / "report.md").write_text(markdown_report(report, PICTURES), encoding="utf-8")
     (folder / "report.html").write_text(html_report(report), encoding="utf-8")
-
-
-def write_predictions(evaluation: Evaluation, paths: Sequence[str], path: Path) -> None:
-    """Write path, target, prediction, confidence and loss of each image as CSV."""
-    names = evaluation.class_names
-    columns = (evaluation.targets, evaluation.predicted, evaluation.confidences, evaluation.losses)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(PREDICTION_COLUMNS)
-        for name, target, label, confidence, loss in zip(paths, *(c.tolist() for c in columns), strict=True):
-            writer.writerow([name, names[target], names[label], f"{confidence:.6g}", f"{loss:.6g}"])
 
 
 def print_table(table: ReportTable) -> None:

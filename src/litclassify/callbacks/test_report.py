@@ -12,9 +12,9 @@ from litclassify.callbacks.samples import keeps_order, sample_images, sample_pat
 from litclassify.callbacks.tensorboard import tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.evaluation import Evaluation, bootstrap_intervals, class_table, summary
+from litclassify.evaluation.predictions_file import write_predictions
 from litclassify.models import EvaluationOutput, ImageClassifier
 
-PREDICTIONS = "test_predictions.csv"
 RECORDS = ("config.*.yaml", "environment.*.json")
 
 
@@ -95,7 +95,7 @@ class TestReport(Callback):
         )
         report_output.print_table(report.table("classes"))
         report_output.write_report(report, folder)
-        report_output.write_predictions(evaluation, paths, folder / PREDICTIONS)
+        write_predictions(evaluation, paths, folder)
         for writer in tensorboard_writers(trainer):
             report_output.show_report(writer, report, trainer.global_step)
             report_output.show_pr_curves(writer, evaluation, table, trainer.global_step)

@@ -11,6 +11,7 @@ SUBCOMMANDS = {
 COMMANDS = {
     "average": "Average the weights of checkpoints into one checkpoint.",
     "calibrate": "Fit the probabilities of a checkpoint to the validation images.",
+    "compare": "Put runs side by side: metrics, settings and a paired test.",
     "config": "Compare two configs (diff), or check one before it runs (check).",
     "find": "Search for a learning rate or a batch size by short trainings.",
     "runs": "List the runs with their best and last metrics.",

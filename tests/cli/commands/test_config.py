@@ -11,7 +11,7 @@ from rich.text import Text
 from tests.conftest import CONFIGS
 
 from litclassify.cli import main
-from litclassify.cli.commands.config_diff import differences
+from litclassify.cli.config.differences import differences
 
 Fit = Callable[..., Path]
 DIGITS = str(CONFIGS / "digits.yaml")
@@ -56,13 +56,13 @@ def test_an_argument_of_one_class_alone_is_absent_in_the_other() -> None:
         ["model.network.width", "3", "-"],
         ["model.network.dropout", "-", "0.1"],
     ]
-    assert differences(a, b) == expected
+    assert differences([a, b]) == expected
 
 
 def test_what_one_class_alone_has_stands_with_that_class() -> None:
     a = {"optimizer": {"class_path": "AdamW", "init_args": {"eps": 1}}, "seed": 1}
     b = {"optimizer": {"class_path": "SGD", "init_args": {"momentum": 2}}, "seed": 2}
-    assert [key for key, _, _ in differences(a, b)] == ["optimizer", "optimizer.eps", "optimizer.momentum", "seed"]
+    assert [key for key, _, _ in differences([a, b])] == ["optimizer", "optimizer.eps", "optimizer.momentum", "seed"]
 
 
 @pytest.mark.parametrize("columns", ["60", "80"])
@@ -79,13 +79,13 @@ def test_keys_are_whole_on_a_narrow_terminal(
 
 
 def test_values_that_end_alike_differ() -> None:
-    assert differences({"lr": 0.5}, {"lr": 5}) == [["lr", "0.5", "5"]]
-    assert differences({"path": "a.b"}, {"path": "c.b"}) == [["path", "a.b", "c.b"]]
+    assert differences([{"lr": 0.5}, {"lr": 5}]) == [["lr", "0.5", "5"]]
+    assert differences([{"path": "a.b"}, {"path": "c.b"}]) == [["path", "a.b", "c.b"]]
 
 
 def test_callbacks_are_compared_by_place() -> None:
     a = {"trainer": {"callbacks": [{"class_path": "RichProgressBar"}]}}
-    assert differences(a, {"trainer": {"callbacks": None}}) == [
+    assert differences([a, {"trainer": {"callbacks": None}}]) == [
         ["trainer.callbacks.0", "RichProgressBar", "-"],
         ["trainer.callbacks", "-", "null"],
     ]

@@ -15,7 +15,7 @@ FULL_HELP = "--help=all"
 HELP = {"-h", "--help", FULL_HELP}
 
 # They are answered in a fraction of a second; to import torch takes several.
-WITHOUT_TORCH = ("runs", "overview")
+WITHOUT_TORCH = ("compare", "runs", "overview")
 
 
 def find_command(words: list[str], *, without_torch: bool = False) -> Command | None:

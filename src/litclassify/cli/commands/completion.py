@@ -14,6 +14,7 @@ from litclassify.cli.commands.json_schema import Schema, config_schema
 # Options of the commands that have no config, and their first words.
 COMMAND_OPTIONS: dict[str, Values] = {
     "average": {"--top": [], "--output": []},
+    "compare": {},
     "config": {},
     "runs": {"--runs_dir": [], "--sort": ["best", "val_loss", "val_acc", "test_loss", "test_acc"], "--reverse": []},
     "schema": {},

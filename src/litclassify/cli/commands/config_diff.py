@@ -9,11 +9,10 @@ from litclassify.cli.checkpoints.checkpoint import read_checkpoint
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.dry_run import parse
 from litclassify.cli.commands.tables import print_table
+from litclassify.cli.config.differences import differences
 from litclassify.cli.config.files import Config, config_file, read_config
-from litclassify.cli.config.keys import flatten, same_class
 from litclassify.errors import UserError
 
-ABSENT = "-"
 # What a checkpoint stores.
 STORED = ("model", "data")
 
@@ -33,32 +32,10 @@ def main(words: list[str]) -> None:
     configs = _completed([(name, _read(name)) for name in given])
     if any(_is_checkpoint(Path(name)) for name in given):
         configs = [{key: config[key] for key in STORED if key in config} for config in configs]
-    rows = differences(*configs)
+    rows = differences(configs)
     if rows:
         print_table(["key", *given], rows, whole=["key"])
     raise SystemExit(1 if rows else 0)
-
-
-def differences(a: Config, b: Config) -> list[list[str]]:
-    """Give a row for each key that differs: the key as typed on the command line, and both values."""
-    flat_a, flat_b = dict(flatten(a)), dict(flatten(b))
-    rows = [[key, flat_a.get(key, ABSENT), flat_b.get(key, ABSENT)] for key in _by_section([*flat_a, *flat_b])]
-    return [[key, left, right] for key, left, right in rows if not _equal(left, right)]
-
-
-def _by_section(keys: Sequence[str]) -> list[str]:
-    """Give each key once, a class with its arguments, sections in the order in which they come."""
-    unique = list(dict.fromkeys(keys))
-    sections = {key.rpartition(".")[0] for key in unique}
-    groups: dict[str, list[str]] = {}
-    for key in unique:
-        groups.setdefault(key if key in sections else key.rpartition(".")[0], []).append(key)
-    return [key for group in groups.values() for key in group]
-
-
-def _equal(a: str, b: str) -> bool:
-    """Compare values, of which one may be a class's short name and the other its import path."""
-    return a == b or (a[-1].isalpha() and same_class(a, b))
 
 
 def _read(given: str) -> Config:
