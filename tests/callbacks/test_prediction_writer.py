@@ -26,6 +26,7 @@ def trainer(paths: list[str], rank: int = 0, world_size: int = 1) -> Any:
 def predict(writer: PredictionWriter, trainer: Any, indices: list[int], probabilities: torch.Tensor) -> None:
     index = probabilities.argmax(1)
     prediction = {"index": index, "label": [CLASSES[i] for i in index], "probabilities": probabilities}
+    writer.setup(trainer, None, "predict")
     writer.on_predict_start(trainer, None)
     writer.write_on_batch_end(trainer, None, prediction, indices, None, 0, 0)
 
@@ -53,7 +54,8 @@ def test_json_lines_hold_the_same(tmp_path: Path) -> None:
     writer.on_predict_end(trainer(PATHS), None)
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
     assert rows[1]["path"] == PATHS[1]
-    assert rows[1].keys() == {"path", "label", "confidence", "top1", "top1_confidence", "top2", "top2_confidence"}
+    top = ["top1", "top1_confidence", "top2", "top2_confidence"]
+    assert list(rows[1]) == ["path", "label", "confidence", *top, "error"]
 
 
 def test_parts_of_two_processes_are_joined_in_order(tmp_path: Path) -> None:
@@ -75,8 +77,17 @@ def test_a_prediction_that_fails_leaves_an_earlier_file_and_no_parts(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
 
 
-@pytest.mark.parametrize(("name", "message"), [("p.txt", r"\.csv or \.jsonl"), ("no/p.csv", "does not exist: create")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("p.txt", r"\.csv, \.jsonl or \.parquet, got"),
+        ("p", r"\.csv, \.jsonl or \.parquet, got"),
+        ("no/p.csv", "does not exist: create"),
+        ("folder.csv", "is a directory"),
+    ],
+)
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UserError, match=message):
         PredictionWriter(tmp_path / name, CLASSES).setup(trainer(PATHS), None, "predict")
 
