@@ -86,7 +86,7 @@ def test_an_interrupted_prediction_goes_on_to_the_same_table(
         interrupt_at_batch(3, patch)
         with pytest.raises(SystemExit):
             main([*words, f"p.{suffix}"])
-    assert "Predicted 12 of 24 images: the same command goes on with the others." in caplog.text
+    assert "Predicted 12 of 24 images: the same command goes on from there." in caplog.text
     assert not Path(f"p.{suffix}").exists()
     part = Path(f".p.{suffix}.part0")
     part.write_text(part.read_text() + '[["images/dark/00.png", "da')  # As a process that is killed leaves it.
@@ -140,7 +140,7 @@ def test_what_changes_no_prediction_lets_it_go_on(monkeypatch: pytest.MonkeyPatc
 
 def test_a_prediction_whose_batches_are_all_there_does_the_last_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("litclassify.callbacks.prediction_writer.open_table", interrupt)
+        patch.setattr("litclassify.predictions.join.open_table", interrupt)
         with pytest.raises(SystemExit):
             main([*PREDICT, "--data.path", "images", "--output", "p.csv"])
     seen = count_images(monkeypatch)

@@ -1,56 +1,32 @@
 """Predictions as a file: one row per image."""
 
-import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.utilities import rank_zero_info
-from torch import Tensor
 
 from litclassify.errors import UserError
 from litclassify.models import Prediction
 from litclassify.predictions import (
     FolderSorter,
-    Origin,
     Outcome,
     Part,
     Parts,
+    PredictionSet,
+    PredictionSource,
     Row,
     Schema,
     check_format,
-    open_table,
+    join_parts,
+    origin_of_rows,
 )
 
 DEFAULT_TOP_K = 5
-
-
-class PredictionSet(Protocol):
-    """What is known of the images before they are predicted."""
-
-    paths: Sequence[str]
-    """An identifier of each."""
-    targets: Tensor
-    """Class of each, int64 (N,), negative where it is unknown; or multi-hot labels, (N, K)."""
-    in_memory: ClassVar[bool]
-    """Whether they are in no files."""
-
-
-class PredictionSource(Protocol):
-    """Data that a prediction can go on with where an earlier one was interrupted."""
-
-    batch_size: int
-    predicted_batches: int
-    """How many batches of each process are left out: to be set before the loader is made."""
-
-    @property
-    def predict_dataset(self) -> PredictionSet:
-        """The images, in order."""
 
 
 class PredictionWriter(BasePredictionWriter):
@@ -119,7 +95,12 @@ class PredictionWriter(BasePredictionWriter):
         if self.source is not None:
             dataset = self.source.predict_dataset
             self.schema = replace(self.schema, labelled=bool((dataset.targets >= 0).all()))
-            self.origin |= self._origin_of(dataset, trainer)
+            self.origin |= {
+                **origin_of_rows(dataset.paths, self.schema),
+                "data.batch_size": str(self.source.batch_size),
+                "the number of processes": str(trainer.world_size),
+                "the device": trainer.strategy.root_device.type,
+            }
             kept = self._batches_to_keep(len(dataset.paths), trainer) if trainer.is_global_zero else 0
             self._kept_batches = trainer.strategy.broadcast(kept)
             self._num_rows = self._kept_batches * self.source.batch_size
@@ -165,8 +146,8 @@ class PredictionWriter(BasePredictionWriter):
         self._part.close()
         trainer.strategy.barrier()
         if trainer.is_global_zero:
-            self.outcome = self._join()
-            self._parts.remove()
+            with _refusals_named(self.path):
+                self.outcome = self._join(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Keep this process's part for a prediction that goes on, if one can."""
@@ -176,36 +157,20 @@ class PredictionWriter(BasePredictionWriter):
         if self.source is None:
             self._part.path.unlink(missing_ok=True)
         elif self._num_rows:
-            rank_zero_info(
-                f"Predicted {self._num_rows * trainer.world_size} of {len(self.source.predict_dataset.paths)} images: "
-                "the same command goes on with the others."
-            )
+            count = len(self.source.predict_dataset.paths)
+            done = min(count, self._num_rows * trainer.world_size)
+            rank_zero_info(f"Predicted {done} of {count} images: the same command goes on from there.")
 
     def _make_sorter(self, folder: Path) -> FolderSorter:
         if self.source is None or self.source.predict_dataset.in_memory:
             raise UserError(f"--sort_into '{folder}' needs image files: name them by --data.path.")
         return FolderSorter(folder)
 
-    def _origin_of(self, dataset: PredictionSet, trainer: Trainer) -> Origin:
-        assert self.source is not None
-        digest = hashlib.sha256()
-        for path in dataset.paths:
-            digest.update(os.fsencode(path) + b"\0")
-        return {
-            "the list of images": f"{len(dataset.paths)} ({digest.hexdigest()[:16]})",
-            "data.batch_size": str(self.source.batch_size),
-            "top_k": str(self.schema.top_k),
-            "probabilities": str(self.schema.probabilities).lower(),
-            "target": str(self.schema.labelled).lower(),
-            "the number of processes": str(trainer.world_size),
-            "the device": trainer.strategy.root_device.type,
-        }
-
     def _batches_to_keep(self, num_images: int, trainer: Trainer) -> int:
         """Give how many batches of each process are there already; each predicts at least one, to take part."""
         assert self.source is not None
         if trainer.limit_predict_batches != 1.0:
-            return 0
+            return 0  # The limit would count from there.
         with _refusals_named(self.path):
             finished, difference = self._parts.finished_batches(self.origin)
         if difference:
@@ -227,22 +192,12 @@ class PredictionWriter(BasePredictionWriter):
         names = [dataset.paths[index] for index in indices]
         return list(self.schema.rows(prediction, names, targets, errors))
 
-    def _join(self) -> Outcome:
-        joined = self.path.with_name(f".{self.path.name}.joined")
-        outcome = Outcome(self.path)
-        with open_table(joined, self.path.suffix, self.schema) as write:
-            for rows in self._parts.joined_rows():
-                self._sort(rows, outcome.rows)
-                outcome.add(rows, self.schema)
-                write(rows)
-        os.replace(joined, self.path)
-        return outcome
-
-    def _sort(self, rows: Sequence[Row], first: int) -> None:
-        if self._sorter is not None and self.source is not None:
-            paths = self.source.predict_dataset.paths[first : first + len(rows)]
-            for path, (_, label, *_, error) in zip(paths, rows, strict=True):
-                self._sorter.place(path, self.schema.labels(label) if error is None else None)
+    def _join(self, trainer: Trainer) -> Outcome:
+        if self.source is None:
+            return join_parts(self._parts, self.schema)
+        paths = self.source.predict_dataset.paths
+        complete = trainer.limit_predict_batches == 1.0
+        return join_parts(self._parts, self.schema, paths, self._sorter, len(paths) if complete else None)
 
 
 def _check_place(path: Path) -> None:

@@ -51,9 +51,8 @@ from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
-from litclassify.cli.trainer.predictions import origin_of_predictions, print_outcome
+from litclassify.cli.trainer.predictions import origin_of_predictions, print_outcome, source_of_predictions
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
-from litclassify.data import ImageDataModule
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 
@@ -281,15 +280,16 @@ class ClassificationCLI(LightningCLI):
         assert self.checkpoint is not None
         config = self.config.predict
         several = getattr(self.model, "multi_label", False)
-        if isinstance(self.datamodule, ImageDataModule) and not several:
-            self.datamodule.folder_classes = self.model.class_names
+        source = source_of_predictions(self.datamodule)
+        if source is not None and not several:
+            source.folder_classes = self.model.class_names
         return PredictionWriter(
             Path(config.output or run_dir / PREDICTIONS),
             self.model.class_names,
             config.top_k,
             config.probabilities,
             label_separator=(getattr(self.datamodule, "label_separator", None) or ";") if several else None,
-            source=self.datamodule if isinstance(self.datamodule, ImageDataModule) else None,
+            source=source,
             origin=origin_of_predictions(self.checkpoint.path, self.config_dump),
             sort_into=None if config.sort_into is None else Path(config.sort_into),
         )

@@ -1,8 +1,10 @@
 from litclassify.predictions.formats import check_format, open_table
+from litclassify.predictions.join import join_parts
 from litclassify.predictions.outcome import Outcome
 from litclassify.predictions.parts import Origin, Part, Parts
 from litclassify.predictions.schema import Row, Schema
 from litclassify.predictions.sorting import FolderSorter
+from litclassify.predictions.source import PredictionSet, PredictionSource, origin_of_rows
 
 __all__ = [
     "FolderSorter",
@@ -10,8 +12,12 @@ __all__ = [
     "Outcome",
     "Part",
     "Parts",
+    "PredictionSet",
+    "PredictionSource",
     "Row",
     "Schema",
     "check_format",
+    "join_parts",
     "open_table",
+    "origin_of_rows",
 ]

@@ -5,11 +5,11 @@ A part is a text file: a line that says what is predicted, with what, and then a
 
 import glob
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice, takewhile, zip_longest
 from pathlib import Path
-from typing import TextIO
 
 from litclassify.predictions.schema import Row
 
@@ -28,27 +28,29 @@ class Part:
 
     def __init__(self, path: Path, origin: Origin, kept_batches: int = 0) -> None:
         self.path = path
-        if kept_batches == 0:
-            self._file: TextIO = path.open("w", encoding="utf-8", newline="")
-            self._write_line(origin)
-            return
-        with path.open("rb") as lines:
-            size = sum(len(line) for line in islice(lines, 1 + kept_batches))
-        self._file = path.open("r+", encoding="utf-8", newline="")
-        self._file.truncate(size)
-        self._file.seek(size)
+        # A file of its own: a process that outlived its command may still write to the earlier one.
+        fresh = path.with_name(f"{path.name}.new")
+        with fresh.open("wb") as new:
+            if kept_batches == 0:
+                new.write(_line(origin))
+            else:
+                with path.open("rb") as lines:
+                    new.writelines(islice(lines, 1 + kept_batches))
+        os.replace(fresh, path)
+        self._file = path.open("ab")
 
     def write_batch(self, rows: Sequence[Row]) -> None:
         """Append the rows of a batch; they outlast this process, however it ends."""
-        self._write_line(rows)
+        self._file.write(_line(rows))
         self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _write_line(self, content: object) -> None:
-        self._file.write(json.dumps(content) + "\n")
+
+def _line(content: object) -> bytes:
+    return f"{json.dumps(content)}\n".encode()
 
 
 class Parts:

@@ -4,14 +4,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import LightningDataModule
 from rich.console import Console
 
 from litclassify.cli.config.keys import flatten
+from litclassify.data import ImageDataModule
 from litclassify.errors import UserError
 from litclassify.predictions import Origin, Outcome
 
 # What says where images are, or how they are loaded: the list of images counts, and that is known in itself.
 WITHOUT_EFFECT = ("data.path", "data.num_workers", "data.root", "data.table", "data.cache_dir", "data.device_resident")
+
+
+def source_of_predictions(data: LightningDataModule) -> ImageDataModule | None:
+    """Give the data, if its loader says which image is which and leaves out what is predicted: ours does."""
+    if isinstance(data, ImageDataModule) and type(data).predict_dataloader is ImageDataModule.predict_dataloader:
+        return data
+    return None
 
 
 def origin_of_predictions(checkpoint: Path, config: Mapping[str, Any]) -> Origin:
