@@ -301,3 +301,27 @@ def test_mistakes_are_named_before_anything_is_predicted(
     printed = capsys.readouterr().err
     assert message in printed[printed.index("error: ") :]
     assert seen == []
+
+
+OWN_LOADER = """
+from litclassify.data import ImageFolder
+class Backwards(ImageFolder):
+    def predict_dataloader(self):
+        loader = super().predict_dataloader()
+        return type(loader)(loader.dataset, batch_size=5, sampler=range(23, -1, -1), collate_fn=loader.collate_fn)
+"""
+
+
+def test_a_loader_of_the_users_own_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("own_loader.py").write_text(OWN_LOADER)
+    words = [*PREDICT, "--allow_import", "own_loader", "--data", "own_loader.Backwards", "--data.path", "images"]
+    words += ["--data.image_size", "16", "--data.root", "images", "--data.num_workers", "0", "--output", "p.jsonl"]
+    with monkeypatch.context() as patch:
+        interrupt_at_batch(2, patch)
+        with pytest.raises(SystemExit):
+            main(words)
+    assert not list(Path().glob(".p.*"))
+    main(words)
+    rows = read("p.jsonl")
+    assert [row["path"] for row in rows] == sorted(map(str, Path("images").rglob("*.png")), reverse=True)
+    assert all(row["label"] in row["path"] for row in rows)
