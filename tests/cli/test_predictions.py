@@ -219,7 +219,7 @@ def test_images_that_cannot_be_read_are_rows_with_the_reason(
         assert (found["label"], found["error"]) == (row["label"], None)
     printed = capsys.readouterr().out
     assert "Wrote 30 predictions to p.jsonl" in printed
-    assert "6 of them have no class" in printed
+    assert "6 of 30 images cannot be read: the column error says why" in printed
     assert {path.name for path in Path("sorted/unreadable").iterdir()} == {*DAMAGED} - {"gone.jpg", "folder.jpg"}
 
 

@@ -51,7 +51,7 @@ def print_outcome(outcome: Outcome) -> None:
     console.print(f"Wrote {outcome.rows} predictions to {outcome.path}", soft_wrap=True, markup=False)
     if outcome.unreadable:
         console.print(
-            f"{outcome.unreadable} of them have no class: the image cannot be read, and the column error says why",
+            f"{outcome.unreadable} of {outcome.rows} images cannot be read: the column error says why",
             soft_wrap=True,
         )
     if outcome.accuracy is not None:
