@@ -1,5 +1,7 @@
 import csv
 import json
+import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +28,7 @@ def trainer(paths: list[str], rank: int = 0, world_size: int = 1) -> Any:
 def predict(writer: PredictionWriter, trainer: Any, indices: list[int], probabilities: torch.Tensor) -> None:
     index = probabilities.argmax(1)
     prediction = {"index": index, "label": [CLASSES[i] for i in index], "probabilities": probabilities}
+    writer.setup(trainer, None, "predict")
     writer.on_predict_start(trainer, None)
     writer.write_on_batch_end(trainer, None, prediction, indices, None, 0, 0)
 
@@ -53,7 +56,8 @@ def test_json_lines_hold_the_same(tmp_path: Path) -> None:
     writer.on_predict_end(trainer(PATHS), None)
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
     assert rows[1]["path"] == PATHS[1]
-    assert rows[1].keys() == {"path", "label", "confidence", "top1", "top1_confidence", "top2", "top2_confidence"}
+    top = ["top1", "top1_confidence", "top2", "top2_confidence"]
+    assert list(rows[1]) == ["path", "label", "confidence", *top, "error"]
 
 
 def test_parts_of_two_processes_are_joined_in_order(tmp_path: Path) -> None:
@@ -75,8 +79,17 @@ def test_a_prediction_that_fails_leaves_an_earlier_file_and_no_parts(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
 
 
-@pytest.mark.parametrize(("name", "message"), [("p.txt", r"\.csv or \.jsonl"), ("no/p.csv", "does not exist: create")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("p.txt", r"\.csv, \.jsonl or \.parquet, got"),
+        ("p", r"\.csv, \.jsonl or \.parquet, got"),
+        ("no/p.csv", "does not exist: create"),
+        ("folder.csv", "is a directory"),
+    ],
+)
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UserError, match=message):
         PredictionWriter(tmp_path / name, CLASSES).setup(trainer(PATHS), None, "predict")
 
@@ -100,3 +113,49 @@ def test_samples_without_paths_are_numbered(
     writer.on_predict_end(run, None)
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["path"] for row in rows] == expected
+
+
+class Names(Sequence[str]):
+    """Names that take no memory."""
+
+    def __init__(self, size: int) -> None:
+        self.numbers = range(size)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        chosen = self.numbers[index]
+        return f"{chosen:08}.jpg" if isinstance(chosen, int) else [f"{i:08}.jpg" for i in chosen]
+
+
+def peak_bytes(path: Path, num_batches: int) -> int:
+    names = Names(100 * num_batches)
+    dataset = SimpleNamespace(paths=names, targets=torch.full((1,), -1), in_memory=True)
+    source: Any = SimpleNamespace(batch_size=100, predicted_batches=0, predict_dataset=dataset)
+    run = trainer([])
+    run.limit_predict_batches = 1.0
+    run.strategy.root_device = torch.device("cpu")
+    run.predict_dataloaders = SimpleNamespace(batch_sampler=SimpleNamespace(seen_batch_indices=[()]))
+    writer = PredictionWriter(path, CLASSES, source=source)
+    probabilities = PROBABILITIES.repeat(34, 1)[:100]
+    index = probabilities.argmax(1)
+    prediction: Any = {"index": index, "label": [CLASSES[i] for i in index], "probabilities": probabilities}
+    tracemalloc.start()
+    writer.setup(run, None, "predict")
+    writer.on_predict_start(run, None)
+    for _ in range(num_batches):
+        writer.write_on_batch_end(run, None, prediction, None, (None, None), 0, 0)
+    writer.on_predict_end(run, None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert writer.outcome is not None
+    assert writer.outcome.rows == 100 * num_batches
+    return peak
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_more_predictions_take_no_more_memory(tmp_path: Path, suffix: str) -> None:
+    peak_bytes(tmp_path / f"first.{suffix}", 1)  # What is imported is held from now on.
+    few, many = (peak_bytes(tmp_path / f"{count}.{suffix}", count) for count in (5, 50))
+    assert many < few + 100_000  # 4,500 rows more would take 2 MB.

@@ -275,7 +275,7 @@ def test_output_needs_a_known_ending(fit: Callable[..., Path], capsys: pytest.Ca
     with pytest.raises(SystemExit) as stop:
         main(["predict", "--ckpt_path", str(run), "--output", "predictions.xls"])
     assert stop.value.code == 2
-    assert "--output must end in .csv or .jsonl, got 'predictions.xls'" in capsys.readouterr().err
+    assert "--output must end in .csv, .jsonl or .parquet, got 'predictions.xls'" in capsys.readouterr().err
 
 
 def test_debug_gives_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,12 @@ def test_nothing_found_is_refused(path):
         find_images(path)
 
 
-def test_list_with_a_missing_file_is_refused():
-    Path("list.txt").write_text("photos/b.jpg\ngone.jpg\n")
-    with pytest.raises(UserError, match=r"data\.path='list\.txt' lists 1 file.*'gone\.jpg'"):
+def test_list_without_any_file_that_exists_is_refused():
+    Path("list.txt").write_text("b.jpg\ngone.jpg\n")
+    with pytest.raises(UserError, match=r"data\.path='list\.txt' lists 2 file.*'b\.jpg'"):
         find_images("list.txt")
+
+
+def test_list_keeps_missing_files_and_those_that_it_names_twice():
+    Path("list.txt").write_text("photos/b.jpg\ngone.jpg\nphotos/b.jpg\nphotos\n")
+    assert find_images("list.txt") == ["photos/b.jpg", "gone.jpg", "photos/b.jpg", "photos"]

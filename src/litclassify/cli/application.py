@@ -51,6 +51,7 @@ from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
+from litclassify.cli.trainer.predictions import origin_of_predictions, print_outcome, source_of_predictions
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -269,15 +270,31 @@ class ClassificationCLI(LightningCLI):
         if self.run_dir is None:
             return []
         if self.subcommand == "predict":
-            path = Path(self.config.predict.output or self.run_dir / PREDICTIONS)
-            separator = getattr(self.datamodule, "label_separator", None) or ";"
-            return [PredictionWriter(path, self.model.class_names, label_separator=separator)]
+            return [self._prediction_writer(self.run_dir)]
         tests = self.subcommand == "test" or self.config[self.subcommand].get("test_after_fit", False)
         logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
         if self.rate_search is not None:
             logged.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
         reports = [] if self.model.multi_label or not tests else [TestReport()]
         return [*reports, MetricsFile(self.run_dir / METRICS_JSON), *logged]
+
+    def _prediction_writer(self, run_dir: Path) -> PredictionWriter:
+        assert self.checkpoint is not None
+        config = self.config.predict
+        several = getattr(self.model, "multi_label", False)
+        source = source_of_predictions(self.datamodule)
+        if source is not None and not several:
+            source.folder_classes = self.model.class_names
+        return PredictionWriter(
+            Path(config.output or run_dir / PREDICTIONS),
+            self.model.class_names,
+            config.top_k,
+            config.probabilities,
+            label_separator=(getattr(self.datamodule, "label_separator", None) or ";") if several else None,
+            source=source,
+            origin=origin_of_predictions(self.checkpoint.path, self.config_dump),
+            sort_into=None if config.sort_into is None else Path(config.sort_into),
+        )
 
     # --- Running ---
 
@@ -315,6 +332,16 @@ class ClassificationCLI(LightningCLI):
         """Print the metrics, unless `verbose` is false."""
         if self.config.validate.verbose:
             print_metrics(self.trainer, "Validation finished")
+
+    def after_predict(self) -> None:
+        """Say what was written.
+
+        Raises:
+            UserError: None of the images can be read.
+        """
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined] # set by Lightning's connector
+            if isinstance(callback, PredictionWriter) and callback.outcome is not None:
+                print_outcome(callback.outcome)
 
     def after_test(self) -> None:
         """Print the metrics, unless `verbose` is false."""

@@ -6,6 +6,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from litclassify.callbacks.prediction_writer import DEFAULT_TOP_K
 from litclassify.cli.checkpoints.path import CKPT_PATH_HELP
 from litclassify.cli.trainer.precision import let_precision_be_automatic
 from litclassify.cli.trust.flag import HELP
@@ -100,5 +101,17 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
         "--output",
         type=str | None,
         default=None,
-        help="File for the predictions, .csv or .jsonl. Null writes predictions.csv into the run.",
+        help="File for the predictions, .csv, .jsonl or .parquet. Null writes predictions.csv into the run.",
+    )
+    parsers["predict"].add_argument(
+        "--top_k", type=int, default=DEFAULT_TOP_K, help="How many of the most probable classes each row lists."
+    )
+    parsers["predict"].add_argument(
+        "--probabilities", type=bool, default=False, help="Add a column with the probability of every class."
+    )
+    parsers["predict"].add_argument(
+        "--sort_into",
+        type=str | None,
+        default=None,
+        help="Folder for the images, in a folder for each predicted class: hard links, or copies where there are none.",
     )

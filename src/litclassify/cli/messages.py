@@ -31,4 +31,4 @@ def own_error(error: Exception) -> UserError:
         cause = cause.__cause__ or cause.__context__
     if cause is None:
         return explain(str(error))
-    return UserError(str(cause).rpartition("UserError: ")[2], cause.key)
+    return UserError(str(cause).rpartition(f"{type(cause).__name__}: ")[2], cause.key)

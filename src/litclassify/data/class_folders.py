@@ -79,6 +79,16 @@ def scan_labelled(folder: str, class_names: Sequence[str]) -> LabelledPaths:
     return paths, targets
 
 
+def folder_targets(folder: str, paths: Sequence[str], class_names: Sequence[str]) -> list[int]:
+    """Give the position in `class_names` of the folder that each of `paths` lies in; all -1 if one lies elsewhere."""
+    index = {name: position for position, name in enumerate(class_names)}
+    start = os.path.join(os.path.expanduser(folder), "")
+    found = [
+        index.get(path.removeprefix(start).partition(os.sep)[0], -1) if path.startswith(start) else -1 for path in paths
+    ]
+    return found if min(found) >= 0 else [-1] * len(paths)
+
+
 def quote_names(names: Sequence[str], limit: int = 5) -> str:
     """Up to `limit` names in quotes, and how many there are if that is not all."""
     shown = ", ".join(f"'{name}'" for name in names[:limit])

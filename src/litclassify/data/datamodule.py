@@ -10,15 +10,17 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from litclassify.data.class_folders import folder_targets
 from litclassify.data.datasets import ImageDataset, Sample, Split
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.find_images import find_images
 from litclassify.data.folds import Fold, check_fold, hold_out_fold
+from litclassify.data.prediction_dataset import PredictionDataset, PredictionSample
 from litclassify.data.presets import NamedTransforms, Views, build, padded_crop, preset_steps
 from litclassify.data.residency import DeviceResident, move_to_accelerator
-from litclassify.data.samplers import ShuffledSampler, even_batch_size
+from litclassify.data.samplers import InOrderSampler, ShuffledSampler, even_batch_size
 from litclassify.data.splits import hold_out
 from litclassify.data.transforms import TransformList, check_transforms, compose
 from litclassify.errors import UserError
@@ -69,6 +71,10 @@ class ImageDataModule(LightningDataModule, ABC):
     """Whether a mirrored image is still of its class."""
     padding_mode: ClassVar[Literal["constant", "reflect"]] = "reflect"
     """What comes in from beyond the borders of an image that is shifted: black, or the image, mirrored."""
+    predicted_batches: int = 0
+    """How many batches of each process are predicted already: the loader leaves them out."""
+    folder_classes: Sequence[str] = ()
+    """Classes for which the folders in `path` may be named: images of such a folder have a target."""
 
     def __init__(
         self,
@@ -221,9 +227,21 @@ class ImageDataModule(LightningDataModule, ABC):
         """In order."""
         return self._loader("test")
 
-    def predict_dataloader(self) -> DataLoader[Sample]:
-        """In order; `dataset.paths` says which image is which."""
-        return self._loader("predict")
+    def predict_dataloader(self) -> DataLoader[PredictionSample]:
+        """In order; `dataset.paths` says which image is which.
+
+        A batch with images that cannot be read has a third part, the reason for each.
+        """
+        dataset = self._dataset("predict")
+        sampler = InOrderSampler(
+            dataset, self._world_size, self._rank, skipped=self.predicted_batches * self.batch_size
+        )
+        return self._make_loader(dataset, PredictionDataset(dataset, self.image_shape), self.batch_size, sampler)
+
+    @property
+    def predict_dataset(self) -> ImageDataset:
+        """What `predict` sees, in order."""
+        return self._dataset("predict")
 
     def _dataset(self, split: Split) -> ImageDataset:
         if split not in self._datasets:
@@ -259,17 +277,17 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _predict_dataset(self) -> ImageDataset:
         if self.path is None:
-            return self._dataset("test")
+            return self._test_set_to_predict()
         paths = find_images(self.path)
         transform = compose(self._resize_first(None) + self.transform_list("predict"))
-        targets = torch.full((len(paths),), -1)
+        targets = torch.tensor(folder_targets(self.path, paths, self.folder_classes))
         return ImageFilesDataset(paths, targets, transform, self.num_channels, "predict")
 
-    def _loader(self, split: Split) -> DataLoader[Sample]:
+    def _test_set_to_predict(self) -> ImageDataset:
+        return self._dataset("test")
+
+    def _loader(self, split: Literal["train", "val", "test"]) -> DataLoader[Sample]:
         dataset = self._dataset(split)
-        num_workers = self._num_workers(dataset)
-        if self.trainer is not None:
-            move_to_accelerator(dataset, self.trainer.strategy.root_device, self.device_resident, num_workers)
         sampler: Sampler[int] | None = None
         batch_size = self.batch_size
         if split == "train":
@@ -283,15 +301,30 @@ class ImageDataModule(LightningDataModule, ABC):
                 class_balance=self.class_balance,
                 repeats=self.augmentation_repeats,
             )
-        elif split != "predict" and self._world_size > 1 and len(dataset) >= self._world_size:
+        elif self._world_size > 1 and len(dataset) >= self._world_size:
             # Lightning's own choice repeats images until all processes have as many: metrics would not be exact.
             sampler = UnrepeatedDistributedSampler(dataset, self._world_size, self._rank, shuffle=False)
             batch_size = even_batch_size(batch_size, len(dataset), self._world_size)
+        drop_last = split == "train" and self._ends_with_a_single_image(len(dataset))
+        return self._make_loader(dataset, dataset, batch_size, sampler, drop_last)
+
+    def _make_loader(
+        self,
+        dataset: ImageDataset,
+        batches: Dataset[T],
+        batch_size: int,
+        sampler: Sampler[int] | None,
+        drop_last: bool = False,
+    ) -> DataLoader[T]:
+        """Load `batches`, which are made of the images of `dataset`."""
+        num_workers = self._num_workers(dataset)
+        if self.trainer is not None:
+            move_to_accelerator(dataset, self.trainer.strategy.root_device, self.device_resident, num_workers)
         return DataLoader(
-            dataset,
+            batches,
             batch_size=batch_size,  # By keyword: Lightning builds the loader anew from its arguments.
             sampler=sampler,
-            drop_last=split == "train" and self._ends_with_a_single_image(len(dataset)),
+            drop_last=drop_last,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             collate_fn=_identity,  # Data sets return whole batches.

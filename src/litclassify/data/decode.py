@@ -4,6 +4,8 @@ JPEG can be decoded at a half, a quarter or an eighth of its size for a fraction
 where an image is much larger than what is kept of it.
 """
 
+import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 from torchvision.transforms.v2.functional import resize
@@ -25,6 +27,25 @@ JPEG_REDUCTIONS = (8, 4, 2)
 QUARTER_TURNS = (5, 6, 7, 8)
 LEFT_IS_AN_END = (2, 3, 6, 7)
 TOP_IS_AN_END = (3, 4, 7, 8)
+# Pillow raises all of these on damaged files: SyntaxError from its PNG reader, RuntimeError from those of AVIF and DDS.
+DAMAGES = (
+    *(OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error, IndexError, KeyError, TypeError),
+    *(MemoryError, Image.DecompressionBombError),
+)
+
+
+class UnreadableImageError(UserError):
+    """A file cannot be read as an image.
+
+    Args:
+        text: The message.
+        key: As in `UserError`.
+        reason: What is wrong with the file, without its name.
+    """
+
+    def __init__(self, text: str, key: str = "", reason: str = "") -> None:
+        super().__init__(text, key)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -58,7 +79,7 @@ def decode_image(path: str, num_channels: int) -> Tensor:
         memory, where torch resizes fastest.
 
     Raises:
-        UserError: The file cannot be read as an image.
+        UnreadableImageError: The file cannot be read as an image.
     """
     jpeg = PlainJpeg.read(path) if num_channels == RGB else None
     pixels = None if jpeg is None else jpeg.decode()
@@ -77,7 +98,7 @@ def decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:
         uint8 (`num_channels`, *size of the window); otherwise as `decode_image`.
 
     Raises:
-        UserError: The file cannot be read as an image.
+        UnreadableImageError: The file cannot be read as an image.
     """
     jpeg = PlainJpeg.read(path) if num_channels == RGB else None
     if jpeg is None:
@@ -111,7 +132,7 @@ def image_size(path: str) -> tuple[int, int]:
     """Read height and width of an image file from its header; they may be exchanged by its EXIF orientation.
 
     Raises:
-        UserError: The file cannot be read as an image.
+        UnreadableImageError: The file cannot be read as an image.
     """
     with _open(path) as file:
         return file.height, file.width
@@ -124,9 +145,16 @@ def _open(path: str) -> Iterator[Image.Image]:
             yield file
     except UserError:
         raise
-    # Pillow raises all of these on damaged files; SyntaxError from its PNG reader.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"Cannot read '{path}' as an image: {error}. Repair or remove the file.") from error
+    except DAMAGES as error:
+        text = f"Cannot read '{path}' as an image: {error}. Repair or remove the file."
+        raise UnreadableImageError(text, reason=_reason(error, path)) from error
+
+
+def _reason(error: Exception, path: str) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "The file is empty." if os.path.getsize(path) == 0 else "The file is no image of a known format."
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return f"{reason.rstrip('.')}."
 
 
 def _decode(file: Image.Image, num_channels: int) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from litclassify.data.datasets import ImageDataset, Split, transform_key
-from litclassify.data.decode import decode_image, decode_window
+from litclassify.data.decode import ChooseWindow, decode_image, decode_window
 from litclassify.data.first_transform import TransformError, take_first
 from litclassify.errors import UserError
 
@@ -21,6 +21,7 @@ class ImageFilesDataset(ImageDataset):
         transform: Applied to each uint8 image (C, H, W); None to leave images as they are.
         num_channels: 1 for grayscale, 3 for RGB, whatever the files hold.
         split: What the samples are for.
+        window: What of an image is read before the transforms; None leaves it to the first of them.
     """
 
     def __init__(
@@ -30,9 +31,12 @@ class ImageFilesDataset(ImageDataset):
         transform: Callable[[Tensor], Tensor] | None,
         num_channels: int,
         split: Split,
+        window: ChooseWindow | None = None,
     ) -> None:
-        self._choose_window, rest = take_first(transform)
-        super().__init__(paths, targets, rest, split)
+        self._choose_window: ChooseWindow | None = window
+        if window is None:
+            self._choose_window, transform = take_first(transform)
+        super().__init__(paths, targets, transform, split)
         self.num_channels = num_channels
 
     def read(self, index: int) -> Tensor:

@@ -42,17 +42,17 @@ def read_path_list(path: str) -> list[str]:
     """Paths in a text file, one per line; blank lines are skipped.
 
     Raises:
-        UserError: A file that is listed does not exist, or `path` is no text.
+        UserError: None of the files that are listed exists, or `path` is no text.
     """
     try:
         with open(path, encoding="utf-8") as lines:
             paths = [line.strip() for line in lines if line.strip()]
     except UnicodeDecodeError as error:
         raise UserError(f"data.path='{path}' is no text in UTF-8. A .txt file lists one path per line.") from error
-    missing = [listed for listed in paths if not os.path.isfile(listed)]
-    if missing:
+    # A file that is missing among others is told in its row, as one that is damaged.
+    if paths and not any(map(os.path.isfile, paths)):
         raise UserError(
-            f"data.path='{path}' lists {len(missing)} file(s) that do not exist, first '{missing[0]}'. "
+            f"data.path='{path}' lists {len(paths)} file(s), none of which exists, first '{paths[0]}'. "
             f"Paths are relative to the current directory, '{os.getcwd()}'."
         )
     return paths

@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from litclassify.data.datamodule import ImageDataModule
 from litclassify.data.datasets import ImageDataset
 from litclassify.data.files import ImageFilesDataset
-from litclassify.data.image_cache import cache_in_memory, cache_on_disk, is_small
+from litclassify.data.image_cache import Shrink, cache_in_memory, cache_on_disk, is_small
 from litclassify.data.in_memory import ImageTensorDataset
 from litclassify.data.packed_images import PackedImages, PackedImagesDataset
 from litclassify.data.presets import Step, Views, padded_crop
@@ -184,6 +184,14 @@ class ImageFilesDataModule(ImageDataModule):
         if pixels is None:
             return PackedImagesDataset(paths, targets, transform, images, split)
         return ImageTensorDataset(pixels, targets, transform, split, paths=paths)
+
+    def _test_set_to_predict(self) -> ImageDataset:
+        """Read what a cache would hold: images that are seen once need none, and one that is damaged stops nothing."""
+        if "test" not in self._samples:
+            return self._dataset("test")
+        samples, transform = self._samples["test"], compose(self.transform_list("test"))
+        window = None if self._chosen_cache is None else Shrink(self.cache_size)
+        return ImageFilesDataset(samples.paths, samples.targets, transform, self.num_channels, "test", window)
 
     def _training_targets(self) -> Tensor:
         return self._samples["train"].targets

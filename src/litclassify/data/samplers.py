@@ -1,7 +1,7 @@
 """The order in which training sees its images, and how evaluation shares them out."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from itertools import count
 
 import numpy as np
@@ -57,6 +57,30 @@ class ShuffledSampler(DistributedSampler[int]):
         order = np.repeat(order, self.repeats)[: self.total_size]
         draws = (self.epoch * self._most_draws + earlier_occurrences(order)) * self.size + order
         yield from np.resize(draws, self.total_size)[self.rank :: self.num_replicas].tolist()
+
+
+class InOrderSampler(DistributedSampler[int]):
+    """Gives each process its share of the samples in order, without its first ones.
+
+    Of W processes, process r has the samples r, r + W, … One that has none is given sample 0: all processes have to
+    take part.
+
+    Args:
+        dataset: Of at least 1 sample.
+        world_size: Number of processes.
+        rank: Of this process.
+        skipped: How many samples of its share each process leaves out.
+    """
+
+    def __init__(self, dataset: Sized, world_size: int = 1, rank: int = 0, skipped: int = 0) -> None:
+        super().__init__(dataset, world_size, rank, shuffle=False)  # type: ignore[arg-type] # it needs the size alone
+        self._indices = range(rank, len(dataset), world_size)[skipped:] or range(1)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._indices)
+
+    def __len__(self) -> int:
+        return len(self._indices)
 
 
 def balanced_counts(sizes: Sequence[int], class_balance: float) -> list[int]:

@@ -62,7 +62,10 @@ RUNS = {
     "--runs_dir": "Directory that holds all runs.",
     "--run_name": "The run is RUNS_DIR/RUN_NAME/TIME_STAMP.",
     "--test_after_fit": "true tests the best checkpoint when training has ended.",
-    "--output": "File for the predictions, .csv or .jsonl.",
+    "--output": "File for the predictions, .csv, .jsonl or .parquet.",
+    "--top_k": "How many of the most probable classes a row lists.",
+    "--probabilities": "true adds a column for every class.",
+    "--sort_into": "Folder to sort the images into, by predicted class.",
 }
 CHECKPOINT = {
     "--checkpoint.monitor": "Metric of the best; auto is that of the model.",
@@ -93,7 +96,7 @@ FIT_ONLY = {
     "--trainer.gradient_clip_val",
     "--trainer.limit_train_batches",
 }
-PREDICT_ONLY = {"--data.path", "--output"}
+PREDICT_ONLY = {"--data.path", "--output", "--top_k", "--probabilities", "--sort_into"}
 
 # Bases of the classes whose names a key lists.
 NAMED = {"--data": LightningDataModule, "--model.network": Network}

@@ -1,0 +1,23 @@
+from litclassify.predictions.formats import check_format, open_table
+from litclassify.predictions.join import join_parts
+from litclassify.predictions.outcome import Outcome
+from litclassify.predictions.parts import Origin, Part, Parts
+from litclassify.predictions.schema import Row, Schema
+from litclassify.predictions.sorting import FolderSorter
+from litclassify.predictions.source import PredictionSet, PredictionSource, origin_of_rows
+
+__all__ = [
+    "FolderSorter",
+    "Origin",
+    "Outcome",
+    "Part",
+    "Parts",
+    "PredictionSet",
+    "PredictionSource",
+    "Row",
+    "Schema",
+    "check_format",
+    "join_parts",
+    "open_table",
+    "origin_of_rows",
+]
