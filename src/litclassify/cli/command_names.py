@@ -9,6 +9,7 @@ SUBCOMMANDS = {
 """Name and purpose of each subcommand of the LightningCLI."""
 
 COMMANDS = {
+    "audit": "Read a data set before training, and say what is wrong with it.",
     "average": "Average the weights of checkpoints into one checkpoint.",
     "config": "Compare two configs (diff), or check one before it runs (check).",
     "find": "Search for a learning rate or a batch size by short trainings.",

@@ -13,6 +13,10 @@ from litclassify.cli.commands.json_schema import Schema, config_schema
 
 # Options of the commands that have no config, and their first words.
 COMMAND_OPTIONS: dict[str, Values] = {
+    "audit": {
+        **{"--config": [], "--data": [], "--data.root": [], "--output": [], "--strict": [], "--predictions": []},
+        **{"--min_images": [], "--likeness": [], "--no_label_errors": []},
+    },
     "average": {"--top": [], "--output": []},
     "config": {},
     "runs": {"--runs_dir": [], "--sort": ["best", "val_loss", "val_acc", "test_loss", "test_acc"], "--reverse": []},
