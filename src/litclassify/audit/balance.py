@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from litclassify.audit.finding import Finding
-from litclassify.audit.inventory import SPLITS, Inventory
+from litclassify.audit.inventory import SPLITS, Inventory, Sample
 
 IMBALANCE = 10.0
 
@@ -17,9 +17,13 @@ def count_classes(inventory: Inventory) -> Counts:
     names = sorted({name for classes in inventory.classes.values() for name in classes})
     found = {split: Counter(dict.fromkeys(names, 0)) for split in SPLITS if split in inventory.classes}
     for sample in inventory.samples:
-        for name in sample.class_name.split(";") if inventory.multi_label else [sample.class_name]:
+        for name in _labels_of(sample, inventory.label_separator):
             found[sample.split][name] += 1
     return found
+
+
+def _labels_of(sample: Sample, separator: str | None) -> list[str]:
+    return [sample.class_name] if separator is None else [name for name in sample.class_name.split(separator) if name]
 
 
 def find_balance_faults(inventory: Inventory, min_images: int) -> Iterator[Finding]:

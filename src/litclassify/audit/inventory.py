@@ -41,7 +41,8 @@ class Inventory:
     """Classes of each split, also those without images."""
     findings: list[Finding] = field(default_factory=list)
     """What is wrong before any image is read."""
-    multi_label: bool = False
+    label_separator: str | None = None
+    """What stands between the labels of an image that may have several; None where each has one class."""
     pixels: list[npt.NDArray[np.uint8]] | None = None
     """Images in memory, (H, W) or (H, W, 3)."""
 
@@ -70,20 +71,20 @@ def take_inventory(data: ImageDataModule) -> Inventory:
 
 def _of_files(data: ImageFilesDataModule) -> Inventory:
     root = data.folder or "."
-    inventory = Inventory(root=root, multi_label=data.multi_label)
+    inventory = Inventory(root=root, label_separator=getattr(data, "label_separator", None))
     for split, samples in data.samples.items():
-        names = _label_texts(samples.targets, data.class_names)
+        names = _label_texts(samples.targets, data.class_names, inventory.label_separator)
         paths = [relative(path, root) for path in samples.paths]
         inventory.samples += [Sample(path, split, name) for path, name in zip(paths, names, strict=True)]
         inventory.classes[split] = list(data.class_names)
     return inventory
 
 
-def _label_texts(targets: Tensor, class_names: Sequence[str]) -> Iterator[str]:
-    if targets.dim() == 1:
+def _label_texts(targets: Tensor, class_names: Sequence[str], separator: str | None) -> Iterator[str]:
+    if separator is None:
         yield from (class_names[target] for target in targets.tolist())
     else:
-        yield from (";".join(class_names[i] for i in row.nonzero()[:, 0].tolist()) for row in targets)
+        yield from (separator.join(class_names[i] for i in row.nonzero()[:, 0].tolist()) for row in targets)
 
 
 def _of_memory(data: ImageDataModule) -> Inventory:
@@ -94,7 +95,7 @@ def _of_memory(data: ImageDataModule) -> Inventory:
         data.setup(stage)
         dataset = getattr(data, f"{split}_dataloader")().dataset
         inventory.classes[split] = list(data.class_names)
-        names = _label_texts(dataset.targets, data.class_names)
+        names = _label_texts(dataset.targets, data.class_names, None)
         inventory.samples += [Sample(path, split, name) for path, name in zip(dataset.paths, names, strict=True)]
         for index in range(len(dataset)):
             pixels = dataset.read(index).permute(1, 2, 0).numpy()

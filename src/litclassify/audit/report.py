@@ -71,7 +71,7 @@ def _html(audit: Audit, title: str) -> str:
         }
         for name, findings in audit.findings.items()
     ]
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html.jinja").render(
         title=title,
         sections=sections,
         counts=audit.counts,

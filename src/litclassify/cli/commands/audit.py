@@ -1,6 +1,8 @@
 """`python main.py audit --data ImageFolder --data.root FOLDER`."""
 
+import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from jsonargparse import Namespace
@@ -14,11 +16,13 @@ from litclassify.audit.finding import KINDS, Finding
 from litclassify.audit.inventory import Inventory, take_inventory
 from litclassify.audit.labels import cross_validated_probabilities, find_label_errors
 from litclassify.audit.measures import Measures
+from litclassify.audit.predictions import KnownProbabilities
 from litclassify.audit.reading import read_all
 from litclassify.audit.report import CSV, EXCLUDE, HTML, write_report
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.dry_run import ParsersOnly
+from litclassify.cli.commands.fold_predictions import add_folds, is_series
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
@@ -59,6 +63,13 @@ def main(words: list[str]) -> None:
         default=MIN_LIKENESS,
         help="Correlation of thumbnails from which images are near duplicates, above 0.5 and up to 1.",
     )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="Predictions of networks that were not trained on these images, or the directory of fit --folds.",
+    )
     parser.add_argument("--no_label_errors", action="store_true", help="Do not look for label errors.")
     arguments, rest = parser.parse_known_args(words)
     if not 0.5 < arguments.likeness <= 1:  # noqa: PLR2004
@@ -69,20 +80,12 @@ def main(words: list[str]) -> None:
     inventory = take_inventory(data)
     measures = _read(inventory)
 
-    def find_labels() -> list[Finding]:
-        if arguments.no_label_errors or inventory.multi_label:
-            return []
-        names = sorted({sample.class_name for sample in inventory.samples})
-        return find_label_errors(
-            inventory.samples, names, cross_validated_probabilities(inventory.samples, measures, names)
-        )
-
     audit = run_checks(
         inventory,
         measures,
         min_images=arguments.min_images,
         min_likeness=arguments.likeness,
-        find_labels=find_labels,
+        find_labels=partial(_find_labels, arguments, inventory, measures),
     )
     print_summary(audit)
     if arguments.output is not None:
@@ -93,6 +96,20 @@ def main(words: list[str]) -> None:
         )
     if arguments.strict and not audit.findings.keys().isdisjoint(STRICT):
         raise SystemExit(1)
+
+
+def _find_labels(arguments: argparse.Namespace, inventory: Inventory, measures: list[Measures]) -> list[Finding]:
+    if arguments.no_label_errors or inventory.label_separator is not None:
+        return []
+    names = sorted({sample.class_name for sample in inventory.samples})
+    if not arguments.predictions:
+        probabilities = cross_validated_probabilities(inventory.samples, measures, names)
+    else:
+        known = KnownProbabilities(inventory, names)
+        for given in arguments.predictions:
+            (add_folds if is_series(given) else KnownProbabilities.read)(known, given)
+        probabilities = known.values
+    return find_label_errors(inventory.samples, names, probabilities)
 
 
 class DataOnly(ParsersOnly):

@@ -14,8 +14,8 @@ from litclassify.cli.commands.json_schema import Schema, config_schema
 # Options of the commands that have no config, and their first words.
 COMMAND_OPTIONS: dict[str, Values] = {
     "audit": {
-        **{"--config": [], "--data": [], "--data.root": [], "--output": [], "--strict": [], "--predictions": []},
-        **{"--min_images": [], "--likeness": [], "--no_label_errors": []},
+        **{"--output": [], "--strict": [], "--min_images": [], "--likeness": [], "--predictions": []},
+        "--no_label_errors": [],
     },
     "average": {"--top": [], "--output": []},
     "config": {},
@@ -173,7 +173,8 @@ def script(shell: str, options: Mapping[str, Values]) -> str:
 def _all_options() -> dict[str, Values]:
     parsers, definitions = subcommand_parsers(), Schema()
     found = {name: option_values(config_schema(parsers[name], name, definitions)) for name in SUBCOMMANDS}
-    return {**found, **COMMAND_OPTIONS}
+    data = {name: values for name, values in found["fit"].items() if name == "--config" or name.startswith("--data")}
+    return {**found, **COMMAND_OPTIONS, "audit": {**data, **COMMAND_OPTIONS["audit"]}}
 
 
 def _sections(options: Mapping[str, Values]) -> list[str]:
