@@ -15,6 +15,8 @@ from litclassify.audit.measures import Measures, gray_of
 RADIUS = 7
 # Flat images have no picture in common, just noise: they are findings of their own.
 MIN_CONTRAST = 5.0
+# Of smaller images too few pixels are left to tell pictures apart: digits of 8x8 pixels correlate by 0.9.
+MIN_SIDE = 16
 # Of images with one hash, so many are compared with those of a near hash.
 OF_ONE_HASH = 8
 PAIRS_AT_ONCE = 1 << 14
@@ -42,9 +44,13 @@ def find_duplicates(samples: Sequence[Sample], measures: Sequence[Measures], min
     same = [pair for group in groups for pair in _pairs_of(group, samples, measures)]
     # A copy speaks for all of its group.
     copies = {index for group in groups for index in group[1:]}
-    others = [i for i, one in enumerate(measures) if not one.error and i not in copies and one.contrast >= MIN_CONTRAST]
+    others = [i for i, one in enumerate(measures) if i not in copies and _shows_something(one)]
     near = near_duplicates(others, measures, min_likeness)
     return [*_findings(same, samples, ""), *_findings(near, samples, "near_")]
+
+
+def _shows_something(one: Measures) -> bool:
+    return not one.error and one.contrast >= MIN_CONTRAST and min(one.width, one.height) >= MIN_SIDE
 
 
 def exact_groups(measures: Sequence[Measures]) -> list[list[int]]:

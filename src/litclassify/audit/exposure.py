@@ -1,5 +1,6 @@
 """Images that are nearly empty, badly exposed or blurred."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,8 +12,11 @@ from litclassify.audit.measures import Measures
 # Of all pixels.
 EMPTY, EXPOSURE = 0.99, 0.8
 MIN_CONTRAST = 3.0
+EMPTY_KINDS = ("black", "white", "one_colour")
 # In bits: as many as 8 tones with equal shares have.
 MIN_ENTROPY = 3.0
+# What more than this share of the images have is how the data set is, as handwriting on black.
+MINORITY = 0.1
 # Robust standard deviations below the median of the data set, as outliers usually are taken:
 # https://www.itl.nist.gov/div898/handbook/eda/section3/eda35h.htm
 MAX_DEVIATIONS = 3.5
@@ -25,10 +29,15 @@ def find_exposure_faults(samples: Sequence[Sample], measures: Sequence[Measures]
     readable = [one for one in measures if not one.error]
     # A logarithm: sharpness spans several powers of ten.
     sharpness = _lowest([np.log10(one.sharpness) for one in readable if one.sharpness > 0])
-    for sample, one in zip(samples, measures, strict=True):
-        if not one.error:
-            for kind, detail in _faults(one, 10**sharpness):
-                yield Finding(kind, detail, sample.path, sample.split, sample.class_name)
+    findings = [
+        Finding(kind, detail, sample.path, sample.split, sample.class_name)
+        for sample, one in zip(samples, measures, strict=True)
+        if not one.error
+        for kind, detail in _faults(one, 10**sharpness)
+    ]
+    counts = Counter(finding.kind for finding in findings)
+    usual = {kind for kind, count in counts.items() if kind not in EMPTY_KINDS and count > MINORITY * len(readable)}
+    yield from (finding for finding in findings if finding.kind not in usual)
 
 
 def _faults(one: Measures, min_sharpness: float) -> Iterator[tuple[str, str]]:

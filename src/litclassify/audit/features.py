@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from litclassify.audit.measures import Pixels, gray_of
 
-CELL, ORIENTATIONS, COLOUR_GRID = 4, 8, 4
+CELL, ORIENTATIONS, COLOUR_GRID = 8, 8, 4
 
 Features = npt.NDArray[np.float32]
 

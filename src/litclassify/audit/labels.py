@@ -1,27 +1,27 @@
 """Suspected label errors, from probabilities of classifiers that never saw the image."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from litclassify.audit.features import thumbnail_features
+from litclassify.audit.features import Features, thumbnail_features
 from litclassify.audit.finding import Finding
 from litclassify.audit.inventory import Sample
-from litclassify.audit.measures import Measures
+from litclassify.audit.measures import Measures, Pixels
 from litclassify.data.folds import stratified_folds
 from litclassify.errors import UserError
 
 FOLDS = 5
-INVERSE_REGULARISATION = 0.01
-ITERATIONS = 100
+SHRINKAGE = 0.05
+# Thumbnails whose gradients are in memory.
+AT_ONCE = 4096
 
 Probabilities = npt.NDArray[np.float64]
 
 
 def find_label_errors(
-    samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities
+    samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities, max_plausibility: float = 1.0
 ) -> list[Finding]:
     """Find labels that are probably wrong by confident learning, the least plausible first.
 
@@ -34,6 +34,7 @@ def find_label_errors(
         samples: The images, (N).
         class_names: Of the K classes.
         probabilities: Out of sample, (N, K); NaN in the rows of images without.
+        max_plausibility: Probability of its own class up to which an image is listed.
 
     Raises:
         UserError: cleanlab is not installed.
@@ -60,6 +61,8 @@ def find_label_errors(
     findings = []
     for i in suspected.tolist():
         sample, row = samples[int(known[i])], own[i]
+        if row[targets[i]] > max_plausibility:
+            break
         best = int(row.argmax())
         detail = f"'{class_names[present[best]]}' {row[best]:.1%}, its label {row[targets[i]]:.1%}"
         findings.append(Finding("label", detail, sample.path, sample.split, sample.class_name))
@@ -69,7 +72,9 @@ def find_label_errors(
 def cross_validated_probabilities(
     samples: Sequence[Sample], measures: Sequence[Measures], class_names: Sequence[str]
 ) -> Probabilities:
-    """Give probabilities by logistic regressions on small features, each trained on the other folds.
+    """Give probabilities by linear discriminant analysis of small features, each fold by a fit to the others.
+
+    Its fits have a closed form: of 50,000 images they take seconds.
 
     Args:
         samples: The images, (N).
@@ -79,26 +84,32 @@ def cross_validated_probabilities(
     Returns:
         (N, K); NaN for images that cannot be read.
     """
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - a second to import
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # noqa: PLC0415 - a second to import
 
-    readable = np.array([i for i, one in enumerate(measures) if not one.error], dtype=np.int64)
+    readable = [i for i, one in enumerate(measures) if one.thumbnail is not None]
     probabilities = np.full((len(samples), len(class_names)), np.nan)
     position = {name: k for k, name in enumerate(class_names)}
     targets = np.array([position[samples[i].class_name] for i in readable], dtype=np.int64)
     if len(np.unique(targets)) < 2:  # noqa: PLR2004
         return probabilities
-    features = thumbnail_features(np.stack([measures[i].thumbnail for i in readable]))
-    features = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-3)
+    features = _standardised_features([one.thumbnail for one in measures if one.thumbnail is not None])
     for fold in stratified_folds(targets.tolist(), FOLDS, seed=0):
         others = np.setdiff1d(np.arange(len(readable)), fold)
         if not fold or len(np.unique(targets[others])) < 2:  # noqa: PLR2004
             continue
-        model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=ITERATIONS)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # Early stopping regularises, too.
-            model.fit(features[others], targets[others])
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
+        model.fit(features[others], targets[others])
         rows = np.zeros((len(fold), len(class_names)))
         rows[:, model.classes_] = model.predict_proba(features[fold])
-        probabilities[readable[fold]] = rows
+        probabilities[np.array(readable)[fold]] = rows
     return probabilities
+
+
+def _standardised_features(thumbnails: Sequence[Pixels]) -> Features:
+    parts = [
+        thumbnail_features(np.stack(thumbnails[start : start + AT_ONCE]))
+        for start in range(0, len(thumbnails), AT_ONCE)
+    ]
+    features = np.concatenate(parts)
+    standardised: Features = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-3)
+    return standardised

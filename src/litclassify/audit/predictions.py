@@ -28,6 +28,7 @@ class KnownProbabilities:
 
     def __init__(self, inventory: Inventory, class_names: Sequence[str]) -> None:
         self.class_names = list(class_names)
+        self.in_memory = inventory.root is None
         self.values: Probabilities = np.full((len(inventory.samples), len(class_names)), np.nan)
         """(N, K); NaN for images without."""
         paths = (s.path if inventory.root is None else inventory.file(s.path) for s in inventory.samples)

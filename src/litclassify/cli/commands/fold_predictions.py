@@ -32,6 +32,11 @@ def add_folds(known: KnownProbabilities, series: Path) -> None:
     Raises:
         UserError: There are no folds, one has no checkpoint, or their classes or images are others.
     """
+    if known.in_memory:
+        raise UserError(
+            f"--predictions '{series}': images in memory are numbered within their split, which each fold divides "
+            "otherwise. Folds are for image files."
+        )
     folds = sorted(series.glob("fold_*"))
     if not folds:
         raise UserError(f"--predictions '{series}' has no folds: give the directory of fit --folds.")
