@@ -15,7 +15,7 @@ PAGE = "<!DOCTYPE html><html><head><title>404</title></head><body>Not found</bod
 def underexposed(image: Image.Image) -> Image.Image:
     """Leave nothing but the lights of an image."""
     pixels, gray = np.asarray(image), np.asarray(image.convert("L"))[:, :, None]
-    return Image.fromarray(np.where(gray < np.quantile(gray, 0.88), pixels // 20, pixels))
+    return Image.fromarray(np.where(gray < np.quantile(gray, 0.95), pixels // 60, pixels))
 
 
 @dataclass
