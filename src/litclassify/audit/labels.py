@@ -1,6 +1,6 @@
 """Suspected label errors, from probabilities of classifiers that never saw the image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,23 @@ SHRINKAGE = 0.05
 AT_ONCE = 4096
 
 Probabilities = npt.NDArray[np.float64]
+
+
+def confident_learning() -> Callable[..., npt.NDArray[np.int64]]:
+    """Give cleanlab's `find_label_issues`.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        from cleanlab.filter import find_label_issues  # noqa: PLC0415 - of an extra
+    except ImportError as error:
+        raise UserError(
+            "Suspected label errors need cleanlab: pip install 'litclassify[audit]', or leave them out with "
+            "--no_label_errors."
+        ) from error
+    found: Callable[..., npt.NDArray[np.int64]] = find_label_issues
+    return found
 
 
 def find_label_errors(
@@ -39,13 +56,7 @@ def find_label_errors(
     Raises:
         UserError: cleanlab is not installed.
     """
-    try:
-        from cleanlab.filter import find_label_issues  # noqa: PLC0415 - of an extra
-    except ImportError as error:
-        raise UserError(
-            "Suspected label errors need cleanlab: pip install 'litclassify[audit]', or leave them out with "
-            "--no_label_errors."
-        ) from error
+    find_label_issues = confident_learning()
     known = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
     position = {name: k for k, name in enumerate(class_names)}
     targets = np.array([position[samples[i].class_name] for i in known.tolist()])

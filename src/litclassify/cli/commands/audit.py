@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from litclassify.audit.audit import Audit, run_checks
 from litclassify.audit.finding import KINDS, Finding
 from litclassify.audit.inventory import Inventory, take_inventory
-from litclassify.audit.labels import cross_validated_probabilities, find_label_errors
+from litclassify.audit.labels import confident_learning, cross_validated_probabilities, find_label_errors
 from litclassify.audit.measures import Measures
 from litclassify.audit.predictions import KnownProbabilities
 from litclassify.audit.reading import read_all
@@ -81,6 +81,8 @@ def main(words: list[str]) -> None:
     if arguments.output is not None:
         _make_folder(arguments.output)
     inventory = take_inventory(data)
+    if _judges_labels(arguments, inventory):
+        confident_learning()  # To miss it after all images are read would be late.
     measures = _read(inventory)
 
     audit = run_checks(
@@ -101,8 +103,12 @@ def main(words: list[str]) -> None:
         raise SystemExit(1)
 
 
+def _judges_labels(arguments: argparse.Namespace, inventory: Inventory) -> bool:
+    return not arguments.no_label_errors and inventory.label_separator is None
+
+
 def _find_labels(arguments: argparse.Namespace, inventory: Inventory, measures: list[Measures]) -> list[Finding]:
-    if arguments.no_label_errors or inventory.label_separator is not None:
+    if not _judges_labels(arguments, inventory):
         return []
     names = sorted({sample.class_name for sample in inventory.samples})
     if not arguments.predictions:
