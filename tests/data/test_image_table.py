@@ -101,7 +101,7 @@ def test_groups_are_not_divided(write, multi):
     data = ImageTable(write("path,label,patient", rows), group_column="patient", label_separator=";" if multi else None)
     parts = [
         {PATHS.index(os.path.relpath(path, data.folder)) // 3 for path in samples.paths}
-        for samples in data._samples.values()
+        for samples in data.samples.values()
     ]
     assert len(parts) == 3
     assert sum(map(len, parts)) == len(set.union(*parts))
@@ -109,7 +109,7 @@ def test_groups_are_not_divided(write, multi):
 
 def test_rows_of_one_image_are_not_divided(write):
     data = ImageTable(write("path,label", [*ROWS, *ROWS, *ROWS]), val_split=0.4, test_split=0.4)
-    parts = [set(samples.paths) for samples in data._samples.values()]
+    parts = [set(samples.paths) for samples in data.samples.values()]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 40
 
 
@@ -119,7 +119,7 @@ def test_labels_are_multi_hot(write):
     assert data.class_names == ["a", "b", "c"]
     assert data.multi_label
     expected = {"b; a": [1, 1, 0], "": [0, 0, 0], "c": [0, 0, 1], "a;a": [1, 0, 0], "c;b": [0, 1, 1]}
-    for samples in data._samples.values():
+    for samples in data.samples.values():
         assert samples.targets.dtype == torch.bool
         for path, hot in zip(samples.paths, samples.targets.int().tolist(), strict=True):
             cell = rows[PATHS.index(os.path.relpath(path, data.folder))].split(",")[1]
@@ -171,7 +171,7 @@ SPLIT = [f"{row},{'val' if i % 4 == 3 else 'train'}" for i, row in enumerate(ROW
 )  # fmt: skip
 def test_mistakes_name_file_and_row(write, header, rows, kwargs, message):
     with pytest.raises(UserError, match=message):
-        ImageTable(write(header, rows), **kwargs)._samples  # noqa: B018
+        ImageTable(write(header, rows), **kwargs).samples  # noqa: B018
 
 
 def test_other_encodings_name_the_row(write):
@@ -192,7 +192,7 @@ def test_no_test_rows_are_said(write):
 def test_split_that_the_table_overrules_warns(write):
     data = ImageTable(write("path,label,split", SPLIT), val_split=0.5)
     with pytest.warns(UserWarning, match=r"data\.val_split=0\.5 has no effect: data\.table='.*' has rows of val"):
-        data._samples  # noqa: B018
+        data.samples  # noqa: B018
 
 
 @pytest.mark.parametrize("cache", ["ram", "disk", None])

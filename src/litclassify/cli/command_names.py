@@ -9,6 +9,7 @@ SUBCOMMANDS = {
 """Name and purpose of each subcommand of the LightningCLI."""
 
 COMMANDS = {
+    "audit": "Read a data set before training, and say what is wrong with it.",
     "average": "Average the weights of checkpoints into one checkpoint.",
     "calibrate": "Fit the probabilities of a checkpoint to the validation images.",
     "compare": "Put runs side by side: metrics, settings and a paired test.",

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from lightning.pytorch.utilities import rank_zero_warn
+import torch
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torchvision.transforms import v2
 
 from litclassify.data.datamodule import ImageDataModule
 from litclassify.data.datasets import ImageDataset
+from litclassify.data.exclusions import positions_left, read_exclusions
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.image_cache import Shrink, cache_in_memory, cache_on_disk, is_small
 from litclassify.data.in_memory import ImageTensorDataset
@@ -79,6 +81,7 @@ class ImageFilesDataModule(ImageDataModule):
             show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
             the central crop.
         cache_dir: Folder of the cache on disk. null means .litclassify_cache in root.
+        exclude: Text file of images to leave out, one path a line, relative to root; audit writes one.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class ImageFilesDataModule(ImageDataModule):
         cache: Literal["auto", "ram", "disk"] | None = "auto",
         cache_size: int | None = None,
         cache_dir: str | None = None,
+        exclude: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(image_size=image_size, **kwargs)
@@ -113,6 +117,7 @@ class ImageFilesDataModule(ImageDataModule):
         if cache_dir is not None and cache != "disk":
             rank_zero_warn(f"data.cache_dir='{cache_dir}' has no effect unless data.cache is disk.")
         self.cache_dir = cache_dir
+        self.exclude = exclude
 
     @property
     @abstractmethod
@@ -166,13 +171,13 @@ class ImageFilesDataModule(ImageDataModule):
         return self._preset("none")
 
     def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageDataset:
-        if split not in self._samples:
+        if split not in self.samples:
             raise UserError(
                 f"There is no test set: {self._origin} has {self._part('train')} but no {self._part('test')}. Add "
                 "some, set data.test_split to draw it from the training images, or, to predict on other images, set "
                 "data.path."
             )
-        paths, targets = self._samples[split].paths, self._samples[split].targets
+        paths, targets = self.samples[split].paths, self.samples[split].targets
         transform = compose(self.transform_list(split))
         cache = self._chosen_cache
         if cache is None:
@@ -187,14 +192,14 @@ class ImageFilesDataModule(ImageDataModule):
 
     def _test_set_to_predict(self) -> ImageDataset:
         """Read what a cache would hold: images that are seen once need none, and one that is damaged stops nothing."""
-        if "test" not in self._samples:
+        if "test" not in self.samples:
             return self._dataset("test")
-        samples, transform = self._samples["test"], compose(self.transform_list("test"))
+        samples, transform = self.samples["test"], compose(self.transform_list("test"))
         window = None if self._chosen_cache is None else Shrink(self.cache_size)
         return ImageFilesDataset(samples.paths, samples.targets, transform, self.num_channels, "test", window)
 
     def _training_targets(self) -> Tensor:
-        return self._samples["train"].targets
+        return self.samples["train"].targets
 
     @cached_property
     def _chosen_cache(self) -> Literal["ram", "disk"] | None:
@@ -211,11 +216,16 @@ class ImageFilesDataModule(ImageDataModule):
 
     @property
     def _all_paths(self) -> list[str]:
-        return sorted(path for samples in self._samples.values() for path in samples.paths)
+        return sorted(path for samples in self.samples.values() for path in samples.paths)
 
     @cached_property
-    def _samples(self) -> dict[str, Samples]:
-        files = self._read_labels()
+    def samples(self) -> dict[str, Samples]:
+        """The images of each split that there is, under "train", "val" and "test"; the first use looks for them.
+
+        Raises:
+            UserError: They cannot be trained on as they are.
+        """
+        files = self._without_excluded(self._read_labels())
         if self.val_fold is not None and "val" in files.evaluation:
             raise UserError(
                 f"data.val_fold={list(self.val_fold)}: {self._origin} has {self._part('val')} to validate on. Move "
@@ -226,6 +236,32 @@ class ImageFilesDataModule(ImageDataModule):
         training = files.training
         parts = self._hold_out(training.targets, val_split, test_split, training.groups)
         return {name: training.take(part) for name, part in parts.items() if part} | files.evaluation
+
+    @cached_property
+    def excluded_paths(self) -> frozenset[str]:
+        """The files that `exclude` lists, normalised."""
+        return frozenset() if self.exclude is None else read_exclusions(self.exclude, self.folder)
+
+    def _without_excluded(self, files: LabelledFiles) -> LabelledFiles:
+        if not self.excluded_paths:
+            return files
+        parts = {"train": files.training, **files.evaluation}
+        left = {name: part.take(positions_left(part.paths, self.excluded_paths)) for name, part in parts.items()}
+        total, kept = (sum(len(part.paths) for part in some.values()) for some in (parts, left))
+        rank_zero_info(f"data.exclude leaves out {total - kept} of {total} images.")
+        training = left.pop("train")
+        counts = (
+            training.targets.sum(dim=0)
+            if self.multi_label
+            else torch.bincount(training.targets, minlength=self.num_classes)
+        )
+        empty = [name for name, count in zip(self.class_names, counts.tolist(), strict=True) if not count]
+        if empty:
+            raise UserError(f"data.exclude='{self.exclude}' leaves no training image of the class '{empty[0]}'.")
+        for name, part in left.items():
+            if not part.paths:
+                raise UserError(f"data.exclude='{self.exclude}' leaves no image in {self._part(name)}.")
+        return LabelledFiles(training, left, files.divided)
 
     def _share(
         self, name: str, given: int | float | None, default: float | None, files: LabelledFiles

@@ -40,17 +40,23 @@ class ImageFolder(ImageFilesDataModule):
 
     @cached_property
     def _training_classes(self) -> ClassFiles:
-        return scan_training_classes(os.path.join(self.root, "train") if self._has_folder("train") else self.root)
+        return scan_training_classes(self.split_folders["train"])
+
+    @property
+    def split_folders(self) -> dict[str, str]:
+        """Where the class folders of each split lie that is given; the root, where it holds them itself."""
+        if not self._has_folder("train"):
+            return {"train": self.root}
+        return {name: os.path.join(self.root, name) for name in ("train", "val", "test") if self._has_folder(name)}
 
     def _read_labels(self) -> LabelledFiles:
-        divided = self._has_folder("train")
-        folders = [name for name in ("val", "test") if divided and self._has_folder(name)]
+        folders = self.split_folders
         paths, targets = label_samples(self._training_classes, self.class_names)
-        found = {name: scan_labelled(os.path.join(self.root, name), self.class_names) for name in folders}
+        found = {name: scan_labelled(folders[name], self.class_names) for name in folders if name != "train"}
         return LabelledFiles(
             training=Samples(paths, torch.tensor(targets)),
             evaluation={name: Samples(files, torch.tensor(labels)) for name, (files, labels) in found.items()},
-            divided=divided,
+            divided=folders["train"] != self.root,
         )
 
     @property

@@ -20,11 +20,20 @@ COMMAND_OPTIONS: dict[str, Values] = {
     "schema": {},
     "completion": {},
 }
-# Those that take the options of a subcommand, and further ones.
-EXTENDED: dict[str, tuple[str, Values]] = {
-    "calibrate": ("validate", {"--output": []}),
+# Those that take options of a subcommand, what these begin with, and further ones.
+EXTENDED: dict[str, tuple[str, tuple[str, ...], Values]] = {
+    "audit": (
+        "fit",
+        ("--config", "--data"),
+        {
+            **{"--output": [], "--strict": [], "--min_images": [], "--likeness": [], "--predictions": []},
+            "--no_label_errors": [],
+        },
+    ),
+    "calibrate": ("validate", ("--",), {"--output": []}),
     "find": (
         "fit",
+        ("--",),
         {"--min_lr": [], "--max_lr": [], "--num_steps": [], "--picture": [], "--smallest": [], "--seconds": []},
     ),
 }
@@ -178,7 +187,10 @@ def script(shell: str, options: Mapping[str, Values]) -> str:
 def _all_options() -> dict[str, Values]:
     parsers, definitions = subcommand_parsers(), Schema()
     found = {name: option_values(config_schema(parsers[name], name, definitions)) for name in SUBCOMMANDS}
-    extended = {name: {**found[base], **options} for name, (base, options) in EXTENDED.items()}
+    extended = {
+        name: {**{option: values for option, values in found[base].items() if option.startswith(taken)}, **options}
+        for name, (base, taken, options) in EXTENDED.items()
+    }
     return {**found, **extended, **COMMAND_OPTIONS}
 
 

@@ -1,0 +1,165 @@
+"""Images that are there more than once: within a class, across splits, with different labels."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from litclassify.audit.finding import Finding
+from litclassify.audit.hamming import near_pairs
+from litclassify.audit.inventory import SPLITS, Sample
+from litclassify.audit.measures import Measures, gray_of
+
+RADIUS = 7
+# Flat images have no picture in common, just noise: they are findings of their own.
+MIN_CONTRAST = 5.0
+# Of smaller images too few pixels are left to tell pictures apart: digits of 8x8 pixels correlate by 0.9.
+MIN_SIDE = 16
+# Of images with one hash, so many are compared with those of a near hash.
+OF_ONE_HASH = 8
+PAIRS_AT_ONCE = 1 << 14
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images that show the same."""
+
+    first: int
+    second: int
+    likeness: str
+    """In what way, to be read."""
+
+
+def find_duplicates(samples: Sequence[Sample], measures: Sequence[Measures], min_likeness: float) -> list[Finding]:
+    """Find copies, and what their splits and labels make of them.
+
+    Args:
+        samples: The images, (N).
+        measures: Of each.
+        min_likeness: Correlation of thumbnails from which two images are near duplicates, in [0, 1].
+    """
+    groups = exact_groups(measures)
+    same = [pair for group in groups for pair in _pairs_of(group, samples, measures)]
+    # A copy speaks for all of its group.
+    copies = {index for group in groups for index in group[1:]}
+    others = [i for i, one in enumerate(measures) if i not in copies and _shows_something(one)]
+    near = near_duplicates(others, measures, min_likeness)
+    return [*_findings(same, samples, ""), *_findings(near, samples, "near_")]
+
+
+def _shows_something(one: Measures) -> bool:
+    return not one.error and one.contrast >= MIN_CONTRAST and min(one.width, one.height) >= MIN_SIDE
+
+
+def exact_groups(measures: Sequence[Measures]) -> list[list[int]]:
+    """Give groups of images with the same pixels, in order, each of at least two."""
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for index, one in enumerate(measures):
+        if not one.error:
+            groups[one.pixel_hash].append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _pairs_of(group: Sequence[int], samples: Sequence[Sample], measures: Sequence[Measures]) -> Iterator[Pair]:
+    """Compare each image with the first one of each split and class, which takes no more pairs than there may be."""
+    first: dict[tuple[str, str], int] = {}
+    for index in group:
+        first.setdefault((samples[index].split, samples[index].class_name), index)
+    for index in group:
+        for other in first.values():
+            if other != index:
+                same = measures[index].content_hash == measures[other].content_hash
+                yield Pair(
+                    index, other, "the same file" if same and measures[index].content_hash else "the same pixels"
+                )
+
+
+def near_duplicates(indices: Sequence[int], measures: Sequence[Measures], min_likeness: float) -> list[Pair]:
+    """Find pairs whose perceptual hashes and thumbnails agree, also where one is mirrored.
+
+    Args:
+        indices: Images to compare.
+        measures: Of all images.
+        min_likeness: Correlation of thumbnails, in [0, 1].
+    """
+    if not indices:
+        return []
+    thumbnails = np.stack([_centred(measures[i]) for i in indices])
+    hashes = np.array([measures[i].hash for i in indices], dtype=np.uint64)
+    mirrored = np.array([measures[i].mirrored_hash for i in indices], dtype=np.uint64)
+    found: dict[tuple[int, int], Pair] = {}
+    for queries, flip, text in ((hashes, False, "alike"), (mirrored, True, "mirrored")):
+        candidates = _candidates(queries, hashes)
+        likeness = _correlations(thumbnails, candidates, flip)
+        for (i, j), value in zip(candidates[likeness >= min_likeness], likeness[likeness >= min_likeness], strict=True):
+            pair = Pair(indices[i], indices[j], f"{text}, correlation {value:.3f}")
+            found.setdefault((pair.first, pair.second), pair)
+    return list(found.values())
+
+
+def _candidates(queries: npt.NDArray[np.uint64], hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Give index pairs, first < second, with near hashes; of the images of one hash the first ones stand for all."""
+    wanted, of_query = _distinct(queries)
+    known, of_hash = _distinct(hashes)
+    pairs = [
+        (i, j)
+        for query, place in near_pairs(wanted, known, RADIUS).tolist()
+        for i, j in _combinations(of_query[query], of_hash[place])
+        if i != j
+    ]
+    return np.unique(np.sort(np.array(pairs, dtype=np.int64).reshape(-1, 2), axis=1), axis=0)
+
+
+def _combinations(first: Sequence[int], second: Sequence[int]) -> Iterator[tuple[int, int]]:
+    yield from ((i, j) for i in first[:OF_ONE_HASH] for j in second[:OF_ONE_HASH])
+    yield from ((first[0], j) for j in second[OF_ONE_HASH:])
+
+
+def _distinct(hashes: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], list[list[int]]]:
+    distinct, inverse = np.unique(hashes, return_inverse=True)
+    members: list[list[int]] = [[] for _ in distinct]
+    for index, number in enumerate(inverse.tolist()):
+        members[number].append(index)
+    return distinct, members
+
+
+def _centred(one: Measures) -> npt.NDArray[np.float32]:
+    """Give the gray thumbnail with mean 0 and norm 1, so that neither brightness nor contrast plays a part."""
+    assert one.thumbnail is not None
+    gray = gray_of(one.thumbnail)
+    gray = gray - gray.mean()
+    unit: npt.NDArray[np.float32] = gray / max(float(np.linalg.norm(gray)), 1e-6)
+    return unit
+
+
+def _correlations(
+    thumbnails: npt.NDArray[np.float32], pairs: npt.NDArray[np.int64], mirrored: bool
+) -> npt.NDArray[np.float32]:
+    """Give the correlation of the thumbnails (N, 32, 32) of each pair (P, 2), the second one mirrored if asked for."""
+    values = np.empty(len(pairs), dtype=np.float32)
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
+        some = pairs[start : start + PAIRS_AT_ONCE]
+        second = thumbnails[some[:, 1]]
+        values[start : start + len(some)] = np.einsum(
+            "nij,nij->n", thumbnails[some[:, 0]], second[:, :, ::-1] if mirrored else second
+        )
+    return values
+
+
+def _findings(pairs: Iterable[Pair], samples: Sequence[Sample], prefix: str) -> list[Finding]:
+    """Give a finding for each image and kind, about the copy that is trained on, or else the later one."""
+    found: dict[tuple[str, str], Finding] = {}
+    for pair in pairs:
+        kept, spare = sorted((pair.first, pair.second), key=lambda i: (-SPLITS.index(samples[i].split), i))
+        first, second = samples[kept], samples[spare]
+        kinds = ["leak"] if first.split != second.split else []
+        kinds += ["contradiction"] if first.class_name != second.class_name else []
+        for kind in kinds or ["duplicate"]:
+            name = f"{prefix}{kind}"
+            detail = f"{pair.likeness} in {first.split}, '{first.class_name}'"
+            found.setdefault(
+                (name, second.path), Finding(name, detail, second.path, second.split, second.class_name, first.path)
+            )
+    return list(found.values())

@@ -1,0 +1,79 @@
+"""Out-of-sample probabilities of the runs that `fit --folds` leaves."""
+
+from pathlib import Path
+from typing import cast
+
+from lightning.pytorch import Trainer
+from torch import cat
+
+from litclassify.audit.predictions import KnownProbabilities
+from litclassify.cli.checkpoints.checkpoint import load
+from litclassify.cli.checkpoints.path import resolve_checkpoint
+from litclassify.cli.commands.dry_run import DryRun
+from litclassify.cli.runs.directory import SERIES
+from litclassify.data import ImageDataModule, ImageDataset
+from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
+from litclassify.suggestions import some_of
+
+
+def is_series(path: Path) -> bool:
+    """Whether a path is a directory that `fit --folds` or `fit --repeat` left."""
+    return (path / SERIES).is_file()
+
+
+def add_folds(known: KnownProbabilities, series: Path) -> None:
+    """Predict with the best checkpoint of each fold what it was validated on, and never trained on.
+
+    Args:
+        known: Where the probabilities go.
+        series: Directory of `fit --folds`.
+
+    Raises:
+        UserError: There are no folds, one has no checkpoint, or their classes or images are others.
+    """
+    if known.in_memory:
+        raise UserError(
+            f"--predictions '{series}': images in memory are numbered within their split, which each fold divides "
+            "otherwise. Folds are for image files."
+        )
+    folds = sorted(series.glob("fold_*"))
+    if not folds:
+        raise UserError(f"--predictions '{series}' has no folds: give the directory of fit --folds.")
+    for fold in folds:
+        checkpoint = resolve_checkpoint(str(fold), series)
+        run = Predicting(checkpoint)
+        run.model.load_state_dict(load(checkpoint)["state_dict"])
+        run.datamodule.prepare_data()
+        run.datamodule.setup("validate")
+        loader = run.datamodule.val_dataloader()
+        trainer = Trainer(
+            logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, devices=1
+        )
+        predictions = trainer.predict(run.model, loader)
+        assert predictions is not None
+        probabilities = cat([batch["probabilities"].cpu() for batch in predictions])  # type: ignore[call-overload]
+        if list(run.model.class_names) != known.class_names:
+            raise UserError(f"--predictions '{fold}': the classes are others, {some_of(run.model.class_names)}.")
+        paths = cast(ImageDataset, loader.dataset).paths
+        added = [known.add(path, row) for path, row in zip(paths, probabilities.tolist(), strict=True)]
+        if not any(added):
+            raise UserError(f"--predictions '{fold}': none of its images is here, such as '{paths[0]}'.")
+
+
+class Predicting(DryRun):
+    """A command line of `validate` that builds data and model, and runs and writes nothing.
+
+    Args:
+        checkpoint: Whose configuration they have.
+    """
+
+    model: ImageClassifier
+    datamodule: ImageDataModule
+
+    def __init__(self, checkpoint: Path) -> None:
+        super().__init__(["validate", "--ckpt_path", str(checkpoint)])
+
+    def instantiate_trainer(self, **_: object) -> Trainer:
+        """Build none: it would make a record in the run."""
+        return None  # type: ignore[return-value] # Nothing runs.

@@ -1,0 +1,143 @@
+"""`audit`."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.conftest import Mistake
+
+from litclassify.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of 12 training and 6 test images, no two of which are alike."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 12), ("test", 6)):
+        for name, base in (("bright", 120), ("dark", 20)):
+            (tmp_path / "images" / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(base, base + 100, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "images" / split / name / f"{i}.png")
+    return tmp_path / "images"
+
+
+def audit(folder: Path, *words: str) -> None:
+    main(["audit", "--data", "ImageFolder", "--data.root", str(folder), "--no_label_errors", *words])
+
+
+def test_a_clean_folder_has_no_findings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audit(folder, "--strict", "--min_images", "5")
+    printed = capsys.readouterr().out
+    assert "Nothing was found" in printed
+    # Validation images are those that fit draws: a tenth.
+    assert [line.split() for line in printed.splitlines()[:2]] == [
+        ["class", "train", "val", "test"],
+        ["bright", *["11", "1", "6"]],
+    ]
+
+
+def leak(folder: Path) -> None:
+    (folder / "train/dark/copy.png").write_bytes((folder / "test/dark/0.png").read_bytes())
+
+
+def damage(folder: Path) -> None:
+    (folder / "train/dark/0.png").write_bytes(b"")
+
+
+@pytest.mark.parametrize("fault", [leak, damage])
+def test_strict_ends_with_code_1(fault: object, folder: Path) -> None:
+    fault(folder)  # type: ignore[operator]
+    audit(folder)
+    with pytest.raises(SystemExit) as stop:
+        audit(folder, "--strict")
+    assert stop.value.code == 1
+
+
+def test_fit_takes_what_audit_leaves(folder: Path, tmp_path: Path) -> None:
+    leak(folder)
+    damage(folder)
+    audit(folder, "--output", "report")
+    assert Path("report/exclude.txt").read_text() == "train/dark/0.png\ntrain/dark/copy.png\n"
+    with pytest.raises(SystemExit):
+        audit(folder, "--strict")
+    audit(folder, "--strict", "--data.exclude", "report/exclude.txt")
+    words = ["--data.image_size", "32", "--trainer.fast_dev_run", "true", "--trainer.accelerator", "cpu"]
+    model = ["--model.network", "ResNet9", "--model.optimizer", "SGD", "--model.optimizer.lr", "0.1"]
+    data = ["--data", "ImageFolder", "--data.root", str(folder), "--data.exclude", "report/exclude.txt"]
+    main(["fit", *data, *model, *words])
+
+
+def test_names_are_escaped_and_all_is_in_one_page(folder: Path) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    (folder / "train" / name).mkdir()
+    (folder / "train" / name / "a&b.jpg").write_bytes(b"<script>")
+    audit(folder, "--output", "report")
+    page = Path("report/audit.html").read_text("utf-8")
+    assert name not in page
+    assert "<script>" not in page
+    assert "&lt;img src=x" in page
+    assert "http" not in page
+    with open("report/audit.csv", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "unreadable"]
+    assert [(row["path"], row["split"], row["class"], row["severity"]) for row in rows] == [
+        (f"train/{name}/a&b.jpg", "train", name, "error")
+    ]
+
+
+def test_the_data_section_of_a_recipe_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data.yaml").write_text(f"data: {{class_path: ImageFolder, init_args: {{root: {folder}, val_split: 4}}}}\n")
+    main(["audit", "--config", "data.yaml", "--no_label_errors", "--min_images", "1"])
+    assert capsys.readouterr().out.splitlines()[1].split() == ["bright", "10", "2", "6"]
+
+
+def test_images_in_memory_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["audit", "--data", "Digits", "--no_label_errors", "--output", "report"])
+    assert "1797 images, 10 classes" in capsys.readouterr().out
+
+
+def test_a_table_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(folder)
+    rows = [f"{path.relative_to(folder)},{path.parent.name};x" for path in sorted(folder.glob("train/*/*"))]
+    Path("images/table.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
+    words = ["--data.table", "images/table.csv", "--data.label_separator", ";", "--min_images", "1"]
+    main(["audit", "--data", "ImageTable", *words])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["bright", "dark", "x"]
+    assert "error            1  Unreadable" in lines
+
+
+@pytest.mark.slow
+def test_folds_judge_the_images_that_they_were_not_trained_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "train/dark/0.png").rename(folder / "train/bright/swapped.png")
+    words = ["--data.root", str(folder), "--data.image_size", "32", "--data.batch_size", "4", "--folds", "3"]
+    words += ["--model.network", "MLP", "--model.network.in_features", "3072", "--model.network.hidden_features", "[]"]
+    words += ["--model.optimizer", "SGD", "--model.optimizer.lr", "0.01", "--trainer.accelerator", "cpu"]
+    main(["fit", "--data", "ImageFolder", *words, "--trainer.max_epochs", "5", "--run_name", "folds"])
+    (series,) = Path("runs/folds").iterdir()
+    before = sorted(series.rglob("*"))
+    capsys.readouterr()
+    main(["audit", "--data", "ImageFolder", "--data.root", str(folder), "--predictions", str(series)])
+    printed = capsys.readouterr().out
+    assert "train/bright/swapped.png 'dark'" in printed
+    assert sorted(series.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--data", "ImageFolder"], "Missing: data.root"),
+        (["--data", "ImageFolder", "--data.root", "none"], "there is no folder 'none'"),
+        (["--data", "ImageFolder", "--data.rot", "x"], "Did you mean 'root'?"),
+        (["--data", "Digits", "--likeness", "0"], "--likeness must be above 0.5 and at most 1, got 0.0"),
+        (["--data", "Digits", "--output", "file/report"], "--output 'file/report' cannot be made"),
+        (["--data", "Digits", "--min_images", "few"], "--min_images"),
+        (["--data", "Digits", "--predictions", "none.csv"], "'none.csv' cannot be read"),
+        ([], "data"),
+    ],
+)
+def test_mistakes_end_with_code_2(words: list[str], said: str, mistake: Mistake) -> None:
+    Path("file").write_text("")
+    assert said in mistake("audit", *words)

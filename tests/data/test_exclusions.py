@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from litclassify.data import ImageFolder, ImageTable
+from litclassify.errors import UserError
+
+MakeFolder = Callable[[dict[str, int]], str]
+
+
+def listed(tmp_path: Path, *lines: str) -> str:
+    (tmp_path / "exclude.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(tmp_path / "exclude.txt")
+
+
+def test_listed_images_are_left_out_of_every_split(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"train/a": 3, "train/b": 3, "test/a": 2, "test/b": 2})
+    data = ImageFolder(root, exclude=listed(tmp_path, "train/a/0.png", "", "test/b/./1.png"), val_split=1)
+    paths = {Path(path).relative_to(root).as_posix() for part in data.samples.values() for path in part.paths}
+    assert len(paths) == 8
+    assert paths.isdisjoint({"train/a/0.png", "test/b/1.png"})
+
+
+def test_rows_of_a_table_are_left_out(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = Path(make_folder({"images": 6}))
+    rows = "".join(f"images/{i}.png,{'ab'[i % 2]}\n" for i in range(6))
+    (root / "table.csv").write_text(f"path,label\n{rows}")
+    data = ImageTable(str(root / "table.csv"), exclude=listed(tmp_path, "images/4.png"), val_split=1, test_split=1)
+    assert sum(len(part.paths) for part in data.samples.values()) == 5
+
+
+def test_the_number_is_said(make_folder: MakeFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = make_folder({"train/a": 5, "train/b": 5})
+    with caplog.at_level("INFO", logger="lightning.pytorch.utilities.rank_zero"):
+        ImageFolder(root, exclude=listed(tmp_path, "train/a/0.png")).samples  # noqa: B018
+    assert "data.exclude leaves out 1 of 10 images." in caplog.text
+
+
+def test_paths_that_are_no_files_are_reported(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"train/a": 5, "train/b": 5})
+    data = ImageFolder(root, exclude=listed(tmp_path, "train/a/0.png", "train/a/none.png"))
+    with pytest.warns(UserWarning, match=r"lists 1 of 2 paths that are no files, first '.*none\.png'"):
+        data.samples  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["train/a/0.png", "train/a/1.png"], "leaves no training image of the class 'a'"),
+        (["test/a/0.png", "test/b/0.png"], "leaves no image in test/"),
+    ],
+)
+def test_nothing_is_left_out_whole(lines: list[str], said: str, make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1})
+    with pytest.raises(UserError, match=said):
+        ImageFolder(root, exclude=listed(tmp_path, *lines)).samples  # noqa: B018
+
+
+def test_a_missing_list_is_refused(make_folder: MakeFolder) -> None:
+    with pytest.raises(UserError, match="data.exclude: 'none.txt' cannot be read"):
+        ImageFolder(make_folder({"train/a": 2, "train/b": 2}), exclude="none.txt").samples  # noqa: B018
