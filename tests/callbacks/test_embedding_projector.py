@@ -46,11 +46,11 @@ def test_validation_images_are_told_by_what_the_head_sees(tmp_path: Path) -> Non
 def test_thumbnails_stand_in_the_order_of_the_rows(tmp_path: Path) -> None:
     train(tmp_path, EmbeddingProjector(max_images=9))
     sprite = np.asarray(Image.open(written(tmp_path, "val") / "sprite.png"))
-    assert sprite.shape == (24, 24, 3)
+    assert sprite.shape == (96, 96, 3)
     assert len(metadata(tmp_path, "val")) == 9
     for i in range(9):
         row, column = divmod(i, 3)
-        tile = sprite[8 * row : 8 * row + 8, 8 * column : 8 * column + 8, 0]
+        tile = sprite[32 * row : 32 * row + 32 : 4, 32 * column : 32 * column + 32 : 4, 0]
         assert np.abs(tile.astype(int) - IMAGES[20 + i, 0].numpy()).max() <= 1
 
 
@@ -103,7 +103,7 @@ def test_thumbnails_are_square_and_coloured(make: partial[Tensor]) -> None:
     wide = thumbnails(make((2, 1, 40, 160)))
     assert wide.shape == (2, 3, 64, 64)
     assert (wide == 255).all()
-    assert thumbnails(make((1, 3, 8, 8))).shape == (1, 3, 8, 8)
+    assert thumbnails(make((1, 3, 8, 8))).shape == (1, 3, 32, 32)
 
 
 def test_thumbnails_keep_the_proportions() -> None:

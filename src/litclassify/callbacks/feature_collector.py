@@ -8,7 +8,8 @@ from torch.nn.functional import interpolate, pad
 from litclassify.callbacks.evaluation_collector import rows_of_all
 from litclassify.models import EvaluationOutput
 
-MAX_SIDE = 64
+# Of a thumbnail, in pixels: smaller ones run into one another on the screen.
+MIN_SIDE, MAX_SIDE = 32, 64
 
 
 class FeatureCollector:
@@ -60,8 +61,10 @@ def pooled(features: Tensor) -> Tensor:
 
 
 def thumbnails(images: Tensor) -> Tensor:
-    """Shrink images (N, C, H, W), uint8 or float in [0, 1], into squares of at most 64 pixels: uint8 (N, 3, S, S)."""
+    """Bring images (N, C, H, W), uint8 or float in [0, 1], into squares of 32 to 64 pixels: uint8 (N, 3, S, S)."""
     pixels = images.float() if images.is_floating_point() else images.float() / 255
+    scale = -(-MIN_SIDE // max(pixels.shape[-2:]))
+    pixels = pixels.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
     longest = max(pixels.shape[-2:])
     side = min(MAX_SIDE, longest)
     height, width = (max(1, round(length * side / longest)) for length in pixels.shape[-2:])

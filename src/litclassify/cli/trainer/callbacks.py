@@ -20,8 +20,8 @@ from litclassify.callbacks import (
 from litclassify.cli.config.hyperparameters import flat_hyperparameters
 from litclassify.cli.runs.directory import CHECKPOINTS
 
-# Columns beside the best value of the monitored metric.
-HPARAMS_METRICS = ("val_loss", "val_acc", "val_f1", "test_loss", "test_acc", "test_f1")
+# Columns beside the best value of the monitored metric; TensorBoard shows the first five unasked.
+HPARAMS_METRICS = ("val_acc", "val_f1", "val_loss", "test_acc", "test_f1", "test_loss")
 
 
 def checks(subcommand: str, test_after_fit: bool) -> list[Callback]:
