@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 # Plugin of TensorBoard, and what it must show.
 TABS = {
-    "timeseries": ("train_loss", "val_f1", "val_ece", "test_f1", "images_per_second", "data_wait_share"),
+    "timeseries": ("train_loss", "val_f1", "test_f1", "images_per_second", "data_wait_share"),
     "custom_scalars": ("Training and validation", "loss", "accuracy"),
     "images": ("train_images", "test/confusion_matrix"),
     "graphs": ("LeNet", "2\u00d71\u00d78\u00d78", "2\u00d710"),

@@ -13,11 +13,12 @@ from litclassify.suggestions import nearest
 
 # The classifier itself logs val_acc.
 NAMES = tuple(name for name in METRICS if name != "acc")
-DEFAULT_NAMES = ("f1", "ece")
+# Those of probabilities take several times as long.
+DEFAULT_NAMES = ("f1",)
 
 
 class ValidationMetrics(Callback):
-    """Logs metrics of each validation beside loss and accuracy: `val_f1`, `val_ece` and so on.
+    """Logs metrics of each validation beside loss and accuracy: `val_f1` and so on.
 
     They can be monitored (`checkpoint.monitor: val_f1`). The logits of all validation images are held for it: 4 bytes
     for each image and class.
