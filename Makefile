@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-slow lint type bench tensorboard clean
+.PHONY: help install train test test-slow test-browser lint type bench tensorboard clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(VENV)/.installed-dev ## Run the fast tests
 
 test-slow: $(VENV)/.installed-dev ## Run the slow tests
 	$(BIN)/python -m pytest -n auto -m slow $(ARGS)
+
+test-browser: $(VENV)/.installed-dev ## Look at TensorBoard and the report in headless Chromium
+	$(BIN)/python -m pytest -m browser $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and the direction of imports
 	$(BIN)/ruff check .

@@ -2,9 +2,11 @@ from litclassify.callbacks.backbone_freezing import BackboneFreezing
 from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.ema import EMA
+from litclassify.callbacks.embedding_projector import EmbeddingProjector
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
+from litclassify.callbacks.network_graph import NetworkGraph
 from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.patch_whitening import PatchWhitening
@@ -15,11 +17,15 @@ from litclassify.callbacks.rate_curve import RateCurve, draw_curve
 from litclassify.callbacks.rate_range import RateRange
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
+from litclassify.callbacks.speed_monitor import SpeedMonitor
 from litclassify.callbacks.swa import SWA
 from litclassify.callbacks.test_report import TestReport
 from litclassify.callbacks.test_set_check import TestSetCheck
 from litclassify.callbacks.throughput import Throughput
 from litclassify.callbacks.validation_evaluation import ValidationEvaluation
+from litclassify.callbacks.validation_metrics import ValidationMetrics
+from litclassify.callbacks.validation_report import ValidationReport
+from litclassify.callbacks.weight_histograms import WeightHistograms
 
 __all__ = [
     "EMA",
@@ -27,10 +33,12 @@ __all__ = [
     "BackboneFreezing",
     "ConfiguredPatience",
     "CurveLayout",
+    "EmbeddingProjector",
     "EpochProgressBar",
     "HyperparameterLogger",
     "MetricsFile",
     "MonitorCheck",
+    "NetworkGraph",
     "NetworkSummary",
     "ParameterGroupTable",
     "PatchWhitening",
@@ -40,9 +48,13 @@ __all__ = [
     "RateRange",
     "RunTexts",
     "SampleImages",
+    "SpeedMonitor",
     "TestReport",
     "TestSetCheck",
     "Throughput",
     "ValidationEvaluation",
+    "ValidationMetrics",
+    "ValidationReport",
+    "WeightHistograms",
     "draw_curve",
 ]

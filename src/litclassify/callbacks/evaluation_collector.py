@@ -4,18 +4,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from litclassify.models import EvaluationOutput
+from litclassify.errors import UserError
+from litclassify.models import EvaluationOutput, ImageClassifier
 
 
 class EvaluationCollector:
     """Holds what each evaluated batch gave, on its device: 4 bytes for each image and class."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self._logits)
+
+    def clear(self) -> None:
+        """Forget all batches."""
         self._logits: list[Tensor] = []
         self._targets: list[Tensor] = []
 
@@ -29,13 +37,27 @@ class EvaluationCollector:
 
         Of W processes, process r has evaluated images r, r + W, …
         """
-        logits: NDArray[np.float32] = _rows_of_all(self._logits, trainer)
-        targets: NDArray[np.int64] = _rows_of_all(self._targets, trainer)
-        self._logits, self._targets = [], []
+        logits: NDArray[np.float32] = rows_of_all(self._logits, trainer)
+        targets: NDArray[np.int64] = rows_of_all(self._targets, trainer)
+        self.clear()
         return logits, targets
 
 
-def _rows_of_all(batches: list[Tensor], trainer: Trainer) -> NDArray[Any]:
+def check_single_label(callback: Callback, pl_module: LightningModule) -> None:
+    """Refuse a model whose logits and targets are not those of one class for each image.
+
+    Raises:
+        UserError: It is none.
+    """
+    if not isinstance(pl_module, ImageClassifier) or pl_module.multi_label:
+        raise UserError(
+            f"{type(callback).__name__} is for classifiers of images with one class each, got "
+            f"{type(pl_module).__name__}: leave it out of trainer.callbacks."
+        )
+
+
+def rows_of_all(batches: list[Tensor], trainer: Trainer) -> NDArray[Any]:
+    """Join the rows that all processes hold, each of which has evaluated every W-th image of the data set."""
     rows = torch.cat(batches)
     if trainer.world_size == 1:
         return rows.cpu().numpy()

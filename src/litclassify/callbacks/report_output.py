@@ -1,8 +1,11 @@
-"""Where the report of a test goes: files of the run, and TensorBoard."""
+"""Where the report of an evaluation goes: files of the run, and TensorBoard."""
 
 import csv
+from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,8 +14,18 @@ from rich.table import Table
 from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
+from litclassify.callbacks.samples import keeps_order, sample_images
 from litclassify.evaluation import ClassTable, Evaluation
-from litclassify.evaluation.report import Report, ReportTable, html_report, markdown_report, markdown_table
+from litclassify.evaluation.report import (
+    Picture,
+    Report,
+    ReportTable,
+    evaluation_pictures,
+    gallery_pictures,
+    html_report,
+    markdown_report,
+    markdown_table,
+)
 
 PICTURES = "report"
 # TensorBoard lists them one below the other.
@@ -45,18 +58,36 @@ def print_table(table: ReportTable) -> None:
         console.print(f"… and {len(table.rows) - MAX_PRINTED} more, in {PICTURES}/{table.key}.csv", highlight=False)
 
 
-def show_report(writer: SummaryWriter, report: Report, step: int) -> None:
-    """Show the pictures among TensorBoard's images, and the tables among its texts, under `test/…`."""
-    for picture in report.pictures:
+def draw(evaluation: Evaluation, table: ClassTable, loader: Any, paths: Sequence[str], gallery: int) -> list[Picture]:
+    """Draw all figures, and galleries where the images can be told apart.
+
+    Args:
+        evaluation: Of the images that the loader gave.
+        table: Its scores.
+        loader: Gives the images again.
+        paths: Of the images.
+        gallery: Images in each gallery, at most.
+    """
+    pictures = evaluation_pictures(evaluation, table)
+    if gallery and keeps_order(loader):
+        pictures += gallery_pictures(evaluation, paths, partial(sample_images, loader), gallery)
+    return pictures
+
+
+def show(
+    writer: SummaryWriter, pictures: Sequence[Picture], tables: Sequence[ReportTable], split: str, step: int
+) -> None:
+    """Show pictures among TensorBoard's images, and tables among its texts, under `test/…` or `val/…`."""
+    for picture in pictures:
         pixels = np.asarray(Image.open(BytesIO(picture.png)).convert("RGB"))
-        writer.add_image(f"test/{picture.key}", pixels, step, dataformats="HWC")
-    for table in report.tables:
-        writer.add_text(f"test/{table.key}", markdown_table(table), step)
+        writer.add_image(f"{split}/{picture.key}", pixels, step, dataformats="HWC")
+    for table in tables:
+        writer.add_text(f"{split}/{table.key}", markdown_table(table), step)
 
 
-def show_pr_curves(writer: SummaryWriter, evaluation: Evaluation, table: ClassTable, step: int) -> None:
+def show_pr_curves(writer: SummaryWriter, evaluation: Evaluation, table: ClassTable, split: str, step: int) -> None:
     """Show precision and recall of each class, of more than 50 those with the lowest average precision."""
     known = [k for k in np.argsort(table.average_precision) if table.support[k]]
     for k in known[:MAX_PR_CURVES]:
         positives, scores = evaluation.targets == k, evaluation.probabilities[:, k]
-        writer.add_pr_curve(f"test/{evaluation.class_names[k]}", positives, scores, step)
+        writer.add_pr_curve(f"{split}/{evaluation.class_names[k]}", positives, scores, step)

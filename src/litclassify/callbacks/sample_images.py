@@ -3,39 +3,39 @@
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.utils import make_grid
 
 from litclassify.callbacks.tensorboard import tensorboard_writers
+from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
 
 # TensorBoard shows small pictures at their own size: an 8x8 digit would be a dot.
 MIN_SIDE = 64
 
 
 class SampleImages(Callback):
-    """Show the first training images, augmented as the network sees them, in TensorBoard.
+    """Show the first training images in TensorBoard as the network sees them, augmented and mixed.
 
     Args:
         max_images: At most this many of the first batch, at least 1.
     """
 
     def __init__(self, max_images: int = 32) -> None:
+        if max_images < 1:
+            raise UserError(f"SampleImages.max_images must be at least 1, got {max_images}.")
         self.max_images = max_images
 
-    @rank_zero_only
-    def on_train_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Write the grid once, before the first step."""
-        if batch_idx > 0 or trainer.current_epoch > 0:
-            return
-        grid = image_grid(batch[0][: self.max_images])
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Write the grid before the first step, and be called no more."""
+        self.on_train_batch_start = None  # type: ignore[method-assign, assignment] # Lightning passes over it.
+        if trainer.global_step == 0 and trainer.is_global_zero:
+            self._show(trainer, pl_module, batch, batch_idx)
+
+    def _show(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        images, _ = pl_module.mixed(batch, batch_idx) if isinstance(pl_module, ImageClassifier) else batch
+        grid = image_grid(images[: self.max_images])
         for writer in tensorboard_writers(trainer):
             writer.add_image("train_images", grid, trainer.global_step)
 

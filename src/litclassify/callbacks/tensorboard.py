@@ -12,3 +12,8 @@ def tensorboard_writers(trainer: Trainer) -> Iterator[SummaryWriter]:
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             yield logger.experiment
+
+
+def has_tensorboard(trainer: Trainer) -> bool:
+    """Whether anything goes to TensorBoard; the same in all processes."""
+    return any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)

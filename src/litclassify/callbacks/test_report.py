@@ -1,14 +1,13 @@
 """What a test found, as figures in TensorBoard and as a report to read."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from litclassify.callbacks.evaluation_collector import EvaluationCollector
-from litclassify.callbacks.samples import keeps_order, sample_images, sample_paths
+from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
+from litclassify.callbacks.samples import sample_paths
 from litclassify.callbacks.tensorboard import tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.evaluation import Evaluation, bootstrap_intervals, class_table, summary
@@ -44,11 +43,7 @@ class TestReport(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse what it cannot report on."""
-        if not isinstance(pl_module, ImageClassifier) or pl_module.multi_label:
-            raise UserError(
-                f"TestReport is for classifiers of images with one class each, got {type(pl_module).__name__}: leave "
-                "it out of trainer.callbacks."
-            )
+        check_single_label(self, pl_module)
 
     def on_test_batch_end(
         self,
@@ -82,23 +77,20 @@ class TestReport(Callback):
         evaluation, table, loader = self._evaluation, self._table, trainer.test_dataloaders
         paths = sample_paths(loader, len(evaluation), "test")
         intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
-        pictures = parts.evaluation_pictures(evaluation, table)
-        if self.gallery and keeps_order(loader):
-            pictures += parts.gallery_pictures(evaluation, paths, partial(sample_images, loader), self.gallery)
         folder = Path(trainer.log_dir or trainer.default_root_dir)
         report = parts.Report(
             title=f"Test of {folder.parent.name}, {folder.name}",
             facts=self._facts(trainer),
             tables=parts.evaluation_tables(evaluation, table, self._metrics, intervals),
-            pictures=pictures,
+            pictures=report_output.draw(evaluation, table, loader, paths, self.gallery),
             texts=_records(folder),
         )
         report_output.print_table(report.table("classes"))
         report_output.write_report(report, folder)
         write_predictions(evaluation, paths, folder)
         for writer in tensorboard_writers(trainer):
-            report_output.show_report(writer, report, trainer.global_step)
-            report_output.show_pr_curves(writer, evaluation, table, trainer.global_step)
+            report_output.show(writer, report.pictures, report.tables, "test", trainer.global_step)
+            report_output.show_pr_curves(writer, evaluation, table, "test", trainer.global_step)
 
     def _facts(self, trainer: Trainer) -> dict[str, str]:
         return {

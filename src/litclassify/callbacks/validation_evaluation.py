@@ -4,7 +4,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from litclassify.callbacks.evaluation_collector import EvaluationCollector
+from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
 from litclassify.evaluation import Evaluation
 from litclassify.models import EvaluationOutput, ImageClassifier
 
@@ -16,6 +16,10 @@ class ValidationEvaluation(Callback):
 
     def __init__(self) -> None:
         self._outputs = EvaluationCollector()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse several labels."""
+        check_single_label(self, pl_module)
 
     def on_validation_batch_end(
         self,

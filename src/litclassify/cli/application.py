@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve, TestReport
+from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve, TestReport, ValidationMetrics
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
@@ -275,7 +275,10 @@ class ClassificationCLI(LightningCLI):
         logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
         if self.rate_search is not None:
             logged.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
-        reports = [] if self.model.multi_label or not tests else [TestReport()]
+        reports: list[Callback] = []
+        if not self.model.multi_label:
+            validates = self.subcommand in ("fit", "validate")
+            reports = [*([ValidationMetrics()] if validates else []), *([TestReport()] if tests else [])]
         return [*reports, MetricsFile(self.run_dir / METRICS_JSON), *logged]
 
     def _prediction_writer(self, run_dir: Path) -> PredictionWriter:

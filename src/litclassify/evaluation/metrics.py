@@ -1,5 +1,6 @@
 """The figures that describe an evaluation."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,25 @@ def class_table(evaluation: Evaluation) -> ClassTable:
     )
 
 
+METRICS = (
+    *("acc", "precision", "recall", "f1", "kappa", "mcc", "auroc", "average_precision"),
+    *("nll", "ece", "brier"),
+)
+"""Names of the figures of all classes together."""
+FROM_IMAGES: Mapping[str, Callable[[Evaluation], float]] = {
+    "acc": lambda evaluation: float(evaluation.correct.mean()),
+    "nll": lambda evaluation: float(evaluation.losses.mean()),
+    "ece": lambda evaluation: expected_calibration_error(evaluation.confidences, evaluation.correct),
+    "brier": brier_score,
+}
+"""Those that are means over images, or come from bins of them."""
+RANKED: Mapping[str, Callable[[ClassTable], Floats]] = {
+    "auroc": lambda table: table.auroc,
+    "average_precision": lambda table: table.average_precision,
+}
+"""Those that sort the images once for each class."""
+
+
 def summary(evaluation: Evaluation, table: ClassTable) -> dict[str, float]:
     """Give the figures of all classes together, by name.
 
@@ -46,16 +66,23 @@ def summary(evaluation: Evaluation, table: ClassTable) -> dict[str, float]:
     Of probabilities, `nll` is the mean negative log likelihood, `ece` the expected calibration error over 15 bins and
     `brier` the Brier score in [0, 2].
     """
-    counts = class_counts(evaluation.confusion)
-    return {
-        "acc": float(evaluation.correct.mean()),
-        **{name: float(score(counts)) for name, score in FROM_COUNTS.items()},
-        "auroc": _mean_of_known(table.auroc),
-        "average_precision": _mean_of_known(table.average_precision),
-        "nll": float(evaluation.losses.mean()),
-        "ece": expected_calibration_error(evaluation.confidences, evaluation.correct),
-        "brier": brier_score(evaluation),
-    }
+    return {name: _metric(name, evaluation, table) for name in METRICS}
+
+
+def some_metrics(evaluation: Evaluation, names: Iterable[str]) -> dict[str, float]:
+    """Give some of the figures of `summary`, without the time that the others take."""
+    names = list(names)
+    table = class_table(evaluation) if RANKED.keys() & names else None
+    return {name: _metric(name, evaluation, table) for name in names}
+
+
+def _metric(name: str, evaluation: Evaluation, table: ClassTable | None) -> float:
+    if name in FROM_COUNTS:
+        return float(FROM_COUNTS[name](class_counts(evaluation.confusion)))
+    if name in RANKED:
+        assert table is not None
+        return _mean_of_known(RANKED[name](table))
+    return FROM_IMAGES[name](evaluation)
 
 
 def _mean_of_known(values: Floats) -> float:

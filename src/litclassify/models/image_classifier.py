@@ -218,7 +218,7 @@ class ImageClassifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""
-        loss, _ = self._shared_step(self._mixed(batch, batch_idx), self.train_metrics, None)
+        loss, _ = self._shared_step(self.mixed(batch, batch_idx), self.train_metrics, None)
         # Where nothing is written, self.log costs more than the step of a small network.
         if self.trainer._logger_connector.should_update_logs:
             self.log("train_loss_step", loss)  # With prog_bar=True Lightning would wait for the device.
@@ -247,7 +247,8 @@ class ImageClassifier(LightningModule):
             ]
         return {"index": index, "label": labels, "probabilities": probabilities}
 
-    def _mixed(self, batch: Batch, batch_idx: int) -> Batch:
+    def mixed(self, batch: Batch, batch_idx: int) -> Batch:
+        """Give a training batch as the network gets it in the current epoch; the same whenever it is asked."""
         if self.batch_mixing is None or not self.batch_mixing.is_on(self.current_epoch, self.trainer.max_epochs):
             return batch
         images, targets = batch

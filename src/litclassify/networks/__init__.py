@@ -1,10 +1,10 @@
 from litclassify.networks.airbench import Airbench
 from litclassify.networks.factory import Network, NetworkFactory
-from litclassify.networks.input_check import check_input
+from litclassify.networks.input_check import check_input, dry_run
 from litclassify.networks.lenet import LeNet
 from litclassify.networks.mlp import MLP
 from litclassify.networks.resnet9 import ResNet9
-from litclassify.networks.stages import head_of, no_weight_decay_of, stages_of
+from litclassify.networks.stages import head_module_of, head_of, no_weight_decay_of, stages_of
 from litclassify.networks.timm_network import TimmNetwork
 from litclassify.networks.torchvision_network import TorchvisionNetwork
 
@@ -18,6 +18,8 @@ __all__ = [
     "TimmNetwork",
     "TorchvisionNetwork",
     "check_input",
+    "dry_run",
+    "head_module_of",
     "head_of",
     "no_weight_decay_of",
     "stages_of",

@@ -18,6 +18,23 @@ from litclassify.errors import UserError
 _SHAPE_WORDS = re.compile(r"\b(sizes?|shapes?|dimensions?|height|width|channels?|stride)\b", re.IGNORECASE)
 
 
+@contextmanager
+def dry_run(network: nn.Module) -> Iterator[None]:
+    """Evaluate without gradients, then put back modes, buffers and random state."""
+    modes = [(module, module.training) for module in network.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers() if not is_lazy(buffer)]
+    cuda_devices = {parameter.device for parameter in network.parameters() if parameter.is_cuda}
+    with torch.random.fork_rng(list(cuda_devices)), torch.no_grad():
+        network.eval()
+        try:
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            for buffer, value in buffers:
+                buffer.copy_(value)
+
+
 def check_input(network: nn.Module, image_shape: tuple[int, int, int], num_classes: int) -> None:
     """Send two blank images through the network and explain what doesn't fit.
 
@@ -34,7 +51,7 @@ def check_input(network: nn.Module, image_shape: tuple[int, int, int], num_class
     """
     parameter = next(network.parameters(), torch.empty(0))
     images = torch.zeros(2, *image_shape, dtype=parameter.dtype, device=parameter.device)
-    with _dry_run(network), _record_first_layer(network) as first_layer:
+    with dry_run(network), _record_first_layer(network) as first_layer:
         try:
             logits = network(images)
         except UserError:
@@ -45,23 +62,6 @@ def check_input(network: nn.Module, image_shape: tuple[int, int, int], num_class
                 raise
             raise UserError(explanation) from error
     _check_logits(logits, num_classes)
-
-
-@contextmanager
-def _dry_run(network: nn.Module) -> Iterator[None]:
-    """Evaluate without gradients, then put back modes, buffers and random state."""
-    modes = [(module, module.training) for module in network.modules()]
-    buffers = [(buffer, buffer.clone()) for buffer in network.buffers() if not is_lazy(buffer)]
-    cuda_devices = {parameter.device for parameter in network.parameters() if parameter.is_cuda}
-    with torch.random.fork_rng(list(cuda_devices)), torch.no_grad():
-        network.eval()
-        try:
-            yield
-        finally:
-            for module, mode in modes:
-                module.training = mode
-            for buffer, value in buffers:
-                buffer.copy_(value)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What fine-tuning treats apart in a network: its stages, from the input to the head."""
 
+from itertools import takewhile
+
 from torch import nn
 
 from litclassify.errors import UserError
@@ -65,3 +67,11 @@ def _last_layer(network: nn.Module, num_classes: int) -> list[str]:
     path = last_layer(network)
     parameters = dict(network.get_submodule(path).named_parameters(path)) if path else {}
     return list(parameters) if any(len(parameter) == num_classes for parameter in parameters.values()) else []
+
+
+def head_module_of(network: nn.Module, num_classes: int, key: str) -> nn.Module:
+    """Give the module whose parameters `head_of` names, and whose input are the features; of several, the first."""
+    head = head_of(network, num_classes, key)
+    owners = [name.split(".")[:-1] for name, _ in network.named_parameters() if name in head]
+    levels = takewhile(lambda level: len(set(level)) == 1, zip(*owners, strict=False))
+    return network.get_submodule(".".join(level[0] for level in levels) or ".".join(owners[0]))

@@ -14,10 +14,14 @@ from litclassify.callbacks import (
     MonitorCheck,
     RunTexts,
     SampleImages,
+    SpeedMonitor,
     TestSetCheck,
 )
 from litclassify.cli.config.hyperparameters import flat_hyperparameters
 from litclassify.cli.runs.directory import CHECKPOINTS
+
+# Columns beside the best value of the monitored metric; TensorBoard shows the first five unasked.
+HPARAMS_METRICS = ("val_acc", "val_f1", "val_loss", "test_acc", "test_f1", "test_loss")
 
 
 def checks(subcommand: str, test_after_fit: bool) -> list[Callback]:
@@ -57,10 +61,8 @@ def curves(config: Mapping[str, Any], texts: Mapping[str, str]) -> list[Callback
         config: Configuration of `fit`.
         texts: What TensorBoard shows as text, by title.
     """
-    hyperparameters = HyperparameterLogger(
-        flat_hyperparameters(config), ("val_loss", "val_acc", "test_loss", "test_acc")
-    )
-    return [SampleImages(), CurveLayout(), LearningRateMonitor(), hyperparameters, RunTexts(texts)]
+    hyperparameters = HyperparameterLogger(flat_hyperparameters(config), HPARAMS_METRICS)
+    return [SampleImages(), SpeedMonitor(), CurveLayout(), LearningRateMonitor(), hyperparameters, RunTexts(texts)]
 
 
 def unless_configured(ours: Iterable[Callback], configured: Iterable[Callback]) -> list[Callback]:

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+from tests.callbacks.observed import IMAGES, TARGETS, events, train
+from tests.conftest import SMALL
+
+from litclassify.callbacks import ValidationMetrics
+from litclassify.cli import main
+from litclassify.errors import UserError
+
+
+def test_metrics_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    outcome = train(tmp_path, ValidationMetrics(["f1", "auroc"]))
+    model, metrics = outcome["trainer"].model, outcome["metrics"]
+    model.network.eval()
+    outputs = model(IMAGES[20:]).detach()
+    targets = TARGETS[20:]
+    assert float(metrics["val_f1"]) == pytest.approx(f1_score(targets, outputs.argmax(1), average="macro"))
+    auroc = roc_auc_score(targets, outputs.softmax(1), multi_class="ovr")
+    assert float(metrics["val_auroc"]) == pytest.approx(auroc, abs=1e-6)
+
+
+def test_every_validation_is_a_point(tmp_path: Path) -> None:
+    train(tmp_path, ValidationMetrics())
+    found = events(tmp_path)
+    assert [point.step for point in found.Scalars("val_f1")] == [point.step for point in found.Scalars("val_loss")]
+    assert "val_auroc" not in found.Tags()["scalars"]
+
+
+def test_unknown_names_are_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="'aurok' is not a metric. Did you mean 'auroc'"):
+        ValidationMetrics(["aurok"])
+    with pytest.raises(UserError, match="'acc' is not"):
+        ValidationMetrics(["acc"])
+
+
+def test_a_checkpoint_goes_by_them() -> None:
+    names = ["--trainer.callbacks+=ValidationMetrics", "--trainer.callbacks.names=[f1, mcc]"]
+    main(["fit", *SMALL, *names, "--checkpoint.monitor", "val_mcc"])
+    (run,) = Path("runs").glob("*/*")
+    found = events(run)
+    (best,) = found.Scalars("best_val_mcc")
+    assert best.value == max(point.value for point in found.Scalars("val_mcc"))
+
+
+def test_validate_reports_them(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["fit", *SMALL])
+    capsys.readouterr()
+    main(["validate", "--ckpt_path", "best", "--trainer.enable_progress_bar", "false"])
+    assert "val_f1" in capsys.readouterr().out
