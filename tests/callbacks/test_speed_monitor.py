@@ -2,6 +2,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -10,7 +11,7 @@ from tests.callbacks.observed import IMAGES, TARGETS, classifier, events, train
 from tests.models.test_image_classifier import quiet_trainer
 from torch.utils.data import DataLoader, Dataset
 
-from litclassify.callbacks import SpeedMonitor
+from litclassify.callbacks import SpeedMonitor, speed_monitor
 
 
 class SlowImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -46,11 +47,14 @@ def test_images_and_waiting_are_those_of_the_interval(tmp_path: Path) -> None:
     assert [point.step for point in found.Scalars("data_wait_share")] == [2, 5]
 
 
-def test_points_stand_at_the_steps_at_which_the_trainer_logs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("interval_s", "steps"), [(0.0, [1, 2, 3, 5]), (60.0, [2, 5])])
+def test_points_are_those_of_the_trainer_some_time_apart_and_of_the_last_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval_s: float, steps: list[int]
+) -> None:
+    monkeypatch.setattr(speed_monitor, "MIN_INTERVAL_S", interval_s)
     train(tmp_path, SpeedMonitor(), log_every_n_steps=2)
     found = events(tmp_path)
-    assert [point.step for point in found.Scalars("images_per_second")] == [1, 3, 5]
-    assert found.Scalars("train_loss_step")[0].step == 1
+    assert [point.step for point in found.Scalars("images_per_second")] == steps
 
 
 def test_the_profiler_of_the_user_still_measures(tmp_path: Path) -> None:

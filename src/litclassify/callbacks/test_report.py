@@ -64,8 +64,9 @@ class TestReport(Callback):
         self._evaluation = Evaluation(logits, targets, pl_module.class_names, pl_module.calibration_temperature)
         self._table = class_table(self._evaluation)
         self._metrics = summary(self._evaluation, self._table)
+        self._folder = Path(trainer.log_dir or trainer.default_root_dir)  # All processes have to ask for it.
         logged = {f"test_{name}": value for name, value in self._metrics.items() if name != "acc"}
-        pl_module.log_dict(logged)  # The classifier itself logs test_acc.
+        pl_module.log_dict(logged, sync_dist=True)  # The classifier itself logs test_acc.
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -77,7 +78,7 @@ class TestReport(Callback):
         evaluation, table, loader = self._evaluation, self._table, trainer.test_dataloaders
         paths = sample_paths(loader, len(evaluation), "test")
         intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
-        folder = Path(trainer.log_dir or trainer.default_root_dir)
+        folder = self._folder
         report = parts.Report(
             title=f"Test of {folder.parent.name}, {folder.name}",
             facts=self._facts(trainer),

@@ -60,4 +60,5 @@ class ValidationMetrics(Callback):
         assert isinstance(pl_module, ImageClassifier)
         evaluation = Evaluation(*self._outputs.gather(trainer), pl_module.class_names)
         metrics = some_metrics(evaluation, self.names)
-        pl_module.log_dict({f"val_{name}": value for name, value in metrics.items()})
+        logged = {f"val_{name}": value for name, value in metrics.items()}
+        pl_module.log_dict(logged, sync_dist=True)  # They are the same in all processes, which Lightning cannot know.
