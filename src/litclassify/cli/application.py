@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve, TestReport, ValidationMetrics
+from litclassify.callbacks import PredictionWriter, RateCurve
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
@@ -33,7 +33,7 @@ from litclassify.cli.config.published import PUBLISHED, check_one_balance, check
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
-from litclassify.cli.runs.directory import LR_SEARCH, METRICS_JSON, PREDICTIONS, run_dir_of
+from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
 from litclassify.cli.runs.launch import run_dir_of_launch, save_record
 from litclassify.cli.runs.record import describe_environment
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary
@@ -46,12 +46,12 @@ from litclassify.cli.search.learning_rate import (
     check_search,
     search_rate,
 )
-from litclassify.cli.trainer.callbacks import checks, curves, monitors, unless_configured
+from litclassify.cli.trainer.callbacks import checks, curves, monitors, reports, unless_configured
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
-from litclassify.cli.trainer.predictions import origin_of_predictions, print_outcome, source_of_predictions
+from litclassify.cli.trainer.predictions import origin_of_predictions, prediction_writer, print_outcome
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -269,35 +269,18 @@ class ClassificationCLI(LightningCLI):
     def _standard_callbacks(self, settings: Mapping[str, Any]) -> list[Callback]:
         if self.run_dir is None:
             return []
+        config = self.config[self.subcommand]
         if self.subcommand == "predict":
-            return [self._prediction_writer(self.run_dir)]
-        tests = self.subcommand == "test" or self.config[self.subcommand].get("test_after_fit", False)
-        logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
+            assert self.checkpoint is not None
+            origin = origin_of_predictions(self.checkpoint.path, self.config_dump)
+            return [prediction_writer(config, self.run_dir, self.model, self.datamodule, origin)]
+        tests = self.subcommand == "test" or config.get("test_after_fit", False)
+        callbacks = reports(self.subcommand, self.run_dir, tests=tests, multi_label=self.model.multi_label)
+        if self.subcommand == "fit" and settings["logger"]:
+            callbacks += curves(self.config_dump, self._record())
         if self.rate_search is not None:
-            logged.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
-        reports: list[Callback] = []
-        if not self.model.multi_label:
-            validates = self.subcommand in ("fit", "validate")
-            reports = [*([ValidationMetrics()] if validates else []), *([TestReport()] if tests else [])]
-        return [*reports, MetricsFile(self.run_dir / METRICS_JSON), *logged]
-
-    def _prediction_writer(self, run_dir: Path) -> PredictionWriter:
-        assert self.checkpoint is not None
-        config = self.config.predict
-        several = getattr(self.model, "multi_label", False)
-        source = source_of_predictions(self.datamodule)
-        if source is not None and not several:
-            source.folder_classes = self.model.class_names
-        return PredictionWriter(
-            Path(config.output or run_dir / PREDICTIONS),
-            self.model.class_names,
-            config.top_k,
-            config.probabilities,
-            label_separator=(getattr(self.datamodule, "label_separator", None) or ";") if several else None,
-            source=source,
-            origin=origin_of_predictions(self.checkpoint.path, self.config_dump),
-            sort_into=None if config.sort_into is None else Path(config.sort_into),
-        )
+            callbacks.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
+        return callbacks
 
     # --- Running ---
 

@@ -11,14 +11,17 @@ from litclassify.callbacks import (
     ConfiguredPatience,
     CurveLayout,
     HyperparameterLogger,
+    MetricsFile,
     MonitorCheck,
     RunTexts,
     SampleImages,
     SpeedMonitor,
+    TestReport,
     TestSetCheck,
+    ValidationMetrics,
 )
 from litclassify.cli.config.hyperparameters import flat_hyperparameters
-from litclassify.cli.runs.directory import CHECKPOINTS
+from litclassify.cli.runs.directory import CHECKPOINTS, METRICS_JSON
 
 # Columns beside the best value of the monitored metric; TensorBoard shows the first five unasked.
 HPARAMS_METRICS = ("val_acc", "val_f1", "val_loss", "test_acc", "test_f1", "test_loss")
@@ -51,6 +54,23 @@ def monitors(
         callbacks.append(checkpoint)
     if early_stopping is not None and not settings["barebones"]:
         callbacks += [early_stopping, ConfiguredPatience(early_stopping)]
+    return callbacks
+
+
+def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool) -> list[Callback]:
+    """Give what measures and reports beside the classifier itself.
+
+    Args:
+        subcommand: `fit`, `validate` or `test`.
+        run_dir: Where test metrics go.
+        tests: Whether there is a test.
+        multi_label: Whether images have several labels, for which there are no further metrics.
+    """
+    callbacks: list[Callback] = [MetricsFile(run_dir / METRICS_JSON)]
+    if not multi_label and subcommand != "test":
+        callbacks.append(ValidationMetrics())
+    if not multi_label and tests:
+        callbacks.append(TestReport())
     return callbacks
 
 

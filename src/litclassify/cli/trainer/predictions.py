@@ -4,16 +4,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule
 from rich.console import Console
 
+from litclassify.callbacks import PredictionWriter
 from litclassify.cli.config.keys import flatten
+from litclassify.cli.runs.directory import PREDICTIONS
 from litclassify.data import ImageDataModule
 from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
 from litclassify.predictions import Origin, Outcome
 
 # What says where images are, or how they are loaded: the list of images counts, and that is known in itself.
 WITHOUT_EFFECT = ("data.path", "data.num_workers", "data.root", "data.table", "data.cache_dir", "data.device_resident")
+
+
+def prediction_writer(
+    config: Namespace, run_dir: Path, model: ImageClassifier, data: LightningDataModule, origin: Origin
+) -> PredictionWriter:
+    """Give what writes the predictions of a run.
+
+    Args:
+        config: Of `predict`.
+        run_dir: Where they go, unless the config says otherwise.
+        model: Predicts.
+        data: What is predicted.
+        origin: All that predictions of an image depend on.
+    """
+    source = source_of_predictions(data)
+    if source is not None and not model.multi_label:
+        source.folder_classes = model.class_names
+    return PredictionWriter(
+        Path(config.output or run_dir / PREDICTIONS),
+        model.class_names,
+        config.top_k,
+        config.probabilities,
+        label_separator=(getattr(data, "label_separator", None) or ";") if model.multi_label else None,
+        source=source,
+        origin=origin,
+        sort_into=None if config.sort_into is None else Path(config.sort_into),
+    )
 
 
 def source_of_predictions(data: LightningDataModule) -> ImageDataModule | None:
