@@ -7,6 +7,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from litclassify.callbacks.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation_collector import EvaluationCollector
 from litclassify.callbacks.samples import keeps_order, sample_images, sample_paths
 from litclassify.callbacks.tensorboard import tensorboard_writers
@@ -30,16 +31,19 @@ class TestReport(Callback):
     Args:
         resamples: Draws for confidence intervals (bootstrap); 0 gives none.
         gallery: Images in each gallery, at most; 0 for no galleries.
+        explain: For how many images of a gallery, at most, it is shown where the network sees the prediction and where
+            the target (Grad-CAM); 0 for none. Networks that keep no positions apart, such as `MLP`, do without.
     """
 
     __test__ = False  # No test, says this to pytest.
 
-    def __init__(self, resamples: int = 1000, gallery: int = 24) -> None:
-        for name, value in (("resamples", resamples), ("gallery", gallery)):
+    def __init__(self, resamples: int = 1000, gallery: int = 24, explain: int = 12) -> None:
+        for name, value in (("resamples", resamples), ("gallery", gallery), ("explain", explain)):
             if value < 0:
                 raise UserError(f"TestReport: {name} must be at least 0, got {value}.")
         self.resamples = resamples
         self.gallery = gallery
+        self.explain = explain
         self._outputs = EvaluationCollector()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -75,6 +79,7 @@ class TestReport(Callback):
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the scores of classes, and write the report."""
+        assert isinstance(pl_module, ImageClassifier)
         # matplotlib takes longer to import than a small test takes to run.
         from litclassify.callbacks import report_output  # noqa: PLC0415
         from litclassify.evaluation import report as parts  # noqa: PLC0415
@@ -84,7 +89,9 @@ class TestReport(Callback):
         intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
         pictures = parts.evaluation_pictures(evaluation, table)
         if self.gallery and keeps_order(loader):
-            pictures += parts.gallery_pictures(evaluation, paths, partial(sample_images, loader), self.gallery)
+            read_maps = partial(maps_if_any, trainer, pl_module) if self.explain else None
+            read = partial(sample_images, loader)
+            pictures += parts.gallery_pictures(evaluation, paths, read, self.gallery, read_maps, self.explain)
         folder = Path(trainer.log_dir or trainer.default_root_dir)
         report = parts.Report(
             title=f"Test of {folder.parent.name}, {folder.name}",

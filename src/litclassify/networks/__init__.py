@@ -1,4 +1,5 @@
 from litclassify.networks.airbench import Airbench
+from litclassify.networks.dry_run import dry_run
 from litclassify.networks.factory import Network, NetworkFactory
 from litclassify.networks.input_check import check_input
 from litclassify.networks.lenet import LeNet
@@ -18,6 +19,7 @@ __all__ = [
     "TimmNetwork",
     "TorchvisionNetwork",
     "check_input",
+    "dry_run",
     "head_of",
     "no_weight_decay_of",
     "stages_of",
