@@ -185,5 +185,5 @@ def test_classes_that_are_none_are_refused(classes: Tensor, message: str) -> Non
 
 
 def test_a_network_without_a_map_is_refused() -> None:
-    with pytest.raises(UserError, match="MLP has no map of features"):
+    with pytest.raises(UserError, match="The network has no map of features"):
         class_activation_map(MLP(3, in_features=192), torch.rand(2, 3, 8, 8), torch.tensor([0, 1]))

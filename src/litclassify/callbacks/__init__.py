@@ -8,6 +8,7 @@ from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.patch_whitening import PatchWhitening
+from litclassify.callbacks.prediction_explainer import PredictionExplainer
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.progressive_resizing import ProgressiveResizing
@@ -34,6 +35,7 @@ __all__ = [
     "NetworkSummary",
     "ParameterGroupTable",
     "PatchWhitening",
+    "PredictionExplainer",
     "PredictionWriter",
     "ProgressiveResizing",
     "RateCurve",

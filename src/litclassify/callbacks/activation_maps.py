@@ -19,7 +19,9 @@ def activation_maps(
 ) -> NDArray[np.floating[Any]]:
     """Compute the maps of `class_activation_map` on the classifier's device, in the Trainer's precision."""
     with trainer.precision_plugin.forward_context():
-        return class_activation_map(classifier, images.to(classifier.device), classes, layer).cpu().numpy()
+        return (
+            class_activation_map(classifier, _as_in_a_step(trainer, classifier, images), classes, layer).cpu().numpy()
+        )
 
 
 def activation_layer(trainer: Trainer, classifier: ImageClassifier, images: Tensor) -> str:
@@ -29,7 +31,7 @@ def activation_layer(trainer: Trainer, classifier: ImageClassifier, images: Tens
         UserError: The network has none.
     """
     with trainer.precision_plugin.forward_context():
-        return find_feature_layer(classifier, images.to(classifier.device))
+        return find_feature_layer(classifier, _as_in_a_step(trainer, classifier, images))
 
 
 def maps_if_any(
@@ -45,3 +47,8 @@ def maps_if_any(
     except RuntimeError as error:  # A network of the user's own that cannot be differentiated: its test is worth more.
         rank_zero_warn(f"Predictions are not explained: {error}")
         return None
+
+
+def _as_in_a_step(trainer: Trainer, classifier: ImageClassifier, images: Tensor) -> Tensor:
+    converted: Tensor = trainer.precision_plugin.convert_input(images.to(classifier.device))
+    return converted

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import MetricsFile, PredictionWriter, RateCurve, TestReport
+from litclassify.callbacks import MetricsFile, PredictionExplainer, PredictionWriter, RateCurve, TestReport
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
@@ -270,13 +270,23 @@ class ClassificationCLI(LightningCLI):
         if self.run_dir is None:
             return []
         if self.subcommand == "predict":
-            return [self._prediction_writer(self.run_dir)]
+            return [*self._prediction_explainer(), self._prediction_writer(self.run_dir)]
         tests = self.subcommand == "test" or self.config[self.subcommand].get("test_after_fit", False)
         logged = curves(self.config_dump, self._record()) if self.subcommand == "fit" and settings["logger"] else []
         if self.rate_search is not None:
             logged.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
         reports = [] if self.model.multi_label or not tests else [TestReport()]
         return [*reports, MetricsFile(self.run_dir / METRICS_JSON), *logged]
+
+    def _prediction_explainer(self) -> list[PredictionExplainer]:
+        """Give what explains each image before its row is written: a row stands for what is done."""
+        config = self.config.predict
+        if config.explain is None:
+            if config.explain_class is not None:
+                raise UserError("--explain_class has no effect without --explain DIR.")
+            return []
+        source = source_of_predictions(self.datamodule)
+        return [PredictionExplainer(Path(config.explain), self.model.class_names, config.explain_class, source)]
 
     def _prediction_writer(self, run_dir: Path) -> PredictionWriter:
         assert self.checkpoint is not None

@@ -45,8 +45,8 @@ def find_feature_layer(network: nn.Module, images: Tensor) -> str:
             if used or not any(positions):  # On nothing at all, if the head is still all zeros.
                 return [*candidates, *used][-1]
     raise UserError(
-        f"{type(network).__name__} has no map of features that could explain where it looks: no layer before its "
-        "logits keeps positions in the image apart."
+        "The network has no map of features that could explain where it looks: no layer before its logits keeps "
+        "positions in the image apart."
     )
 
 

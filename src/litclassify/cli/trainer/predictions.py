@@ -24,7 +24,7 @@ def source_of_predictions(data: LightningDataModule) -> ImageDataModule | None:
 
 
 def origin_of_predictions(checkpoint: Path, config: Mapping[str, Any]) -> Origin:
-    """Give all that predictions of an image depend on, by name.
+    """Give all that predictions of an image, and pictures of them, depend on, by name.
 
     Args:
         checkpoint: The file; another of that name has another time or size.
@@ -34,6 +34,7 @@ def origin_of_predictions(checkpoint: Path, config: Mapping[str, Any]) -> Origin
     file = f"{checkpoint.resolve()} ({status.st_size} bytes, {status.st_mtime_ns} ns)"
     sections = {name: config.get(name) for name in ("data", "model")}
     settings = {key: value for key, value in flatten(sections) if key not in WITHOUT_EFFECT}
+    settings |= {key: str(config[key]) for key in ("explain", "explain_class") if config.get(key) is not None}
     return {"the checkpoint": file, **settings, "trainer.precision": str(config["trainer"]["precision"])}
 
 

@@ -62,6 +62,7 @@ def explanation_figure(examples: Sequence[Example], maps: NDArray[np.floating[An
     columns = COLUMNS // 2
     rows = -(-len(examples) // columns)
     figure = Figure(figsize=(COLUMNS * INCHES, rows * (INCHES + 0.4)), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(wspace=0.08)  # type: ignore[union-attr, call-arg]
     for i, (example, pair) in enumerate(zip(examples, maps, strict=True)):
         axes = figure.add_subplot(rows, columns, i + 1)
         left, right = (overlay(example.image, one) for one in pair)
