@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.conftest import SMALL
+from torch import nn
 from torch.optim import AdamW
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -21,7 +23,7 @@ from litclassify.callbacks import TestReport
 from litclassify.cli import main
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier, MultiLabelClassifier
-from litclassify.networks import MLP
+from litclassify.networks import MLP, LeNet
 
 PICTURES = {
     *("class_accuracy", "confidence", "confident_mistakes", "confusion_matrix", "confusion_matrix_normalised"),
@@ -113,6 +115,57 @@ def test_any_loader_is_reported_on(trainer: Trainer, tmp_path: Path) -> None:
     assert "the weights that training ended with" in (tmp_path / "report.html").read_text()
 
 
+EXPLAINED = {"worst_predictions_explained", "confident_mistakes_explained"}
+
+
+def explained_after_test(
+    network: type[nn.Module], folder: Path, explain: int = 3, precision: Any = "32-true"
+) -> set[str]:
+    model = ImageClassifier(network, AdamW, list("0123456789"))
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        precision=precision,
+        callbacks=[TestReport(resamples=0, gallery=5, explain=explain)],
+    )
+    trainer.test(model, loader_of_digits(), verbose=False)
+    return {path.stem for path in (folder / "report").glob("*explained.png")}
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true"])
+def test_mistakes_are_explained(tmp_path: Path, precision: str) -> None:
+    assert explained_after_test(LeNet, tmp_path, precision=precision) == EXPLAINED
+    assert "Worst predictions explained" in (tmp_path / "report.md").read_text()
+    assert "Confident mistakes explained" in (tmp_path / "report.html").read_text()
+
+
+def test_mistakes_are_not_explained_if_not_asked(tmp_path: Path) -> None:
+    assert explained_after_test(LeNet, tmp_path, explain=0) == set()
+    assert (tmp_path / "report" / "worst_predictions.png").is_file()
+
+
+class Refusing(nn.Module):
+    """Fails when it is run with hooks."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.inner = LeNet(num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.inner.conv1._forward_hooks:
+            raise RuntimeError("no hooks here")
+        return self.inner(images)
+
+
+@pytest.mark.filterwarnings("ignore:Predictions are not explained. no hooks here")
+def test_a_network_that_cannot_be_explained_is_tested_all_the_same(tmp_path: Path) -> None:
+    assert explained_after_test(Refusing, tmp_path) == set()
+    assert (tmp_path / "report.html").is_file()
+
+
 @pytest.mark.filterwarnings("ignore:.*sampler has shuffling enabled.*")
 def test_images_in_another_order_are_not_shown_as_what_they_are_not(trainer: Trainer, tmp_path: Path) -> None:
     trainer.test(classifier(), loader_of_digits(shuffle=True), verbose=False)
@@ -126,7 +179,7 @@ def test_several_labels_are_refused(trainer: Trainer) -> None:
         trainer.test(model, loader_of_digits(), verbose=False)
 
 
-@pytest.mark.parametrize("argument", ["resamples", "gallery"])
+@pytest.mark.parametrize("argument", ["resamples", "gallery", "explain"])
 def test_negative_numbers_are_refused(argument: str) -> None:
     with pytest.raises(UserError, match=f"{argument} must be at least 0, got -1"):
         TestReport(**{argument: -1})

@@ -10,6 +10,7 @@ from litclassify.callbacks.network_graph import NetworkGraph
 from litclassify.callbacks.network_summary import NetworkSummary
 from litclassify.callbacks.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.patch_whitening import PatchWhitening
+from litclassify.callbacks.prediction_explainer import PredictionExplainer
 from litclassify.callbacks.prediction_writer import PredictionWriter
 from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.progressive_resizing import ProgressiveResizing
@@ -42,6 +43,7 @@ __all__ = [
     "NetworkSummary",
     "ParameterGroupTable",
     "PatchWhitening",
+    "PredictionExplainer",
     "PredictionWriter",
     "ProgressiveResizing",
     "RateCurve",

@@ -24,6 +24,7 @@ from litclassify.predictions import (
     check_format,
     join_parts,
     origin_of_rows,
+    places_of_process,
 )
 
 DEFAULT_TOP_K = 5
@@ -154,9 +155,9 @@ class PredictionWriter(BasePredictionWriter):
         if self._part is None:
             return
         self._part.close()
-        if self.source is None:
+        if self.source is None or not self._num_rows:
             self._part.path.unlink(missing_ok=True)
-        elif self._num_rows:
+        else:
             count = len(self.source.predict_dataset.paths)
             done = min(count, self._num_rows * trainer.world_size)
             rank_zero_info(f"Predicted {done} of {count} images: the same command goes on from there.")
@@ -183,7 +184,8 @@ class PredictionWriter(BasePredictionWriter):
 
     def _rows_of(self, dataset: PredictionSet, prediction: Prediction, batch: Any, trainer: Trainer) -> list[Row]:
         """Give the rows of this process's next images; beyond its share, it was given one to take part."""
-        share = range(trainer.global_rank, len(dataset.paths), trainer.world_size)[self._num_rows :]
+        assert self.source is not None
+        share = places_of_process(self.source, trainer.global_rank, trainer.world_size)[self._num_rows :]
         indices = share[: len(prediction["label"])]
         targets = dataset.targets[list(indices)] if self.schema.labelled else None
         if not indices:

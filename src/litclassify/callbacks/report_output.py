@@ -18,6 +18,7 @@ from litclassify.callbacks.samples import keeps_order, sample_images
 from litclassify.evaluation import ClassTable, Evaluation
 from litclassify.evaluation.report import (
     Picture,
+    ReadMaps,
     Report,
     ReportTable,
     evaluation_pictures,
@@ -58,7 +59,15 @@ def print_table(table: ReportTable) -> None:
         console.print(f"… and {len(table.rows) - MAX_PRINTED} more, in {PICTURES}/{table.key}.csv", highlight=False)
 
 
-def draw(evaluation: Evaluation, table: ClassTable, loader: Any, paths: Sequence[str], gallery: int) -> list[Picture]:
+def draw(
+    evaluation: Evaluation,
+    table: ClassTable,
+    loader: Any,
+    paths: Sequence[str],
+    gallery: int,
+    read_maps: ReadMaps | None = None,
+    explain: int = 0,
+) -> list[Picture]:
     """Draw all figures, and galleries where the images can be told apart.
 
     Args:
@@ -67,10 +76,12 @@ def draw(evaluation: Evaluation, table: ClassTable, loader: Any, paths: Sequence
         loader: Gives the images again.
         paths: Of the images.
         gallery: Images in each gallery, at most.
+        read_maps: Gives activation maps of images; None explains none.
+        explain: Images that are explained in each gallery, at most.
     """
     pictures = evaluation_pictures(evaluation, table)
     if gallery and keeps_order(loader):
-        pictures += gallery_pictures(evaluation, paths, partial(sample_images, loader), gallery)
+        pictures += gallery_pictures(evaluation, paths, partial(sample_images, loader), gallery, read_maps, explain)
     return pictures
 
 

@@ -1,11 +1,13 @@
 """What a test found, as figures in TensorBoard and as a report to read."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from litclassify.callbacks.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
 from litclassify.callbacks.samples import sample_paths
 from litclassify.callbacks.tensorboard import tensorboard_writers
@@ -29,16 +31,19 @@ class TestReport(Callback):
     Args:
         resamples: Draws for confidence intervals (bootstrap); 0 gives none.
         gallery: Images in each gallery, at most; 0 for no galleries.
+        explain: For how many images of a gallery, at most, it is shown where the network sees the prediction and where
+            the target (Grad-CAM); 0 for none. Networks that keep no positions apart, such as `MLP`, do without.
     """
 
     __test__ = False  # No test, says this to pytest.
 
-    def __init__(self, resamples: int = 1000, gallery: int = 24) -> None:
-        for name, value in (("resamples", resamples), ("gallery", gallery)):
+    def __init__(self, resamples: int = 1000, gallery: int = 24, explain: int = 12) -> None:
+        for name, value in (("resamples", resamples), ("gallery", gallery), ("explain", explain)):
             if value < 0:
                 raise UserError(f"TestReport: {name} must be at least 0, got {value}.")
         self.resamples = resamples
         self.gallery = gallery
+        self.explain = explain
         self._outputs = EvaluationCollector()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -71,6 +76,7 @@ class TestReport(Callback):
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the scores of classes, and write the report."""
+        assert isinstance(pl_module, ImageClassifier)
         # matplotlib takes longer to import than a small test takes to run.
         from litclassify.callbacks import report_output  # noqa: PLC0415
         from litclassify.evaluation import report as parts  # noqa: PLC0415
@@ -79,11 +85,12 @@ class TestReport(Callback):
         paths = sample_paths(loader, len(evaluation), "test")
         intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
         folder = self._folder
+        read_maps = partial(maps_if_any, trainer, pl_module) if self.explain else None
         report = parts.Report(
             title=f"Test of {folder.parent.name}, {folder.name}",
             facts=self._facts(trainer),
             tables=parts.evaluation_tables(evaluation, table, self._metrics, intervals),
-            pictures=report_output.draw(evaluation, table, loader, paths, self.gallery),
+            pictures=report_output.draw(evaluation, table, loader, paths, self.gallery, read_maps, self.explain),
             texts=_records(folder),
         )
         report_output.print_table(report.table("classes"))

@@ -51,7 +51,12 @@ from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
-from litclassify.cli.trainer.predictions import origin_of_predictions, prediction_writer, print_outcome
+from litclassify.cli.trainer.predictions import (
+    origin_of_predictions,
+    prediction_explainer,
+    prediction_writer,
+    print_outcome,
+)
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -273,7 +278,10 @@ class ClassificationCLI(LightningCLI):
         if self.subcommand == "predict":
             assert self.checkpoint is not None
             origin = origin_of_predictions(self.checkpoint.path, self.config_dump)
-            return [prediction_writer(config, self.run_dir, self.model, self.datamodule, origin)]
+            return [
+                *prediction_explainer(config, self.model, self.datamodule),
+                prediction_writer(config, self.run_dir, self.model, self.datamodule, origin),
+            ]
         tests = self.subcommand == "test" or config.get("test_after_fit", False)
         callbacks = reports(self.subcommand, self.run_dir, tests=tests, multi_label=self.model.multi_label)
         if self.subcommand == "fit" and settings["logger"]:

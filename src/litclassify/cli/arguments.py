@@ -115,3 +115,15 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
         default=None,
         help="Folder for the images, in a folder for each predicted class: hard links, or copies where there are none.",
     )
+    parsers["predict"].add_argument(
+        "--explain",
+        type=str | None,
+        default=None,
+        help="Folder for pictures of where each image shows its predicted class (Grad-CAM).",
+    )
+    parsers["predict"].add_argument(
+        "--explain_class",
+        type=str | None,
+        default=None,
+        help="The class that these pictures explain. Null takes the predicted one.",
+    )

@@ -1,6 +1,7 @@
 from litclassify.networks.airbench import Airbench
+from litclassify.networks.dry_run import dry_run
 from litclassify.networks.factory import Network, NetworkFactory
-from litclassify.networks.input_check import check_input, dry_run
+from litclassify.networks.input_check import check_input
 from litclassify.networks.lenet import LeNet
 from litclassify.networks.mlp import MLP
 from litclassify.networks.resnet9 import ResNet9

@@ -8,31 +8,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from litclassify.errors import UserError
+from litclassify.networks.dry_run import dry_run
 
 # What torch and torchvision say about images that don't fit: "Output size is too small", "shape '[2, 400]'
 # is invalid for input of size 512", "Wrong image height!". Word boundaries keep out the "max_split_size_mb"
 # of an out-of-memory error.
 _SHAPE_WORDS = re.compile(r"\b(sizes?|shapes?|dimensions?|height|width|channels?|stride)\b", re.IGNORECASE)
-
-
-@contextmanager
-def dry_run(network: nn.Module) -> Iterator[None]:
-    """Evaluate without gradients, then put back modes, buffers and random state."""
-    modes = [(module, module.training) for module in network.modules()]
-    buffers = [(buffer, buffer.clone()) for buffer in network.buffers() if not is_lazy(buffer)]
-    cuda_devices = {parameter.device for parameter in network.parameters() if parameter.is_cuda}
-    with torch.random.fork_rng(list(cuda_devices)), torch.no_grad():
-        network.eval()
-        try:
-            yield
-        finally:
-            for module, mode in modes:
-                module.training = mode
-            for buffer, value in buffers:
-                buffer.copy_(value)
 
 
 def check_input(network: nn.Module, image_shape: tuple[int, int, int], num_classes: int) -> None:

@@ -3,8 +3,8 @@ from litclassify.predictions.join import join_parts
 from litclassify.predictions.outcome import Outcome
 from litclassify.predictions.parts import Origin, Part, Parts
 from litclassify.predictions.schema import Row, Schema
-from litclassify.predictions.sorting import FolderSorter
-from litclassify.predictions.source import PredictionSet, PredictionSource, origin_of_rows
+from litclassify.predictions.sorting import FolderSorter, escape_forbidden
+from litclassify.predictions.source import PredictionSet, PredictionSource, origin_of_rows, places_of_process
 
 __all__ = [
     "FolderSorter",
@@ -17,7 +17,9 @@ __all__ = [
     "Row",
     "Schema",
     "check_format",
+    "escape_forbidden",
     "join_parts",
     "open_table",
     "origin_of_rows",
+    "places_of_process",
 ]

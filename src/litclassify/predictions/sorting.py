@@ -25,13 +25,18 @@ def folder_of_class(name: str) -> str:
     It is a name in every file system, of a folder below the one it is in, and neither hidden nor one of the folders for
     images without a class. Where that takes it, a character becomes `%` and two hexadecimal digits, as in URLs.
     """
-    escaped = "".join(_escape(character) if character in FORBIDDEN else character for character in name)
+    escaped = escape_forbidden(name)
     if escaped.endswith((".", " ")):
         escaped = escaped[:-1] + _escape(escaped[-1])
     reserved = {*DEVICES, UNREADABLE, UNLABELLED}
     if escaped.startswith(".") or escaped.partition(".")[0].rstrip().lower() in reserved:
         escaped = _escape(escaped[0]) + escaped[1:]
     return escaped
+
+
+def escape_forbidden(name: str) -> str:
+    """Give `%` and the code for each character that file systems do not allow everywhere."""
+    return "".join(_escape(character) if character in FORBIDDEN else character for character in name)
 
 
 def class_of_folder(folder: str) -> str:

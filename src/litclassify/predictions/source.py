@@ -49,3 +49,8 @@ def origin_of_rows(paths: Iterable[str], schema: Schema) -> Origin:
         "probabilities": str(schema.probabilities).lower(),
         "target": str(schema.labelled).lower(),
     }
+
+
+def places_of_process(source: PredictionSource, rank: int, world_size: int) -> range:
+    """Give the places, in the list of images, of those that a process predicts."""
+    return range(rank, len(source.predict_dataset.paths), world_size)

@@ -1,19 +1,24 @@
 """Every figure, of few and many classes, and of evaluations that go wrong."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from litclassify.evaluation import Evaluation, class_table
 from litclassify.evaluation.figures import (
     Example,
+    as_rgb,
     class_figure,
     confidence_figure,
     confusion_figure,
     coverage_figure,
+    explanation_figure,
     gallery_figure,
+    overlay,
     precision_recall_figure,
     reliability_figure,
     roc_figure,
@@ -81,3 +86,25 @@ def test_examples_of_any_number_of_channels_are_shown_with_names_as_they_are(cha
     assert figure.axes[0].get_title() == "dog 0.90\nnot \\$x^2\\$ 0.05"
     assert figure.axes[0].get_xlabel().endswith(r"\$a_{1}.png")
     assert len(figure.axes) == 7
+
+
+@pytest.mark.parametrize(
+    "image", [np.full((3, 8, 12), 255, np.uint8), np.ones((3, 8, 12), np.float32), np.ones((1, 8, 12))]
+)
+def test_an_overlay_grows_brighter_with_the_map(image: NDArray[Any]) -> None:
+    ramp = np.linspace(0, 1, 12)[None].repeat(8, axis=0)
+    picture = overlay(image, ramp)
+    assert picture.dtype == np.uint8
+    assert picture.shape == (8, 12, 3)
+    assert (np.diff((picture @ [0.299, 0.587, 0.114])[0]) > 0).all()
+    assert (as_rgb(image) == 255).all()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_prediction_and_target_are_explained_side_by_side(count: int) -> None:
+    example = Example(np.zeros((3, 8, 8), np.uint8), "a.png", "cat", "dog", 0.9, 0.05)
+    figure = explanation_figure([example] * count, np.zeros((count, 2, 8, 8)))
+    axes = figure.axes[0]
+    assert len(figure.axes) == count
+    assert (axes.get_title(loc="left"), axes.get_title(loc="right")) == ("dog 0.90", "cat 0.05")
+    assert axes.images[0].get_array().shape == (8, 17, 3)

@@ -66,6 +66,8 @@ RUNS = {
     "--top_k": "How many of the most probable classes a row lists.",
     "--probabilities": "true adds a column for every class.",
     "--sort_into": "Folder to sort the images into, by predicted class.",
+    "--explain": "Folder for pictures of where each image shows its class.",
+    "--explain_class": "The class that they explain; by default the predicted one.",
 }
 CHECKPOINT = {
     "--checkpoint.monitor": "Metric of the best; auto is that of the model.",
@@ -96,7 +98,7 @@ FIT_ONLY = {
     "--trainer.gradient_clip_val",
     "--trainer.limit_train_batches",
 }
-PREDICT_ONLY = {"--data.path", "--output", "--top_k", "--probabilities", "--sort_into"}
+PREDICT_ONLY = {"--data.path", "--output", "--top_k", "--probabilities", "--sort_into", "--explain", "--explain_class"}
 
 # Bases of the classes whose names a key lists.
 NAMED = {"--data": LightningDataModule, "--model.network": Network}

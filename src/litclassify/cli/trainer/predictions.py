@@ -8,7 +8,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule
 from rich.console import Console
 
-from litclassify.callbacks import PredictionWriter
+from litclassify.callbacks import PredictionExplainer, PredictionWriter
 from litclassify.cli.config.keys import flatten
 from litclassify.cli.runs.directory import PREDICTIONS
 from litclassify.data import ImageDataModule
@@ -18,6 +18,27 @@ from litclassify.predictions import Origin, Outcome
 
 # What says where images are, or how they are loaded: the list of images counts, and that is known in itself.
 WITHOUT_EFFECT = ("data.path", "data.num_workers", "data.root", "data.table", "data.cache_dir", "data.device_resident")
+
+
+def prediction_explainer(
+    config: Namespace, model: ImageClassifier, data: LightningDataModule
+) -> list[PredictionExplainer]:
+    """Give what explains each image, before its row is written: a row stands for what is done.
+
+    Args:
+        config: Of `predict`.
+        model: Predicts.
+        data: What is predicted.
+
+    Raises:
+        UserError: A class to explain is named, and no folder.
+    """
+    if config.explain is None:
+        if config.explain_class is not None:
+            raise UserError("--explain_class has no effect without --explain DIR.")
+        return []
+    source = source_of_predictions(data)
+    return [PredictionExplainer(Path(config.explain), model.class_names, config.explain_class, source)]
 
 
 def prediction_writer(
@@ -55,7 +76,7 @@ def source_of_predictions(data: LightningDataModule) -> ImageDataModule | None:
 
 
 def origin_of_predictions(checkpoint: Path, config: Mapping[str, Any]) -> Origin:
-    """Give all that predictions of an image depend on, by name.
+    """Give all that predictions of an image, and pictures of them, depend on, by name.
 
     Args:
         checkpoint: The file; another of that name has another time or size.
@@ -65,6 +86,7 @@ def origin_of_predictions(checkpoint: Path, config: Mapping[str, Any]) -> Origin
     file = f"{checkpoint.resolve()} ({status.st_size} bytes, {status.st_mtime_ns} ns)"
     sections = {name: config.get(name) for name in ("data", "model")}
     settings = {key: value for key, value in flatten(sections) if key not in WITHOUT_EFFECT}
+    settings |= {key: str(config[key]) for key in ("explain", "explain_class") if config.get(key) is not None}
     return {"the checkpoint": file, **settings, "trainer.precision": str(config["trainer"]["precision"])}
 
 

@@ -5,15 +5,19 @@ from litclassify.evaluation.figures.classes import class_figure
 from litclassify.evaluation.figures.confusion import confusion_figure
 from litclassify.evaluation.figures.coverage import coverage_figure
 from litclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
-from litclassify.evaluation.figures.gallery import Example, gallery_figure
+from litclassify.evaluation.figures.gallery import Example, explanation_figure, gallery_figure
+from litclassify.evaluation.figures.overlay import as_rgb, overlay
 
 __all__ = [
     "Example",
+    "as_rgb",
     "class_figure",
     "confidence_figure",
     "confusion_figure",
     "coverage_figure",
+    "explanation_figure",
     "gallery_figure",
+    "overlay",
     "precision_recall_figure",
     "reliability_figure",
     "roc_figure",

@@ -9,11 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from litclassify.evaluation.figures.overlay import as_rgb, overlay
 from litclassify.evaluation.figures.style import DPI, shortened
 
 COLUMNS = 6
 INCHES = 1.55
 MAX_PATH = 24
+# Between the two images of a pair, their width in such parts.
+GAP = 32
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def gallery_figure(examples: Sequence[Example]) -> Figure:
     figure = Figure(figsize=(COLUMNS * INCHES, max(1, rows) * (INCHES + 0.55)), dpi=DPI, layout="constrained")
     for i, example in enumerate(examples):
         axes = figure.add_subplot(rows, COLUMNS, i + 1)
-        _show(axes, example.image)
+        axes.imshow(as_rgb(example.image))
         predicted, target = shortened([example.predicted, example.target])
         axes.set_title(
             f"{predicted} {example.confidence:.2f}\nnot {target} {example.probability:.2f}"
@@ -45,19 +48,39 @@ def gallery_figure(examples: Sequence[Example]) -> Figure:
             else f"{predicted} {example.confidence:.2f}",
             fontsize=7,
         )
-        axes.set_xlabel(_end_of(example.path), fontsize=6, color="0.4")
-        axes.set(xticks=[], yticks=[])
+        _finish(axes, example)
     return figure
+
+
+def explanation_figure(examples: Sequence[Example], maps: NDArray[np.floating[Any]]) -> Figure:
+    """Lay images out in rows of three, each twice: where its prediction and where its target is seen.
+
+    Args:
+        examples: N images.
+        maps: Of prediction and target of each, in [0, 1], (N, 2, H, W).
+    """
+    columns = COLUMNS // 2
+    rows = -(-len(examples) // columns)
+    figure = Figure(figsize=(COLUMNS * INCHES, rows * (INCHES + 0.4)), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(wspace=0.08)  # type: ignore[union-attr, call-arg]
+    for i, (example, pair) in enumerate(zip(examples, maps, strict=True)):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        left, right = (overlay(example.image, one) for one in pair)
+        gap = np.full_like(left[:, : max(1, left.shape[1] // GAP)], 255)
+        axes.imshow(np.hstack([left, gap, right]))
+        predicted, target = shortened([example.predicted, example.target])
+        axes.set_title(f"{predicted} {example.confidence:.2f}", fontsize=7, loc="left")
+        axes.set_title(f"{target} {example.probability:.2f}", fontsize=7, loc="right")
+        _finish(axes, example)
+        axes.spines[:].set_visible(False)
+    return figure
+
+
+def _finish(axes: Axes, example: Example) -> None:
+    axes.set_xlabel(_end_of(example.path), fontsize=6, color="0.4")
+    axes.set(xticks=[], yticks=[])
 
 
 def _end_of(path: str) -> str:
     text = path if len(path) <= MAX_PATH else f"…{path[1 - MAX_PATH :]}"
     return text.replace("$", r"\$")
-
-
-def _show(axes: Axes, image: NDArray[Any]) -> None:
-    pixels = np.moveaxis(image, 0, -1)
-    if pixels.shape[-1] == 3:  # noqa: PLR2004
-        axes.imshow(pixels)
-    else:
-        axes.imshow(pixels[..., 0], cmap="gray", vmin=0, vmax=255 if pixels.dtype == np.uint8 else 1)

@@ -1,6 +1,7 @@
 """From an evaluation to what its report says."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from litclassify.evaluation.figures import (
     confidence_figure,
     confusion_figure,
     coverage_figure,
+    explanation_figure,
     gallery_figure,
     precision_recall_figure,
     reliability_figure,
@@ -27,6 +29,8 @@ MAX_PAIRS = 20
 KEPT = (1.0, 0.99, 0.95, 0.9, 0.8, 0.5)
 ReadImages = Callable[[Sequence[int]], NDArray[np.generic]]
 """Gives images, uint8 or float in [0, 1], (n, C, H, W), by their places in the data set."""
+ReadMaps = Callable[[NDArray[np.generic], NDArray[np.int64]], NDArray[np.floating[Any]] | None]
+"""Gives maps in [0, 1], (n, M, H, W), of where images (n, C, H, W) show classes (n, M); None if that is not known."""
 
 
 def evaluation_tables(
@@ -105,30 +109,51 @@ def evaluation_pictures(evaluation: Evaluation, table: ClassTable) -> list[Pictu
     return [Picture.of(*picture) for picture in drawn]
 
 
-def gallery_pictures(evaluation: Evaluation, paths: Sequence[str], read: ReadImages, limit: int) -> list[Picture]:
-    """Draw the images that went wrong most, at most `limit` in each gallery.
+def gallery_pictures(
+    evaluation: Evaluation,
+    paths: Sequence[str],
+    read: ReadImages,
+    limit: int,
+    read_maps: ReadMaps | None = None,
+    explained: int = 0,
+) -> list[Picture]:
+    """Draw the images that went wrong most, at most `limit` in each gallery, and where the classifier looked.
 
     Args:
         evaluation: What was said of the images.
         paths: Of all images, (N,).
         read: Gives the images themselves.
         limit: At least 1.
+        read_maps: Explains predictions; None leaves them as they are.
+        explained: How many images of each gallery are explained, at most.
     """
     wrong = np.flatnonzero(~evaluation.correct)
     galleries = {
         "Worst predictions": (wrong[np.argsort(-evaluation.losses[wrong], kind="stable")], WORST),
         "Confident mistakes": (wrong[np.argsort(-evaluation.confidences[wrong], kind="stable")], CONFIDENT),
     }
-    return [
-        Picture.of(gallery_figure(_examples(evaluation, paths, read, order[:limit])), title, note, wide=True)
-        for title, (order, note) in galleries.items()
-        if len(order)
-    ]
+    pictures = []
+    for title, (order, note) in galleries.items():
+        if not len(order):
+            continue
+        examples = _examples(evaluation, paths, read, order[:limit])
+        pictures.append(Picture.of(gallery_figure(examples), title, note, wide=True))
+        shown = examples[:explained]
+        classes = np.stack([evaluation.predicted, evaluation.targets], axis=1)[order[: len(shown)]]
+        maps = read_maps(np.stack([example.image for example in shown]), classes) if read_maps and shown else None
+        if maps is not None:
+            pictures.append(Picture.of(explanation_figure(shown, maps), f"{title} explained", EXPLAINED, wide=True))
+    return pictures
 
 
 CAPTIONS = "Above each image, prediction and target with their probabilities."
 WORST = f"The targets that the classifier held least probable. {CAPTIONS}"
 CONFIDENT = f"The wrong classes that it held most probable. {CAPTIONS}"
+
+EXPLAINED = (
+    "Where in the first of them the classifier sees the prediction (left) and the target (right): Grad-CAM, from dark "
+    "blue for nothing to yellow for the most in the image."
+)
 
 
 def _examples(
