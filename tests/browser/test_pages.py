@@ -21,7 +21,7 @@ TABS = {
     "graphs": ("LeNet", "2\u00d71\u00d78\u00d78", "2\u00d710"),
     "histograms": ("weights", "gradients"),
     "text": ("config/text_summary", "environment/text_summary", "val", "test"),
-    "pr_curves": ("test/0", "test/9"),
+    "pr_curves": ("test/pr/0", "test/pr/9"),
     "hparams": ("model.network", "LeNet", "val_f1", "test_acc", "test_f1"),
     "projector": ("Points:", "359", "Dimension:", "2 tensors found"),
 }

@@ -80,7 +80,7 @@ def test_the_run_holds_the_report(run: Path) -> None:
 
 def test_tensorboard_shows_the_report(events: EventAccumulator) -> None:
     assert {tag.removeprefix("test/") for tag in events.Tags()["images"] if tag.startswith("test/")} == PICTURES
-    assert {f"test/{k}" for k in range(10)} <= set(events.Tags()["tensors"])
+    assert {f"test/pr/{k}" for k in range(10)} <= set(events.Tags()["tensors"])
     assert "test/classes/text_summary" in events.Tags()["tensors"]
     assert "test_ece" in events.Tags()["scalars"]
 

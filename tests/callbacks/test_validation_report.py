@@ -27,7 +27,7 @@ def test_the_last_validation_is_shown_as_a_test_is(tmp_path: Path) -> None:
     train(tmp_path, ValidationReport())
     found = events(tmp_path)
     assert {tag for tag in found.Tags()["images"] if tag.startswith("val/")} == {f"val/{name}" for name in PICTURES}
-    assert {"val/cat", "val/dog", "val/eel", "val/classes/text_summary"} <= set(found.Tags()["tensors"])
+    assert {"val/pr/cat", "val/pr/dog", "val/pr/eel", "val/classes/text_summary"} <= set(found.Tags()["tensors"])
     assert steps(tmp_path) == [6]
 
 

@@ -13,6 +13,7 @@ from litclassify.losses import BinaryCrossEntropy, FocalLoss
 from litclassify.models import MultiLabelClassifier
 from litclassify.networks import MLP
 from litclassify.randomness import batch_generator
+from litclassify.rejection import ConfidenceThreshold
 
 LABELS = ["red", "green", "blue"]
 IMAGES = torch.randint(0, 256, (10, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -99,6 +100,8 @@ def test_binary_cross_entropy_takes_several_labels() -> None:
         ({"criterion": FocalLoss()}, r"model\.criterion \(FocalLoss\) does not take .* nor several labels"),
         ({"criterion": nn.BCEWithLogitsLoss(pos_weight=torch.ones(4))}, r"model\.criterion \(BCEWithLogitsLoss\)"),
         ({"class_names": ["red"]}, "at least 2 classes"),
+        ({"rejection": ConfidenceThreshold(0.5)}, r"model\.rejection is for classifiers of images with one class"),
+        ({"calibration_temperature": 2.0}, r"model\.calibration_temperature is for classifiers of images"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(arguments: dict[str, object], message: str) -> None:

@@ -65,5 +65,18 @@ def test_accuracy_of_several_labels_is_that_of_the_metric() -> None:
     assert outcome.accuracy == pytest.approx(float(metrics["acc"].compute()))
 
 
+def test_an_image_that_is_rejected_is_right_if_its_most_probable_class_is() -> None:
+    schema = Schema(["cat", "dog"], 2, labelled=True)
+    probabilities = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.4, 0.6]])
+    prediction = {
+        "index": probabilities.argmax(1),
+        "label": ["unknown", "cat", "unknown"],
+        "probabilities": probabilities,
+    }
+    outcome = Outcome(Path("p.csv"))
+    outcome.add(schema.rows(prediction, [""] * 3, torch.tensor([0, 0, 0]), [""] * 3), schema)
+    assert outcome.accuracy == pytest.approx(2 / 3)
+
+
 def test_without_known_classes_there_is_no_accuracy() -> None:
     assert Outcome(Path("p.csv")).accuracy is None

@@ -69,7 +69,7 @@ def _pairs_of(group: Sequence[int], samples: Sequence[Sample], measures: Sequenc
         first.setdefault((samples[index].split, samples[index].class_name), index)
     for index in group:
         for other in first.values():
-            if other != index:
+            if samples[other] != samples[index]:  # A table may list an image twice.
                 same = measures[index].content_hash == measures[other].content_hash
                 yield Pair(
                     index, other, "the same file" if same and measures[index].content_hash else "the same pixels"

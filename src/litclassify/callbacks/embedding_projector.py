@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from litclassify.callbacks.evaluation_collector import check_single_label
 from litclassify.callbacks.feature_collector import FeatureCollector
-from litclassify.callbacks.samples import sample_paths
+from litclassify.callbacks.loader_images import image_paths
 from litclassify.callbacks.tensorboard import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -106,7 +106,7 @@ class EmbeddingProjector(Callback):
         elif trainer.is_global_zero:
             assert isinstance(pl_module, ImageClassifier)
             features, pictures, targets, predicted = gathered
-            paths = sample_paths(loader, len(targets), split)
+            paths = image_paths(loader, len(targets), split)
             rows = _rows(pl_module.class_names, targets, predicted, paths)
             for writer in tensorboard_writers(trainer):
                 _project(writer, split, trainer.global_step, features, pictures / 255, rows)

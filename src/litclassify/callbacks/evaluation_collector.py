@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from litclassify.callbacks.loader_images import keeps_order
 from litclassify.errors import UserError
+from litclassify.evaluation import Evaluation
 from litclassify.models import EvaluationOutput, ImageClassifier
 
 
@@ -32,15 +34,22 @@ class EvaluationCollector:
         self._logits.append(output["logits"].float())
         self._targets.append(output["targets"])
 
-    def gather(self, trainer: Trainer) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Give logits (N, K) and targets of the images of all processes, in the order of the data set, and forget them.
+    def gather(self, trainer: Trainer, classifier: ImageClassifier, loader: Any) -> Evaluation:
+        """Put the images of all processes together, in the order of the data set, and forget them.
 
-        Of W processes, process r has evaluated images r, r + W, …
+        Of W processes, process r has evaluated images r, r + W, …; those that a sampler has repeated, so that all have
+        as many, are left out.
+
+        Args:
+            trainer: The trainer; all processes have to ask.
+            classifier: What gave the logits.
+            loader: What gave the images.
         """
-        logits: NDArray[np.float32] = rows_of_all(self._logits, trainer)
-        targets: NDArray[np.int64] = rows_of_all(self._targets, trainer)
+        limit = len(loader.dataset) if keeps_order(loader) else None
+        logits: NDArray[np.float32] = rows_of_all(self._logits, trainer)[:limit]
+        targets: NDArray[np.int64] = rows_of_all(self._targets, trainer)[:limit]
         self.clear()
-        return logits, targets
+        return Evaluation(logits, targets, classifier.class_names, classifier.calibration_temperature)
 
 
 def check_single_label(callback: Callback, pl_module: LightningModule) -> None:

@@ -22,5 +22,5 @@ class MetricsFile(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write `{"test_acc": 0.98, …}`, without what is undefined."""
         logged = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
-        metrics = {name: value for name, value in logged.items() if not math.isnan(value)}  # JSON has no such number.
+        metrics = {name: value for name, value in logged.items() if math.isfinite(value)}  # JSON has no others.
         self.path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

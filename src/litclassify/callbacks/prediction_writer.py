@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.utilities import rank_zero_info
 
+from litclassify.callbacks.loader_images import paths_of
 from litclassify.errors import UserError
 from litclassify.models import Prediction
 from litclassify.predictions import (
@@ -218,10 +219,9 @@ def _refusals_named(path: Path) -> Iterator[None]:
 
 
 def _names(loaders: Any, dataloader_idx: int, indices: Iterable[int]) -> list[str]:
-    """Give the files of samples, if the data set tells them as `paths` or torchvision's `samples`, or else numbers."""
+    """Give the files of samples, if the data set tells them, or else numbers."""
     loader = loaders[dataloader_idx] if isinstance(loaders, Sequence) else loaders
-    dataset = getattr(loader, "dataset", None)
-    paths = getattr(dataset, "paths", None) or [path for path, _ in getattr(dataset, "samples", ())]
+    paths = paths_of(getattr(loader, "dataset", None))
     return [str(paths[i]) if paths else f"predict/{i}" for i in indices]
 
 

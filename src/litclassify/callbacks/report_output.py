@@ -1,7 +1,7 @@
 """Where the report of an evaluation goes: files of the run, and TensorBoard."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
-from litclassify.callbacks.samples import keeps_order, sample_images
+from litclassify.callbacks.loader_images import keeps_order, read_images
 from litclassify.evaluation import ClassTable, Evaluation
 from litclassify.evaluation.report import (
     Picture,
@@ -29,6 +29,8 @@ from litclassify.evaluation.report import (
 )
 
 PICTURES = "report"
+# Names of files may hold bytes that are no UTF-8.
+TEXT: Mapping[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
 # TensorBoard lists them one below the other.
 MAX_PR_CURVES = 50
 MAX_PRINTED = 20
@@ -36,14 +38,14 @@ MAX_PRINTED = 20
 
 def write_report(report: Report, folder: Path) -> None:
     """Write `report.html`, `report.md` with its pictures, and each table as CSV."""
-    (folder / PICTURES).mkdir(exist_ok=True)
+    (folder / PICTURES).mkdir(parents=True, exist_ok=True)
     for picture in report.pictures:
         (folder / PICTURES / f"{picture.key}.png").write_bytes(picture.png)
     for table in report.tables:
-        with (folder / PICTURES / f"{table.key}.csv").open("w", encoding="utf-8", newline="") as file:
+        with (folder / PICTURES / f"{table.key}.csv").open("w", **TEXT, newline="") as file:
             csv.writer(file).writerows([table.columns, *table.rows])
-    (folder / "report.md").write_text(markdown_report(report, PICTURES), encoding="utf-8")
-    (folder / "report.html").write_text(html_report(report), encoding="utf-8")
+    (folder / "report.md").write_text(markdown_report(report, PICTURES), **TEXT)
+    (folder / "report.html").write_text(html_report(report), **TEXT)
 
 
 def print_table(table: ReportTable) -> None:
@@ -81,7 +83,7 @@ def draw(
     """
     pictures = evaluation_pictures(evaluation, table)
     if gallery and keeps_order(loader):
-        pictures += gallery_pictures(evaluation, paths, partial(sample_images, loader), gallery, read_maps, explain)
+        pictures += gallery_pictures(evaluation, paths, partial(read_images, loader), gallery, read_maps, explain)
     return pictures
 
 
@@ -101,4 +103,4 @@ def show_pr_curves(writer: SummaryWriter, evaluation: Evaluation, table: ClassTa
     known = [k for k in np.argsort(table.average_precision) if table.support[k]]
     for k in known[:MAX_PR_CURVES]:
         positives, scores = evaluation.targets == k, evaluation.probabilities[:, k]
-        writer.add_pr_curve(f"{split}/{evaluation.class_names[k]}", positives, scores, step)
+        writer.add_pr_curve(f"{split}/pr/{evaluation.class_names[k]}", positives, scores, step)

@@ -9,10 +9,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
-from litclassify.callbacks.samples import sample_paths
+from litclassify.callbacks.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard import tensorboard_writers
 from litclassify.errors import UserError
-from litclassify.evaluation import Evaluation, bootstrap_intervals, class_table, summary
+from litclassify.evaluation import bootstrap_intervals, class_table, summary
 from litclassify.evaluation.predictions_file import write_predictions
 from litclassify.models import EvaluationOutput, ImageClassifier
 
@@ -23,8 +23,8 @@ class TestReport(Callback):
     """Log further metrics of a test, and write what it found into the run.
 
     Metrics are those of `litclassify.evaluation.summary`: `test_f1`, `test_ece` and so on. The run gets `report.html`,
-    `report.md` with `report/*.png`, `classes.csv` (scores of each class) and `test_predictions.csv`; TensorBoard the
-    same figures, and curves of precision and recall.
+    `report.md` with the figures and tables as files in `report/`, and `test_predictions.csv`; TensorBoard the same
+    figures, and curves of precision and recall.
 
     The logits of all test images are held for it: 4 bytes for each image and class.
 
@@ -46,9 +46,13 @@ class TestReport(Callback):
         self.explain = explain
         self._outputs = EvaluationCollector()
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what it cannot report on."""
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse what it cannot report on, before training, if there is any."""
         check_single_label(self, pl_module)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew."""
+        self._outputs.clear()
 
     def on_test_batch_end(
         self,
@@ -65,11 +69,10 @@ class TestReport(Callback):
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the metrics."""
         assert isinstance(pl_module, ImageClassifier)
-        logits, targets = self._outputs.gather(trainer)
-        self._evaluation = Evaluation(logits, targets, pl_module.class_names, pl_module.calibration_temperature)
+        self._loader = single_loader(trainer.test_dataloaders)
+        self._evaluation = self._outputs.gather(trainer, pl_module, self._loader)
         self._table = class_table(self._evaluation)
         self._metrics = summary(self._evaluation, self._table)
-        self._folder = Path(trainer.log_dir or trainer.default_root_dir)  # All processes have to ask for it.
         logged = {f"test_{name}": value for name, value in self._metrics.items() if name != "acc"}
         pl_module.log_dict(logged, sync_dist=True)  # The classifier itself logs test_acc.
 
@@ -81,10 +84,10 @@ class TestReport(Callback):
         from litclassify.callbacks import report_output  # noqa: PLC0415
         from litclassify.evaluation import report as parts  # noqa: PLC0415
 
-        evaluation, table, loader = self._evaluation, self._table, trainer.test_dataloaders
-        paths = sample_paths(loader, len(evaluation), "test")
+        evaluation, table, loader = self._evaluation, self._table, self._loader
+        paths = image_paths(loader, len(evaluation), "test")
         intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
-        folder = self._folder
+        folder = Path(trainer.default_root_dir)
         read_maps = partial(maps_if_any, trainer, pl_module) if self.explain else None
         report = parts.Report(
             title=f"Test of {folder.parent.name}, {folder.name}",

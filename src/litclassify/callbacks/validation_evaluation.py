@@ -4,7 +4,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
+from litclassify.callbacks.evaluation_collector import EvaluationCollector
+from litclassify.callbacks.loader_images import single_loader
 from litclassify.evaluation import Evaluation
 from litclassify.models import EvaluationOutput, ImageClassifier
 
@@ -16,10 +17,6 @@ class ValidationEvaluation(Callback):
 
     def __init__(self) -> None:
         self._outputs = EvaluationCollector()
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse several labels."""
-        check_single_label(self, pl_module)
 
     def on_validation_batch_end(
         self,
@@ -36,5 +33,4 @@ class ValidationEvaluation(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the batches together."""
         assert isinstance(pl_module, ImageClassifier)
-        logits, targets = self._outputs.gather(trainer)
-        self.evaluation = Evaluation(logits, targets, pl_module.class_names)
+        self.evaluation = self._outputs.gather(trainer, pl_module, single_loader(trainer.val_dataloaders))

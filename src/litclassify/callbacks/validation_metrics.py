@@ -6,8 +6,9 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
+from litclassify.callbacks.loader_images import single_loader
 from litclassify.errors import UserError
-from litclassify.evaluation import METRICS, Evaluation, some_metrics
+from litclassify.evaluation import METRICS, some_metrics
 from litclassify.models import EvaluationOutput, ImageClassifier
 from litclassify.suggestions import nearest
 
@@ -58,7 +59,7 @@ class ValidationMetrics(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the metrics."""
         assert isinstance(pl_module, ImageClassifier)
-        evaluation = Evaluation(*self._outputs.gather(trainer), pl_module.class_names)
+        evaluation = self._outputs.gather(trainer, pl_module, single_loader(trainer.val_dataloaders))
         metrics = some_metrics(evaluation, self.names)
         logged = {f"val_{name}": value for name, value in metrics.items()}
         pl_module.log_dict(logged, sync_dist=True)  # They are the same in all processes, which Lightning cannot know.

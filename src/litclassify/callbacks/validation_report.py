@@ -7,7 +7,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
-from litclassify.callbacks.samples import sample_paths
+from litclassify.callbacks.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.evaluation import Evaluation, class_table, summary
@@ -70,7 +70,7 @@ class ValidationReport(Callback):
         """Draw what has been collected, if anything has; all processes give their part."""
         if self._outputs:
             assert isinstance(pl_module, ImageClassifier)
-            self._show(trainer, Evaluation(*self._outputs.gather(trainer), pl_module.class_names))
+            self._show(trainer, self._outputs.gather(trainer, pl_module, single_loader(trainer.val_dataloaders)))
 
     @rank_zero_only
     def _show(self, trainer: Trainer, evaluation: Evaluation) -> None:
@@ -78,8 +78,8 @@ class ValidationReport(Callback):
         from litclassify.callbacks import report_output  # noqa: PLC0415
         from litclassify.evaluation.report import evaluation_tables  # noqa: PLC0415
 
-        table, loader = class_table(evaluation), trainer.val_dataloaders
-        paths = sample_paths(loader, len(evaluation), "val")
+        table, loader = class_table(evaluation), single_loader(trainer.val_dataloaders)
+        paths = image_paths(loader, len(evaluation), "val")
         pictures = report_output.draw(evaluation, table, loader, paths, self.gallery)
         tables = evaluation_tables(evaluation, table, summary(evaluation, table), {})
         for writer in tensorboard_writers(trainer):

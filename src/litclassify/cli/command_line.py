@@ -17,7 +17,10 @@ from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.parsing.environment_variables import variable_of
 from litclassify.errors import UserError
 
-CLASSES_OF_MODEL = ("network", "criterion", "optimizer", "lr_scheduler", "batch_mixing", "class_weights")
+CLASSES_OF_MODEL = (
+    *("network", "criterion", "optimizer", "lr_scheduler", "batch_mixing", "class_weights", "parameter_groups"),
+    *("test_time_augmentation", "rejection", "teacher"),
+)
 CLASSES = ("data", *(f"model.{name}" for name in CLASSES_OF_MODEL))
 ARGUMENTS_OF_CLASSES = tuple(f"{name}." for name in CLASSES)
 # A key of a config, as messages name it.

@@ -14,7 +14,7 @@ def write_predictions(evaluation: Evaluation, paths: Sequence[str], run: Path) -
     """Write path, target, prediction, confidence and loss of each image."""
     names = evaluation.class_names
     columns = (evaluation.targets, evaluation.predicted, evaluation.confidences, evaluation.losses)
-    with (run / NAME).open("w", encoding="utf-8", newline="") as file:
+    with (run / NAME).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for path, target, label, confidence, loss in zip(paths, *(c.tolist() for c in columns), strict=True):

@@ -1,5 +1,6 @@
 """What rejecting uncertain images leaves."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -25,5 +26,5 @@ def coverage_curve(evaluation: Evaluation, scores: Floats) -> Coverage:
 
 def threshold_keeping(scores: Floats, share: float) -> float:
     """Give the highest threshold at which at least a share of the images (N,) is kept."""
-    kept = max(1, round(share * len(scores)))
+    kept = max(1, math.ceil(share * len(scores)))
     return float(np.partition(scores, len(scores) - kept)[len(scores) - kept])

@@ -1,5 +1,6 @@
 """The LightningModule that trains, evaluates and applies an image classifier."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypedDict
 
@@ -144,7 +145,7 @@ class ImageClassifier(LightningModule):
         self.save_hyperparameters(logger=False, ignore=() if from_config else self.object_arguments)
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
-        if not calibration_temperature > 0:
+        if not 0 < calibration_temperature < math.inf:
             raise UserError(f"model.calibration_temperature must be over 0, got {calibration_temperature}.")
         self.calibration_temperature = calibration_temperature
         if rejection is not None and rejection.label in class_names:
@@ -238,7 +239,7 @@ class ImageClassifier(LightningModule):
         images = batch if isinstance(batch, Tensor) else batch[0]
         logits = self._logits(images, self.test_time_augmentation).float()
         probabilities = (logits / self.calibration_temperature).softmax(dim=1)
-        index = probabilities.argmax(dim=1)
+        index = logits.argmax(dim=1)
         labels = [self.class_names[i] for i in index.tolist()]
         if self.rejection is not None:
             accepted = self.rejection.accepts(logits, probabilities).tolist()

@@ -49,6 +49,9 @@ class MultiLabelClassifier(ImageClassifier):
                 "model.criterion: CrossEntropyLoss is for images with one class each. Take BCEWithLogitsLoss, or "
                 "ImageClassifier as model."
             )
+        for name, default in (("rejection", None), ("calibration_temperature", 1.0)):
+            if kwargs.get(name, default) != default:
+                raise UserError(f"model.{name} is for classifiers of images with one class each. Leave it out.")
         self._threshold = threshold
         super().__init__(network, optimizer, class_names, criterion=criterion, **kwargs)
 
@@ -60,8 +63,7 @@ class MultiLabelClassifier(ImageClassifier):
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
         """Give names of labels and probabilities for each image of a batch, which may lack targets."""
         images = batch if isinstance(batch, Tensor) else batch[0]
-        logits = self._logits(images, self.test_time_augmentation).float()
-        probabilities = (logits / self.calibration_temperature).sigmoid()
+        probabilities = self._logits(images, self.test_time_augmentation).float().sigmoid()
         return {
             "index": probabilities.argmax(dim=1),
             "label": [

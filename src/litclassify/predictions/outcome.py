@@ -31,13 +31,15 @@ class Outcome:
 
     def add(self, rows: Iterable[Row], schema: Schema) -> None:
         """Count rows."""
-        for path, label, *_, known, error in rows:
+        for path, label, _, most_probable, *_, known, error in rows:
             self.rows += 1
             if error is not None:
                 self.unreadable += 1
                 self.first_error = self.first_error or f"'{path}': {error}"
             elif schema.labelled:
                 self.judged += 1
-                differing = set(schema.labels(label)) ^ set(schema.labels(known))
-                several = schema.label_separator is not None
-                self.right += 1 - len(differing) / len(schema.class_names) if several else not differing
+                if schema.label_separator is None:
+                    self.right += most_probable == known  # The label may be that of rejected images.
+                else:
+                    differing = set(schema.labels(label)) ^ set(schema.labels(known))
+                    self.right += 1 - len(differing) / len(schema.class_names)

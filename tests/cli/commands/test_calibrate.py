@@ -11,6 +11,7 @@ import torch
 from tests.cli.conftest import Mistake
 
 from litclassify.cli import main
+from litclassify.cli.checkpoints.path import resolve_checkpoint
 
 Fit = Callable[..., Path]
 QUIET = ["--trainer.enable_progress_bar", "false"]
@@ -61,6 +62,29 @@ def test_a_copy_is_written_and_the_checkpoint_left_alone(fit: Fit) -> None:
     assert temperature_in(Path("calibrated.ckpt")) != 1
     states = [torch.load(path, weights_only=True)["state_dict"] for path in (checkpoint, "calibrated.ckpt")]
     torch.testing.assert_close(*states, rtol=0, atol=0)
+
+
+def test_the_best_checkpoint_stays_the_best(fit: Fit) -> None:
+    run = fit("--trainer.max_epochs", "4")
+    best = resolve_checkpoint(str(run), run.parent.parent)
+    main(["calibrate", "--ckpt_path", str(sorted((run / "checkpoints").glob("epoch*"))[0]), *QUIET])
+    assert resolve_checkpoint(str(run), run.parent.parent) == best
+
+
+def test_views_of_a_test_are_those_that_are_calibrated(fit: Fit) -> None:
+    shutil.copy(fit() / "checkpoints" / "last.ckpt", "views.ckpt")
+    views = ["--model.test_time_augmentation", "Shifts"]
+    for name, words in {"one.ckpt": [], "five.ckpt": views}.items():
+        main(["calibrate", "--ckpt_path", "views.ckpt", "--output", name, *QUIET, *words])
+    assert temperature_in(Path("one.ckpt")) != temperature_in(Path("five.ckpt"))
+
+
+def test_an_average_is_not_calibrated(fit: Fit) -> None:
+    run = fit()
+    files = sorted(map(str, (run / "checkpoints").glob("epoch*")))
+    main(["calibrate", "--ckpt_path", files[0], *QUIET])
+    main(["average", *files, "--output", "soup.ckpt"])
+    assert temperature_in(Path("soup.ckpt")) == 1
 
 
 def test_training_that_goes_on_forgets_the_temperature(fit: Fit) -> None:

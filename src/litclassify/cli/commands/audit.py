@@ -34,10 +34,10 @@ MIN_IMAGES = 20
 # Of the pairs that it leaves in CIFAR-10, all show the same (docs/audit.md).
 MIN_LIKENESS = 0.9
 EXAMPLES = 3
-# With --strict.
 # A rough classifier doubts many labels; of those in CIFAR-10 that it doubts this much, half are wrong where 2% of
 # the labels were exchanged (docs/audit.md).
 ROUGH_PLAUSIBILITY = 1e-3
+# With --strict.
 STRICT = ("refused", "unreadable", "leak")
 # So that no recipe is needed; nothing is built of it.
 ANY_MODEL = {

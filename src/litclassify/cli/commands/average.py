@@ -76,7 +76,10 @@ def average(files: Sequence[Path]) -> dict[str, Any]:
         for name, total in sums.items():
             total.add_(other["state_dict"][name])
     means = {name: (total / len(files)).to(state[name].dtype) for name, total in sums.items()}
-    return {**{key: first[key] for key in KEPT if key in first}, "state_dict": {**state, **means}}
+    kept = {key: first[key] for key in KEPT if key in first}
+    if "hyper_parameters" in kept:
+        kept["hyper_parameters"] = {**kept["hyper_parameters"], "calibration_temperature": 1.0}  # Of other weights.
+    return {**kept, "state_dict": {**state, **means}}
 
 
 def _check_same_network(first: Mapping[str, Any], other: Mapping[str, Any], path: Path, other_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`python main.py calibrate --ckpt_path CHECKPOINT [--output FILE]`."""
 
+import os
 from pathlib import Path
 
 from lightning.pytorch import Callback
@@ -54,6 +55,19 @@ class Calibration(ClassificationCLI):
         if self.output is not None and self.output.is_dir():
             raise UserError(f"--output '{self.output}' is a directory. Give a file.")
 
+    def before_validate(self) -> None:
+        """See the images as tests and predictions do.
+
+        Raises:
+            UserError: They have several labels.
+        """
+        if self.model.multi_label:
+            raise UserError(
+                "calibrate is for classifiers of images with one class each; this one knows several labels."
+            )
+        if self.model.test_time_augmentation is not None:
+            self.model.test_time_augmentation.validate = True
+
     def _callbacks(self, settings: dict[str, object]) -> list[Callback]:  # type: ignore[override]
         return [*super()._callbacks(settings), self.validation]
 
@@ -61,14 +75,16 @@ class Calibration(ClassificationCLI):
     def after_validate(self) -> None:
         """Fit the temperature, store it and say what it changes."""
         assert self.checkpoint is not None
-        before = self.validation.evaluation
+        before = self.validation.evaluation.at_temperature(1.0)
         if len(before) < MIN_IMAGES:
             raise UserError(f"calibrate needs at least {MIN_IMAGES} validation images, got {len(before)}.")
         after = before.at_temperature(fit_temperature(before))
         content = load(self.checkpoint.path)
         content["hyper_parameters"] = {**content["hyper_parameters"], ARGUMENT: after.temperature}
         target = self.output or self.checkpoint.path
+        written = self.checkpoint.path.stat()
         DurableCheckpointIO().save_checkpoint(content, target)
+        os.utime(target, ns=(written.st_atime_ns, written.st_mtime_ns))  # The newest of a run knows the best.
         print_comparison(before, after)
         Console().print(f"Temperature {after.temperature:.4f} stored in {target}", soft_wrap=True, highlight=False)
 

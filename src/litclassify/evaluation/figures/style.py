@@ -31,4 +31,5 @@ def unit_square(axes: Axes, x: str, y: str) -> None:
 def shortened(names: Iterable[str]) -> list[str]:
     """Cut long names; a dollar sign in a name begins no formula."""
     cut = (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…" for name in names)
-    return [name.replace("$", r"\$") for name in cut]
+    # One that begins with an underscore would have no entry in a legend.
+    return [f" {name}" if name.startswith("_") else name for name in (name.replace("$", r"\$") for name in cut)]

@@ -1,5 +1,6 @@
 """From an evaluation to what its report says."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ def evaluation_tables(
         ),
         ReportTable(
             "Rejection",
-            ["images kept", "confidence from", "accuracy", "energy from", "accuracy"],
+            ["images kept", "confidence from", "their accuracy", "energy from", "and theirs"],
             [_rejection_row(evaluation, share) for share in KEPT],
             text_columns=0,
             note="What is left to be wrong if images below a threshold are rejected: see model.rejection.",
@@ -71,8 +72,13 @@ def _rejection_row(evaluation: Evaluation, share: float) -> list[str]:
     row = [f"{share:.0%}"]
     for scores in (evaluation.confidences, evaluation.energies):
         threshold = threshold_keeping(scores, share)
-        row += [f"{threshold:.3f}", f"{evaluation.correct[scores >= threshold].mean():.4f}"]
+        row += [_rounded_down(threshold), f"{evaluation.correct[scores >= threshold].mean():.4f}"]
     return row
+
+
+def _rounded_down(threshold: float) -> str:
+    """Write a threshold that keeps what it kept, and is below 1 where it was 1."""
+    return f"{math.floor(threshold * 1e6 - 1e-3) / 1e6:.6f}"
 
 
 def evaluation_pictures(evaluation: Evaluation, table: ClassTable) -> list[Picture]:

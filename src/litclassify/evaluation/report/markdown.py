@@ -43,6 +43,6 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    for character in "\\`*_{}[]<>#|":
+    for character in "\\`*_{}[]<>#|&~":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
