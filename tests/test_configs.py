@@ -13,6 +13,9 @@ from litclassify.cli import main
 from tests.conftest import CONFIGS
 
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
+# Two trainings each.
+FAST = ("digits.yaml", "image_table.yaml", "multi_label.yaml")
+MOSTLY_SLOW = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in RECIPES]
 FRAGMENTS = sorted(path.name for path in (CONFIGS / "trainer").glob("*.yaml"))
 # A few batches on the CPU, whatever the recipe says.
 LITTLE = [
@@ -96,7 +99,7 @@ def losses(run_name: str) -> list[str]:
     return [row[header.index("train_loss_step")] for row in rows if row[header.index("train_loss_step")]]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", MOSTLY_SLOW)
 def test_printed_recipe_gives_bit_identical_losses(
     recipe: str, words: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

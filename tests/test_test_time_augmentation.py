@@ -87,6 +87,7 @@ def test_what_makes_no_view_is_refused() -> None:
         classifier(network=LeNet, image_shape=(1, 9, 12), test_time_augmentation=Shifts(9))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_takes_views_that_it_was_not_trained_with(fit: Callable[..., Path]) -> None:
     run = fit()
     losses = {}

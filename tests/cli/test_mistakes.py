@@ -205,7 +205,7 @@ def test_a_test_after_fit_without_test_images_is_refused_before_training(mistake
 def test_an_unknown_metric_is_named_before_training(mistake: Mistake, key: str, words: list[str]) -> None:
     message = mistake("fit", *SMALL, *words, f"--{key}", "val_ac")
     assert f"{key} is 'val_ac', which is not logged. Did you mean 'val_acc'?" in message
-    assert "train_acc, train_acc_top5, train_loss, val_acc, val_acc_top5, val_loss" in message
+    assert "train_acc, train_acc_top5, train_loss, val_acc, val_acc_top5, val_f1, val_loss" in message
 
 
 @pytest.mark.usefixtures("training_fails")

@@ -33,17 +33,19 @@ class TestReport(Callback):
         gallery: Images in each gallery, at most; 0 for no galleries.
         explain: For how many images of a gallery, at most, it is shown where the network sees the prediction and where
             the target (Grad-CAM); 0 for none. Networks that keep no positions apart, such as `MLP`, do without.
+        verbose: Whether the terminal shows the scores of each class.
     """
 
     __test__ = False  # No test, says this to pytest.
 
-    def __init__(self, resamples: int = 1000, gallery: int = 24, explain: int = 12) -> None:
+    def __init__(self, resamples: int = 1000, gallery: int = 24, explain: int = 12, verbose: bool = True) -> None:
         for name, value in (("resamples", resamples), ("gallery", gallery), ("explain", explain)):
             if value < 0:
                 raise UserError(f"TestReport: {name} must be at least 0, got {value}.")
         self.resamples = resamples
         self.gallery = gallery
         self.explain = explain
+        self.verbose = verbose
         self._outputs = EvaluationCollector()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -96,7 +98,8 @@ class TestReport(Callback):
             pictures=report_output.draw(evaluation, table, loader, paths, self.gallery, read_maps, self.explain),
             texts=_records(folder),
         )
-        report_output.print_table(report.table("classes"))
+        if self.verbose:
+            report_output.print_table(report.table("classes"))
         report_output.write_report(report, folder)
         write_predictions(evaluation, paths, folder)
         for writer in tensorboard_writers(trainer):

@@ -283,7 +283,13 @@ class ClassificationCLI(LightningCLI):
                 prediction_writer(config, self.run_dir, self.model, self.datamodule, origin),
             ]
         tests = self.subcommand == "test" or config.get("test_after_fit", False)
-        callbacks = reports(self.subcommand, self.run_dir, tests=tests, multi_label=self.model.multi_label)
+        callbacks = reports(
+            self.subcommand,
+            self.run_dir,
+            tests=tests,
+            multi_label=self.model.multi_label,
+            verbose=config.get("verbose", True),
+        )
         if self.subcommand == "fit" and settings["logger"]:
             callbacks += curves(self.config_dump, self._record())
         if self.rate_search is not None:

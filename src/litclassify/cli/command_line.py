@@ -19,7 +19,7 @@ from litclassify.errors import UserError
 
 CLASSES_OF_MODEL = (
     *("network", "criterion", "optimizer", "lr_scheduler", "batch_mixing", "class_weights", "parameter_groups"),
-    *("test_time_augmentation", "rejection", "teacher"),
+    *("test_time_augmentation", "rejection"),
 )
 CLASSES = ("data", *(f"model.{name}" for name in CLASSES_OF_MODEL))
 ARGUMENTS_OF_CLASSES = tuple(f"{name}." for name in CLASSES)

@@ -49,11 +49,11 @@ class MultiLabelClassifier(ImageClassifier):
                 "model.criterion: CrossEntropyLoss is for images with one class each. Take BCEWithLogitsLoss, or "
                 "ImageClassifier as model."
             )
-        for name, default in (("rejection", None), ("calibration_temperature", 1.0)):
-            if kwargs.get(name, default) != default:
-                raise UserError(f"model.{name} is for classifiers of images with one class each. Leave it out.")
         self._threshold = threshold
         super().__init__(network, optimizer, class_names, criterion=criterion, **kwargs)
+        for name, default in (("rejection", None), ("calibration_temperature", 1.0)):
+            if getattr(self, name) != default:
+                raise UserError(f"model.{name} is for classifiers of images with one class each. Leave it out.")
 
     def _make_metrics(self, prefix: str) -> MultiLabelMetrics:
         # Scores of all training images would be held for a figure that nobody goes by.

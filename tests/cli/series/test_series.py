@@ -33,6 +33,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_process")
 def test_each_run_is_bit_for_bit_the_one_of_its_seed_alone(
     series_dir: SeriesDir, capsys: pytest.CaptureFixture[str]
@@ -74,6 +75,7 @@ def test_folds_validate_on_their_own_images_also_from_the_checkpoint(
         assert tuple(checkpoint["datamodule_hyper_parameters"]["val_fold"]) == (number, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_process")
 def test_a_run_that_was_cut_off_goes_on_from_its_last_checkpoint(
     series_dir: SeriesDir, monkeypatch: pytest.MonkeyPatch

@@ -500,6 +500,7 @@ def test_a_package_has_the_name_of_one(package: str, refused: Refused) -> None:
     assert f"got '{package}'" in refused("fit", *SMALL, "--allow_import", package)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["bin/litclassify", str(REPOSITORY / "main.py")])
 def test_both_commands_find_the_current_directory(program: str) -> None:
     # The folder of the program comes first on Python's path, and not the current one.

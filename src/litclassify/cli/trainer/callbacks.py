@@ -57,7 +57,7 @@ def monitors(
     return callbacks
 
 
-def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool) -> list[Callback]:
+def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, verbose: bool) -> list[Callback]:
     """Give what measures and reports beside the classifier itself.
 
     Args:
@@ -65,12 +65,13 @@ def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool) -
         run_dir: Where test metrics go.
         tests: Whether there is a test.
         multi_label: Whether images have several labels, for which there are no further metrics.
+        verbose: Whether to print what a test found.
     """
     callbacks: list[Callback] = [MetricsFile(run_dir / METRICS_JSON)]
     if not multi_label and subcommand != "test":
         callbacks.append(ValidationMetrics())
     if not multi_label and tests:
-        callbacks.append(TestReport())
+        callbacks.append(TestReport(verbose=verbose))
     return callbacks
 
 
