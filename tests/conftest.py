@@ -23,12 +23,18 @@ SMALL = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    # Tests run in parallel: more threads than cores make them many times slower. And fixtures of a module, which come
+    # before those of a test, compute what tests compare with to the last bit.
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     environment = dict(os.environ)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # Tests run in parallel: more threads than cores make them many times slower.
     yield
     torch.set_num_threads(threads)
     os.environ.clear()
