@@ -2,24 +2,24 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.activation_maps import maps_if_any
-from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
+from litclassify.callbacks.evaluation_callback import EvaluationCallback
+from litclassify.callbacks.evaluation_collector import check_single_label
 from litclassify.callbacks.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard import tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.evaluation import bootstrap_intervals, class_table, summary
 from litclassify.evaluation.predictions_file import write_predictions
-from litclassify.models import EvaluationOutput, ImageClassifier
+from litclassify.models import ImageClassifier
 
 RECORDS = ("config.*.yaml", "environment.*.json")
 
 
-class TestReport(Callback):
+class TestReport(EvaluationCallback):
     """Log further metrics of a test, and write what it found into the run.
 
     Metrics are those of `litclassify.evaluation.summary`: `test_f1`, `test_ece` and so on. The run gets `report.html`,
@@ -39,6 +39,7 @@ class TestReport(Callback):
     __test__ = False  # No test, says this to pytest.
 
     def __init__(self, resamples: int = 1000, gallery: int = 24, explain: int = 12, verbose: bool = True) -> None:
+        super().__init__()
         for name, value in (("resamples", resamples), ("gallery", gallery), ("explain", explain)):
             if value < 0:
                 raise UserError(f"TestReport: {name} must be at least 0, got {value}.")
@@ -46,7 +47,6 @@ class TestReport(Callback):
         self.gallery = gallery
         self.explain = explain
         self.verbose = verbose
-        self._outputs = EvaluationCollector()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse what it cannot report on, before training, if there is any."""
@@ -54,25 +54,11 @@ class TestReport(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew."""
-        self._outputs.clear()
-
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: EvaluationOutput,  # type: ignore[override]
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep what the batch gave."""
-        self._outputs.add(outputs)
+        self._begin()
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the metrics."""
-        assert isinstance(pl_module, ImageClassifier)
-        self._loader = single_loader(trainer.test_dataloaders)
-        self._evaluation = self._outputs.gather(trainer, pl_module, self._loader)
+        self._evaluation = self._gather(trainer, pl_module, trainer.test_dataloaders)
         self._table = class_table(self._evaluation)
         self._metrics = summary(self._evaluation, self._table)
         logged = {f"test_{name}": value for name, value in self._metrics.items() if name != "acc"}
@@ -86,7 +72,7 @@ class TestReport(Callback):
         from litclassify.callbacks import report_output  # noqa: PLC0415
         from litclassify.evaluation import report as parts  # noqa: PLC0415
 
-        evaluation, table, loader = self._evaluation, self._table, self._loader
+        evaluation, table, loader = self._evaluation, self._table, single_loader(trainer.test_dataloaders)
         paths = image_paths(loader, len(evaluation), "test")
         intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
         folder = Path(trainer.default_root_dir)

@@ -1,15 +1,13 @@
 """Further metrics of every validation, to watch and to go by."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 
-from litclassify.callbacks.evaluation_collector import EvaluationCollector, check_single_label
-from litclassify.callbacks.loader_images import single_loader
+from litclassify.callbacks.evaluation_callback import EvaluationCallback
+from litclassify.callbacks.evaluation_collector import check_single_label
 from litclassify.errors import UserError
 from litclassify.evaluation import METRICS, some_metrics
-from litclassify.models import EvaluationOutput, ImageClassifier
 from litclassify.suggestions import nearest
 
 # The classifier itself logs val_acc.
@@ -18,7 +16,7 @@ NAMES = tuple(name for name in METRICS if name != "acc")
 DEFAULT_NAMES = ("f1",)
 
 
-class ValidationMetrics(Callback):
+class ValidationMetrics(EvaluationCallback):
     """Logs metrics of each validation beside loss and accuracy: `val_f1` and so on.
 
     They can be monitored (`checkpoint.monitor: val_f1`). The logits of all validation images are held for it: 4 bytes
@@ -30,6 +28,7 @@ class ValidationMetrics(Callback):
     """
 
     def __init__(self, names: Sequence[str] = DEFAULT_NAMES) -> None:
+        super().__init__()
         for name in names:
             if name not in NAMES:
                 raise UserError(
@@ -37,29 +36,15 @@ class ValidationMetrics(Callback):
                     f"{', '.join(NAMES)}."
                 )
         self.names = list(names)
-        self._outputs = EvaluationCollector()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse what it cannot measure, and begin anew."""
         check_single_label(self, pl_module)
-        self._outputs.clear()
-
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: EvaluationOutput,  # type: ignore[override]
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep what the batch gave."""
-        self._outputs.add(outputs)
+        self._begin()
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the metrics."""
-        assert isinstance(pl_module, ImageClassifier)
-        evaluation = self._outputs.gather(trainer, pl_module, single_loader(trainer.val_dataloaders))
+        evaluation = self._gather(trainer, pl_module, trainer.val_dataloaders)
         metrics = some_metrics(evaluation, self.names)
         logged = {f"val_{name}": value for name, value in metrics.items()}
         pl_module.log_dict(logged, sync_dist=True)  # They are the same in all processes, which Lightning cannot know.
