@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from litclassify.audit.audit import Audit
 from litclassify.audit.finding import KINDS
 from litclassify.audit.measures import Source, open_upright
+from litclassify.pages import render_page
 
 HTML, CSV, EXCLUDE = "audit.html", "audit.csv", "exclude.txt"
 COLUMNS = ("path", "split", "class", "kind", "severity", "detail", "other path")
@@ -46,13 +46,6 @@ def write_report(audit: Audit, folder: Path, title: str) -> None:
 
 
 def _html(audit: Audit, title: str) -> str:
-    environment = Environment(
-        loader=PackageLoader("litclassify.audit", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     places = {sample.path: index for index, sample in enumerate(audit.inventory.samples)}
     sections = [
         {
@@ -71,7 +64,9 @@ def _html(audit: Audit, title: str) -> str:
         }
         for name, findings in audit.findings.items()
     ]
-    return environment.get_template("report.html.jinja").render(
+    return render_page(
+        "litclassify.audit",
+        "report.html.jinja",
         title=title,
         sections=sections,
         counts=audit.counts,
