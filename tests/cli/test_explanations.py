@@ -6,19 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.image_predictions import FOLDER, PREDICT
 from tests.conftest import SMALL
 
 from litclassify.callbacks import PredictionExplainer
 from litclassify.cli import main
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
-
-FOLDER = [
-    *["--data", "ImageFolder", "--data.root", "images", "--data.image_size", "16", "--data.batch_size", "4"],
-    *["--model.network", "LeNet", "--model.network.in_channels", "3", "--data.num_workers", "0"],
-]
-QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-PREDICT = ["predict", "--ckpt_path", "best", *QUIET]
 
 
 @pytest.fixture(scope="module")

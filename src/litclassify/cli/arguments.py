@@ -73,55 +73,63 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
     for parser in parsers.values():
         let_precision_be_automatic(parser)
         parser._option_string_actions["--ckpt_path"].help = CKPT_PATH_HELP
-    parsers["fit"].add_argument(
+    _add_arguments_of_fit(parsers["fit"])
+    _add_arguments_of_predict(parsers["predict"])
+
+
+def _add_arguments_of_fit(parser: LightningArgumentParser) -> None:
+    parser.add_argument(
         "--test_after_fit",
         type=bool,
         default=False,
         help="Test the best checkpoint when training has ended.",
     )
-    parsers["fit"].add_argument(
+    parser.add_argument(
         "--find_lr",
         type=bool,
         default=False,
         help="Search for the learning rate of model.optimizer, and train with what is found.",
     )
-    parsers["fit"].add_argument(
+    parser.add_argument(
         "--repeat",
         type=int | None,
         default=None,
         help="Number of runs, at least 2, with seeds from seed_everything up, and a table of all.",
     )
-    parsers["fit"].add_argument(
+    parser.add_argument(
         "--folds",
         type=int | None,
         default=None,
         help="Cross-validation: number of runs, at least 2; each validates on another fold of the training images.",
     )
-    parsers["predict"].add_argument(
+
+
+def _add_arguments_of_predict(parser: LightningArgumentParser) -> None:
+    parser.add_argument(
         "--output",
         type=str | None,
         default=None,
         help="File for the predictions, .csv, .jsonl or .parquet. Null writes predictions.csv into the run.",
     )
-    parsers["predict"].add_argument(
+    parser.add_argument(
         "--top_k", type=int, default=DEFAULT_TOP_K, help="How many of the most probable classes each row lists."
     )
-    parsers["predict"].add_argument(
+    parser.add_argument(
         "--probabilities", type=bool, default=False, help="Add a column with the probability of every class."
     )
-    parsers["predict"].add_argument(
+    parser.add_argument(
         "--sort_into",
         type=str | None,
         default=None,
         help="Folder for the images, in a folder for each predicted class: hard links, or copies where there are none.",
     )
-    parsers["predict"].add_argument(
+    parser.add_argument(
         "--explain",
         type=str | None,
         default=None,
         help="Folder for pictures of where each image shows its predicted class (Grad-CAM).",
     )
-    parsers["predict"].add_argument(
+    parser.add_argument(
         "--explain_class",
         type=str | None,
         default=None,

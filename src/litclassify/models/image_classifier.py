@@ -145,13 +145,8 @@ class ImageClassifier(LightningModule):
         self.save_hyperparameters(logger=False, ignore=() if from_config else self.object_arguments)
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
-        if not 0 < calibration_temperature < math.inf:
-            raise UserError(f"model.calibration_temperature must be over 0, got {calibration_temperature}.")
-        self.calibration_temperature = calibration_temperature
-        if rejection is not None and rejection.label in class_names:
-            raise UserError(f"model.rejection.label '{rejection.label}' is the name of a class. Choose another.")
-        self.rejection = rejection
         self.class_names = list(class_names)
+        self._set_answers(calibration_temperature, rejection)
         with refusal_of("model.network"):
             self.network = network(num_classes=len(class_names))
         self.channels_last = channels_last
@@ -168,18 +163,34 @@ class ImageClassifier(LightningModule):
         self.test_metrics = self._make_metrics("test_")
         self.batch_mixing = batch_mixing
         self.test_time_augmentation = test_time_augmentation
-        if not self.multi_label:
-            check_criterion(criterion, num_classes=len(class_names))
-        if self.multi_label or batch_mixing is not None:
-            check_criterion(criterion, num_classes=len(class_names), soft_targets=True)
-        if image_shape is not None:
-            check_input(self.network, image_shape, num_classes=len(class_names))
-            if test_time_augmentation is not None:
-                list(test_time_augmentation.views(torch.zeros(1, *image_shape)))  # Refuses images too small for it.
-        self._grouped_parameters()  # Refuses a network that does not say its stages now, not when training starts.
+        self._check_parts(image_shape)
         if init_from is not None:
             report = transfer(self.network, read_network_state(init_from))
             rank_zero_info(f"Started from {init_from}: {report}.")
+
+    def _set_answers(self, calibration_temperature: float, rejection: Rejection | None) -> None:
+        """Say how logits become predictions."""
+        if not 0 < calibration_temperature < math.inf:
+            raise UserError(f"model.calibration_temperature must be over 0, got {calibration_temperature}.")
+        if rejection is not None and rejection.label in self.class_names:
+            raise UserError(f"model.rejection.label '{rejection.label}' is the name of a class. Choose another.")
+        self.calibration_temperature = calibration_temperature
+        self.rejection = rejection
+
+    def _check_parts(self, image_shape: tuple[int, int, int] | None) -> None:
+        """Refuse parts that do not fit each other now, and not when training starts."""
+        num_classes = len(self.class_names)
+        if not self.multi_label:
+            check_criterion(self.criterion, num_classes)
+        if self.multi_label or self.batch_mixing is not None:
+            check_criterion(self.criterion, num_classes, soft_targets=True)
+        if image_shape is not None:
+            check_input(self.network, image_shape, num_classes)
+            if self.test_time_augmentation is not None:
+                list(
+                    self.test_time_augmentation.views(torch.zeros(1, *image_shape))
+                )  # Refuses images too small for it.
+        self._grouped_parameters()  # Refuses a network that does not say its stages.
 
     def _make_metrics(self, prefix: str) -> Metrics:
         return ClassificationMetrics(len(self.class_names), prefix)
