@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
+from litclassify.evaluation.coverage import coverage_curve
 from litclassify.evaluation.evaluation import Evaluation
 from litclassify.evaluation.figures.style import BLUE, ORANGE, new_figure
-from litclassify.evaluation.rejection import coverage_curve
 
 # Of few images, accuracy is a matter of chance.
 MIN_SHARE = 0.1

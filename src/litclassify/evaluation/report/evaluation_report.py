@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from litclassify.evaluation.bootstrap import Interval
 from litclassify.evaluation.confused_pairs import most_confused_pairs
+from litclassify.evaluation.coverage import threshold_keeping
 from litclassify.evaluation.evaluation import Evaluation
 from litclassify.evaluation.figures import (
     Example,
@@ -23,7 +24,6 @@ from litclassify.evaluation.figures import (
     roc_figure,
 )
 from litclassify.evaluation.metrics import ClassTable
-from litclassify.evaluation.rejection import threshold_keeping
 from litclassify.evaluation.report.content import CLASS_COLUMNS, Picture, ReportTable, class_rows, metric_rows
 
 MAX_PAIRS = 20

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from litclassify.evaluation.rejection import coverage_curve, threshold_keeping
+from litclassify.evaluation.coverage import coverage_curve, threshold_keeping
 from litclassify.rejection import ConfidenceThreshold, EnergyThreshold, Rejection
 from tests.evaluation.evaluations import at_random
 
