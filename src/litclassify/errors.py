@@ -1,5 +1,6 @@
-"""The one exception type for mistakes that a user can mend."""
+"""How a command ends that does not end well: by a mistake that a user can mend, or by a signal."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,20 @@ class UserError(ValueError):
     def __init__(self, text: str, key: str = "") -> None:
         super().__init__(text)
         self.key = key
+
+
+class InterruptedBySignal(SystemExit):
+    """A signal ended a training, with 128 and its number for an exit code, as shells have it.
+
+    Args:
+        number: The signal.
+        checkpoint: Where the training can go on; "" if nothing was saved.
+    """
+
+    def __init__(self, number: int, checkpoint: str = "") -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
+        self.checkpoint = checkpoint
 
 
 @contextmanager

@@ -12,6 +12,11 @@ from torchmetrics.utilities import dim_zero_cat
 MIN_CLASSES_FOR_TOP5 = 6
 
 
+def _moved(sums: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Move sums to a device; those to which nothing was added are numbers, and no tensors."""
+    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in sums.items()}
+
+
 class Share(Metric):
     """A sum divided by a count, both added up over processes.
 
@@ -74,6 +79,15 @@ class ClassificationMetrics(MetricCollection):
         self._totals["acc"] += (logits.argmax(dim=1) == targets).sum()
         if "acc_top5" in self._totals:
             self._totals["acc_top5"] += (logits.topk(5, dim=1).indices == targets[:, None]).sum()
+
+    def sums(self) -> dict[str, Any]:
+        """Give what was added since the epoch began, on the CPU."""
+        return {"totals": _moved(self._totals, torch.device("cpu")), "count": self._count}
+
+    def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
+        """Take what an earlier training had added of an epoch."""
+        self._totals = _moved(sums["totals"], device)
+        self._count = sums["count"]
 
     def finish(self) -> None:
         """Hand the sums of an epoch to the metrics, and begin with the next."""
@@ -188,6 +202,22 @@ class MultiLabelMetrics(MetricCollection):
         self._positives += predicted.sum(dim=0) + targets.sum(dim=0)
         if "map" in self._modules:
             self["map"].update(scores, targets)
+
+    def sums(self) -> dict[str, Any]:
+        """Give what was added since the epoch began, on the CPU; without what `map` ranks."""
+        added = {"loss": self._loss, "exact": self._exact, "hits": self._hits, "positives": self._positives}
+        return {
+            "sums": _moved(added, torch.device("cpu")),
+            "count": self._count,
+            "num_decisions": self._num_decisions,
+        }
+
+    def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
+        """Take what an earlier training had added of an epoch."""
+        added = _moved(sums["sums"], device)
+        self._loss, self._exact = added["loss"], added["exact"]
+        self._hits, self._positives = added["hits"], added["positives"]
+        self._count, self._num_decisions = sums["count"], sums["num_decisions"]
 
     def finish(self) -> None:
         """Hand the sums of an epoch to the metrics, and begin with the next."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from litclassify.errors import UserError
+from litclassify.seals import check_seal
 
 
 def load_safely(path: Path, mistake: str, remedy: str = "", mmap: bool = False) -> Any:
@@ -23,7 +24,10 @@ def load_safely(path: Path, mistake: str, remedy: str = "", mmap: bool = False) 
         UserError: The file is damaged, is of another kind, or holds objects that could run code.
     """
     try:
+        check_seal(path, mistake)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except UserError:
+        raise
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
         raise UserError(" ".join(filter(None, (f"{mistake}: {_reason(error)}", remedy)))) from error
 

@@ -4,6 +4,7 @@ from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.ema import EMA
 from litclassify.callbacks.embedding_projector import EmbeddingProjector
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
+from litclassify.callbacks.interruption import Interruption
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_graph import NetworkGraph
@@ -16,6 +17,7 @@ from litclassify.callbacks.progress_bar import EpochProgressBar
 from litclassify.callbacks.progressive_resizing import ProgressiveResizing
 from litclassify.callbacks.rate_curve import RateCurve, draw_curve
 from litclassify.callbacks.rate_range import RateRange
+from litclassify.callbacks.resumable_checkpoint import ResumableCheckpoint
 from litclassify.callbacks.run_texts import RunTexts
 from litclassify.callbacks.sample_images import SampleImages
 from litclassify.callbacks.speed_monitor import SpeedMonitor
@@ -23,6 +25,7 @@ from litclassify.callbacks.swa import SWA
 from litclassify.callbacks.test_report import TestReport
 from litclassify.callbacks.test_set_check import TestSetCheck
 from litclassify.callbacks.throughput import Throughput
+from litclassify.callbacks.training_state import TrainingState
 from litclassify.callbacks.validation_evaluation import ValidationEvaluation
 from litclassify.callbacks.validation_metrics import ValidationMetrics
 from litclassify.callbacks.validation_report import ValidationReport
@@ -37,6 +40,7 @@ __all__ = [
     "EmbeddingProjector",
     "EpochProgressBar",
     "HyperparameterLogger",
+    "Interruption",
     "MetricsFile",
     "MonitorCheck",
     "NetworkGraph",
@@ -48,12 +52,14 @@ __all__ = [
     "ProgressiveResizing",
     "RateCurve",
     "RateRange",
+    "ResumableCheckpoint",
     "RunTexts",
     "SampleImages",
     "SpeedMonitor",
     "TestReport",
     "TestSetCheck",
     "Throughput",
+    "TrainingState",
     "ValidationEvaluation",
     "ValidationMetrics",
     "ValidationReport",

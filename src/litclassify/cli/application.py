@@ -33,10 +33,11 @@ from litclassify.cli.config.published import PUBLISHED, check_one_balance, check
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
-from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
-from litclassify.cli.runs.launch import run_dir_of_launch, save_record
+from litclassify.cli.runs.directory import LR_SEARCH, newest_unfinished, run_dir_of
+from litclassify.cli.runs.launch import mark_finished, mark_unfinished, run_dir_of_launch, save_record
+from litclassify.cli.runs.logs import cut_logs
 from litclassify.cli.runs.record import describe_environment
-from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary
+from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary, report_interruption
 from litclassify.cli.search.learning_rate import (
     HIGHEST,
     LOWEST,
@@ -46,7 +47,7 @@ from litclassify.cli.search.learning_rate import (
     check_search,
     search_rate,
 )
-from litclassify.cli.trainer.callbacks import checks, curves, monitors, reports, unless_configured
+from litclassify.cli.trainer.callbacks import checks, curves, monitors, reports, resumption, unless_configured
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
@@ -58,7 +59,7 @@ from litclassify.cli.trainer.predictions import (
     print_outcome,
 )
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
-from litclassify.errors import UserError
+from litclassify.errors import InterruptedBySignal, UserError
 from litclassify.models import ImageClassifier
 
 # With what a class that a config names refuses its arguments.
@@ -77,6 +78,7 @@ class ClassificationCLI(LightningCLI):
     subcommand: str
     run_dir: Path | None = None
     rate_search: RateSearch | None = None
+    resumes_by_itself = False
 
     def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
         self.typed = args if typed is None else typed
@@ -135,12 +137,30 @@ class ClassificationCLI(LightningCLI):
         """Parse the command line, with the checkpoint's own configuration below all that the user gives."""
         assert isinstance(args, list)
         self.command_line = CommandLine(args, self._flags_from_environment(args))
+        if self.command_line.subcommand == ["fit"] and self.command_line.last_value("resume") == "auto":
+            self._look_for_unfinished_run(parser)
         self.checkpoint = self.command_line.checkpoint
         if self.checkpoint is not None:
             check_recorded_paths(self.checkpoint.callbacks)
         self.config = parser.parse_args(self.command_line.words_with_checkpoint())
         config = self.config[self.config.subcommand]
         name_monitors(config, getattr(import_object(config.model.class_path), "monitor", ImageClassifier.monitor))
+
+    def _look_for_unfinished_run(self, parser: LightningArgumentParser) -> None:
+        """Resume the newest run of this name that is unfinished, as if its checkpoint had been typed."""
+        if self.command_line.asks_for_help:
+            return
+        given = self.command_line.last_value("ckpt_path")
+        if given is not None:
+            raise UserError(f"--resume auto looks for a run itself: leave out --ckpt_path '{given}', or --resume.")
+        self.config = parser.parse_args(self.command_line.words)
+        self.subcommand = self.config.subcommand
+        run = newest_unfinished(self.parent_of_runs())
+        if run is None:
+            return
+        self.resumes_by_itself = True
+        rank_zero_info(f"--resume auto: going on with '{run}'.")
+        self.command_line = self.command_line.resuming(f"{run}/last")
 
     def _flags_from_environment(self, words: list[str]) -> list[str]:
         names = {name: top_level_names(parser) for name, parser in self._subcommand_parsers.items()}
@@ -223,6 +243,8 @@ class ClassificationCLI(LightningCLI):
             settings["profiler"] = settings["profiler"] or NoProfiler()  # Barebones refuses every profiler.
             if not settings["fast_dev_run"]:
                 self.run_dir = self._find_run_dir()
+                if self.subcommand == "fit":
+                    self._take_up(self.run_dir)
                 save_record(self.run_dir, self.subcommand, **self._record())
         settings["default_root_dir"] = self.run_dir
         settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
@@ -234,12 +256,20 @@ class ClassificationCLI(LightningCLI):
             trainer.strategy.checkpoint_io = DurableCheckpointIO()
         return trainer
 
+    def _take_up(self, run_dir: Path) -> None:
+        """Begin to train in a run, which forgets what it logged after the checkpoint that it goes on from."""
+        mark_unfinished(run_dir)
+        checkpoint = self.checkpoint
+        if checkpoint is not None and checkpoint.next_step is not None and run_dir_of(checkpoint.path) == run_dir:
+            cut_logs(run_dir, checkpoint.next_step)
+
     def _find_run_dir(self) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
         existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
-        if self.subcommand == "fit" and self.command_line.names_a_run:
+        trains = self.subcommand == "fit"
+        if trains and self.command_line.names_a_run and not self.resumes_by_itself:
             existing = None
-        return run_dir_of_launch(existing, self.parent_of_runs())
+        return run_dir_of_launch(existing, self.parent_of_runs(), trains=trains)
 
     def parent_of_runs(self) -> Path:
         """Give `<runs_dir>/<run_name>`."""
@@ -264,6 +294,7 @@ class ClassificationCLI(LightningCLI):
         callbacks: list[Callback] = [
             *checks(self.subcommand, config.get("test_after_fit", False)),
             *(configured if isinstance(configured, list) else [configured]),
+            *resumption(self.subcommand),
             *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
         ]
         callbacks += unless_configured(self._standard_callbacks(settings), callbacks)
@@ -309,8 +340,12 @@ class ClassificationCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
-        with refusals_explained(self.config[subcommand].trainer, resumed=self.checkpoint is not None):
-            super()._run_subcommand(subcommand)
+        try:
+            with refusals_explained(self.config[subcommand].trainer, resumed=self.checkpoint is not None):
+                super()._run_subcommand(subcommand)
+        except InterruptedBySignal as stop:
+            report_interruption(stop, self.run_dir, self.typed)
+            raise
 
     def before_fit(self) -> None:
         """Check that a run can be resumed as it is asked to."""
@@ -326,6 +361,7 @@ class ClassificationCLI(LightningCLI):
                 rank_zero_info("There is no best checkpoint: testing the weights that training ended with.")
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
         if self.run_dir is not None:
+            mark_finished(self.run_dir)
             print_run_summary(self.trainer, self.run_dir, self.typed)
 
     def after_validate(self) -> None:

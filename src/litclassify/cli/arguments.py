@@ -1,6 +1,7 @@
 """What this application adds to the arguments of LightningCLI, and the defaults that it changes."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from jsonargparse import Namespace
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
@@ -34,7 +35,7 @@ def add_shared_arguments(parser: LightningArgumentParser) -> None:
     parser.set_defaults(
         {
             "model": {"class_path": "litclassify.models.ImageClassifier"},
-            "checkpoint": {"class_path": "ModelCheckpoint", "init_args": CHECKPOINT_DEFAULTS},
+            "checkpoint": {"class_path": "litclassify.callbacks.ResumableCheckpoint", "init_args": CHECKPOINT_DEFAULTS},
             "early_stopping": {"class_path": "EarlyStopping", "init_args": EARLY_STOPPING_DEFAULTS},
         }
     )
@@ -83,6 +84,12 @@ def _add_arguments_of_fit(parser: LightningArgumentParser) -> None:
         type=bool,
         default=False,
         help="Test the best checkpoint when training has ended.",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Literal["auto"] | None,
+        default=None,
+        help="auto continues the newest run of this name that has not finished, or starts one.",
     )
     parser.add_argument(
         "--find_lr",

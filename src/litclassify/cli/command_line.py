@@ -59,9 +59,17 @@ class CommandLine:
         from_environment: Flags that environment variables stand for; typed ones overrule them.
     """
 
+    is_whole = False
+
     def __init__(self, words: list[str], from_environment: Sequence[str] = ()) -> None:
         self.subcommand = words[:1]
         self.flags = in_order_of_precedence(group_words([*from_environment, *words[1:]]))
+
+    def resuming(self, checkpoint: str) -> "CommandLine":
+        """Give the command line with a checkpoint for a training that it describes in full, as the one before it."""
+        resuming = CommandLine([*self.words, "--ckpt_path", checkpoint])
+        resuming.is_whole = True
+        return resuming
 
     @property
     def words(self) -> list[str]:
@@ -95,6 +103,8 @@ class CommandLine:
         self._check_flags()
         if self.checkpoint is None:
             return self.words
+        if self.is_whole:
+            return [*self.words, "--ckpt_path", str(self.checkpoint.path)]
         configs = [self.checkpoint.config]
         if self.subcommand == ["fit"]:
             configs.insert(0, read_run_config(self.checkpoint.path))

@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeVar
@@ -329,6 +330,9 @@ class ImageDataModule(LightningDataModule, ABC):
             persistent_workers=num_workers > 0,
             collate_fn=_identity,  # Data sets return whole batches.
             pin_memory=torch.cuda.is_available() and dataset.device.type == "cpu",
+            # To begin anew, a loader draws a number: not from the generator that a training draws from.
+            generator=torch.Generator().manual_seed(0),
+            worker_init_fn=_leave_interrupts_to_the_main_process,
         )
 
     @property
@@ -367,6 +371,11 @@ def usable_cpus() -> int:
 
 def _identity(batch: T) -> T:
     return batch
+
+
+def _leave_interrupts_to_the_main_process(_worker: int) -> None:
+    """Let a step that Ctrl-C finds in the main process have its batch."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _at_least(minimum: int, value: int, key: str) -> int:

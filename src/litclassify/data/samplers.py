@@ -50,13 +50,20 @@ class ShuffledSampler(DistributedSampler[int]):
         self._counts = balanced_counts(sizes, class_balance)
         most = max(math.ceil(taken / size) for taken, size in zip(self._counts, sizes, strict=True))
         self._most_draws = repeats * most
+        self._skipped = 0
+
+    def skip(self, samples: int) -> None:
+        """Leave out so many samples of this process, the first of the next pass: training goes on after them."""
+        self._skipped = samples
 
     def __iter__(self) -> Iterator[int]:
         # RandomState's stream is frozen: the same order with every version of numpy and torch.
         order = class_balanced_order(self._members, self._counts, np.random.RandomState([self.seed, self.epoch]))
         order = np.repeat(order, self.repeats)[: self.total_size]
         draws = (self.epoch * self._most_draws + earlier_occurrences(order)) * self.size + order
-        yield from np.resize(draws, self.total_size)[self.rank :: self.num_replicas].tolist()
+        own = np.resize(draws, self.total_size)[self.rank :: self.num_replicas]
+        skipped, self._skipped = self._skipped, 0
+        yield from own[skipped:].tolist()
 
 
 class InOrderSampler(DistributedSampler[int]):

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from litclassify.callbacks.training_state import KEY as TRAINING_STATE
 from litclassify.cli.config.classes import all_argument_names
 from litclassify.cli.config.files import read_config
 from litclassify.cli.config.published import PUBLISHED
@@ -28,6 +29,8 @@ class Checkpoint:
     """States of the callbacks, as the file has them."""
     can_go_on: bool
     """Whether it holds the state of a training, and not weights alone."""
+    next_step: int | None
+    """The step that a training goes on with, as logs count them; None if it does not go on exactly."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -52,7 +55,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if "precision" in content:
         sections["trainer"] = {"precision": content["precision"]}
     present = {name: _without_stale_arguments(config, name) for name, config in sections.items() if config}
-    return Checkpoint(path, present, published, content.get("callbacks"), "optimizer_states" in content)
+    return Checkpoint(
+        path, present, published, content.get("callbacks"), "optimizer_states" in content, _next_step(content)
+    )
+
+
+def _next_step(content: Mapping[str, Any]) -> int | None:
+    if TRAINING_STATE not in content:
+        return None
+    step: int = content["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"]
+    return step
 
 
 def read_run_config(checkpoint: Path) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def check_recorded_paths(states: Any) -> None:
         if not isinstance(state, Mapping) or "best_k_models" not in state:
             continue
         own = [state.get("kth_best_model_path"), state.get("last_model_path"), *state["best_k_models"]]
+        own += [*state.get("to_save", ()), *state.get("to_remove", ())]
         for file in map(str, filter(None, own)):
             path = Path(file)
             inside = Path(str(state.get("dirpath", ""))) in path.parents and ".." not in path.parts

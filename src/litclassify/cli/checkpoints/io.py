@@ -1,6 +1,5 @@
 """How checkpoints are written."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,14 @@ from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from litclassify.durable_files import replacing
+from litclassify.seals import seal
+
 
 class DurableCheckpointIO(TorchCheckpointIO):
     """Checkpoints that are on the disk, complete, before they have their name; a failure leaves an older one as it was.
+
+    Each holds a checksum, see `litclassify.seals`.
 
     Lightning's own builds the file in memory first, which takes twice the memory and the time, and does not wait for
     the disk. Remote files go its way.
@@ -28,24 +32,11 @@ class DurableCheckpointIO(TorchCheckpointIO):
             return
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial_file = file.with_name(f".{file.name}.part")
-        try:
-            with partial_file.open("wb") as output:
+        with replacing(file) as output:
+            try:
                 torch.save(checkpoint, output)
-                output.flush()
-                os.fsync(output.fileno())
-            partial_file.replace(file)
-            _sync_folder(file.parent)
-        except BaseException:
-            partial_file.unlink(missing_ok=True)
-            raise
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows cannot open folders; its file system keeps the order of renames.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            except RuntimeError as error:
+                if isinstance(error.__context__, OSError):  # Of the same kind for a full disk as for our own mistake.
+                    raise error.__context__ from None
+                raise
+            seal(output)

@@ -1,9 +1,14 @@
 """From what a person gives as `--ckpt_path` to a checkpoint file."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_warn
+
+from litclassify.callbacks.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, SERIES, SUMMARY, newest_run, series_of
 from litclassify.errors import UserError
@@ -57,10 +62,30 @@ def _best_of_series(series: Path) -> Path:
 def _last(run: Path) -> Path:
     if (run / SERIES).is_file():
         raise UserError(f"--ckpt_path: '{run}' holds several runs. Give one of them with /last.")
-    path = run / CHECKPOINTS / LAST
-    if not path.is_file():
-        raise UserError(f"--ckpt_path: the run '{run}' has no checkpoint '{path.relative_to(run)}'.")
-    return path
+    first, *others = _last_first(run)
+    for path in (first, *others):
+        try:
+            load(path)
+        except UserError:
+            continue
+        if path != first:
+            rank_zero_warn(f"'{first}' is damaged. The checkpoint before it is taken: '{path}'.")
+        return path
+    load(first)  # Says what is wrong with it.
+    return first
+
+
+def _last_first(run: Path) -> list[Path]:
+    """Give the checkpoints of a run in the order in which to go on from them.
+
+    Raises:
+        UserError: There is none that a training has written for that.
+    """
+    folder = run / CHECKPOINTS
+    written = [path for path in (folder / LAST, folder / PREVIOUS) if path.is_file()]
+    if not written:
+        raise UserError(f"--ckpt_path: the run '{run}' has no checkpoint '{CHECKPOINTS}/{LAST}'.")
+    return [*written, *(path for path in _newest_first(run) if path not in written)]
 
 
 def best_checkpoints(run: Path) -> list[Path]:
@@ -91,9 +116,14 @@ def _best(run: Path) -> Path:
 
 def _checkpoint_callbacks(run: Path) -> list[dict[str, Any]]:
     """Give the states of the checkpoint callbacks, from the newest checkpoint that a training has written."""
-    found = (load(file).get("callbacks", {}) for file in _newest_first(run))
-    states: dict[str, dict[str, Any]] = next(filter(None, found), {})
-    return [state for name, state in states.items() if name.startswith("ModelCheckpoint")]
+    states: dict[str, dict[str, Any]] = next(filter(None, _callback_states(run)), {})
+    return [state for state in states.values() if isinstance(state, dict) and "best_model_path" in state]
+
+
+def _callback_states(run: Path) -> Iterator[dict[str, Any]]:
+    for file in _newest_first(run):
+        with suppress(UserError):  # What is damaged says nothing of the others.
+            yield load(file).get("callbacks", {})
 
 
 def _newest_first(run: Path) -> list[Path]:

@@ -6,16 +6,21 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from litclassify.errors import UserError
 
 CHECKPOINTS = "checkpoints"
+FINISHED = "finished"
 LAST = "last.ckpt"
+LOCK = ".training.lock"
 LR_SEARCH = "lr_search.png"
 METRICS_CSV = "metrics.csv"
 METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"
 SERIES = "series.json"
 SUMMARY = "summary.json"
+STAMP_LENGTH = len("2026-11-24_10-15-00")
 RESULTS = (CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
 
@@ -73,6 +78,52 @@ def run_dir_of(checkpoint: Path) -> Path | None:
 def series_of(run_dir: Path) -> Path | None:
     """Give the directory of the series that a run belongs to; None for a run by itself."""
     return run_dir.parent if (run_dir.parent / SERIES).is_file() else None
+
+
+def newest_unfinished(parent: Path) -> Path | None:
+    """Give the newest run of a name that can go on: it has a checkpoint, did not come to its end, and is not running.
+
+    Args:
+        parent: `<runs_dir>/<run_name>`.
+    """
+    runs = sorted((path.parent for path in parent.glob(f"*/{CHECKPOINTS}")), key=_launched, reverse=True)
+    return next((run for run in runs if _can_go_on(run)), None)
+
+
+def _can_go_on(run: Path) -> bool:
+    return any((run / CHECKPOINTS).glob("*.ckpt")) and not (run / FINISHED).exists() and not is_training(run)
+
+
+def _launched(run: Path) -> tuple[str, int, str]:
+    """Order runs by their names, of which those of the same second end with a number."""
+    number = run.name[STAMP_LENGTH:]
+    return run.name[:STAMP_LENGTH], len(number), number
+
+
+def lock_for_training(run_dir: Path) -> FileLock:
+    """Take a run for this process, until the lock is released or the process has ended.
+
+    Raises:
+        UserError: Another process trains in it.
+    """
+    lock = FileLock(run_dir / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"Another process trains in '{run_dir}'. Wait for its end, or give this training a run of its own with "
+            "--run_name."
+        ) from error
+    return lock
+
+
+def is_training(run_dir: Path) -> bool:
+    """Whether a process trains in a run."""
+    try:
+        lock_for_training(run_dir).release()
+    except UserError:
+        return True
+    return False
 
 
 def newest_run(runs_dir: Path) -> Path | None:

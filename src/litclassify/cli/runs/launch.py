@@ -3,13 +3,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from filelock import BaseFileLock
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.cli.own_variables import RUN_DIR
-from litclassify.cli.runs.directory import config_name, create_run_dir, discard_unused
+from litclassify.cli.runs.directory import FINISHED, config_name, create_run_dir, discard_unused, lock_for_training
 from litclassify.errors import UserError
+
+_held: list[BaseFileLock] = []
 
 
 @contextmanager
@@ -24,9 +28,11 @@ def launch() -> Iterator[None]:
         raise
     finally:
         os.environ.pop(RUN_DIR, None)
+        while _held:
+            _held.pop().release()
 
 
-def run_dir_of_launch(existing: Path | None, parent: Path) -> Path:
+def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> Path:
     """Give the directory that all processes of this launch share.
 
     Under torchrun or srun, each process comes here on its own: the first one makes the directory and is the one that
@@ -35,14 +41,32 @@ def run_dir_of_launch(existing: Path | None, parent: Path) -> Path:
     Args:
         existing: Run directory to go on in; None for a new one.
         parent: Directory of a new one.
+        trains: Whether no other launch may train in it meanwhile.
+
+    Raises:
+        UserError: Another one does, or no directory can be made.
     """
     if RUN_DIR in os.environ:
         return Path(os.environ[RUN_DIR])
     if existing is None and not _is_first_process():
         return parent / "made_by_the_first_process"
     run_dir = existing or create_run_dir(parent)
+    if trains:
+        _held.append(lock_for_training(run_dir))
     os.environ[RUN_DIR] = str(run_dir)
     return run_dir
+
+
+@rank_zero_only
+def mark_unfinished(run_dir: Path) -> None:
+    """Say that a training of a run has begun."""
+    (run_dir / FINISHED).unlink(missing_ok=True)
+
+
+@rank_zero_only
+def mark_finished(run_dir: Path) -> None:
+    """Say that nothing of a training is left to do."""
+    (run_dir / FINISHED).write_text(f"{datetime.now().isoformat(timespec='seconds')}\n", encoding="utf-8")
 
 
 @rank_zero_only

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 from litclassify.cli.runs.invocation import shell_command
+from litclassify.cli.runs.slurm import requeue_job
 from litclassify.cli.trust.flag import opening_words
+from litclassify.errors import InterruptedBySignal
 
 Rows = Iterator[tuple[str, str]]
 
@@ -61,6 +63,18 @@ def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> 
 def print_metrics(trainer: Trainer, title: str) -> None:
     """Print the metrics of an evaluation, to 4 decimals."""
     _print(title, _metrics(trainer, ""))
+
+
+@rank_zero_only
+def report_interruption(stop: InterruptedBySignal, run_dir: Path | None, typed: Sequence[str]) -> None:
+    """Say what was saved of a training that a signal ended, and how to go on; under SLURM, ask for the job again."""
+    rows = []
+    if stop.checkpoint and run_dir is not None:
+        go_on = shell_command(typed, ["fit", *opening_words(typed), "--ckpt_path", f"{run_dir}/last"])
+        rows = [("saved", stop.checkpoint), ("go on", go_on)]
+    _print(f"Stopped by {stop.signal.name}", rows)
+    if stop.signal.name == "SIGUSR1":
+        requeue_job()
 
 
 def _best(checkpoint: ModelCheckpoint) -> Rows:

@@ -11,6 +11,7 @@ from litclassify.callbacks import (
     ConfiguredPatience,
     CurveLayout,
     HyperparameterLogger,
+    Interruption,
     MetricsFile,
     MonitorCheck,
     RunTexts,
@@ -18,6 +19,7 @@ from litclassify.callbacks import (
     SpeedMonitor,
     TestReport,
     TestSetCheck,
+    TrainingState,
     ValidationMetrics,
 )
 from litclassify.cli.config.hyperparameters import flat_hyperparameters
@@ -55,6 +57,11 @@ def monitors(
     if early_stopping is not None and not settings["barebones"]:
         callbacks += [early_stopping, ConfiguredPatience(early_stopping)]
     return callbacks
+
+
+def resumption(subcommand: str) -> list[Callback]:
+    """Give what lets a training stop at any time and go on."""
+    return [TrainingState(), Interruption()] if subcommand == "fit" else []
 
 
 def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, verbose: bool) -> list[Callback]:

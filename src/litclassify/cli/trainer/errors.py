@@ -80,11 +80,17 @@ def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[N
     except OSError as error:
         if error.errno not in FILE_SYSTEM:
             raise
-        raise UserError(f"'{error.filename}': {error.strerror}." if error.filename else f"{error.strerror}.") from error
+        place = f"'{error.filename}': " if error.filename else ""
+        raise UserError(f"{place}{error.strerror}.{_consolation(error)}") from error
     except RuntimeError as error:
         if not resumed or "Error(s) in loading state_dict" not in str(error):
             raise
         raise weights_do_not_fit(str(error)) from error
+
+
+def _consolation(error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return " What was written before is whole: with room again, fit --ckpt_path last goes on." if full else ""
 
 
 def _refusal(error: Exception, name: str | None, settings: Mapping[str, Any]) -> UserError:

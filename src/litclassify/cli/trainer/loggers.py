@@ -1,12 +1,15 @@
 """Where a run's metrics go unless its config names other loggers."""
 
 import csv
+from io import StringIO
 from pathlib import Path
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.loggers.tensorboard import TensorBoardLogger as FabricTensorBoardLogger
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
+
+from litclassify.durable_files import replacing
 
 
 def loggers_for(
@@ -58,3 +61,15 @@ class _AppendingWriter(ExperimentWriter):
         if path.is_file():
             with path.open(newline="") as file:
                 self.metrics_keys = next(csv.reader(file), [])
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        """Add columns; Lightning's empties the file first, and a process that is killed there has lost it."""
+        path = Path(self.metrics_file_path)
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        text = StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames)
+        writer.writeheader()
+        writer.writerows(rows)
+        with replacing(path) as output:
+            output.write(text.getvalue().encode())

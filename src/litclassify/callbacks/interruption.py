@@ -1,0 +1,69 @@
+"""Signals that end a training, which can go on later."""
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from litclassify.callbacks.resumable_checkpoint import ResumableCheckpoint
+from litclassify.errors import InterruptedBySignal
+from litclassify.resuming import position_of
+
+# Ctrl-C, what ends a job, and what SLURM sends a while before that (--signal=USR1@120).
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+
+
+class Interruption(Callback):
+    """Finishes the step on SIGINT, SIGTERM or SIGUSR1, saves `last.ckpt` and leaves; a second signal leaves at once.
+
+    With gradient accumulation, the step ends with its last batch; a validation that runs is brought to its end. Of
+    several processes, one that gets a signal is enough.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for signals; when training has ended, Lightning puts back what was there before."""
+        self._received = None
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python leaves signals to the main thread.
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._received is not None:
+            raise InterruptedBySignal(number)
+        self._received = number
+        # A print in a handler can meet another one halfway.
+        os.write(2, f"\n{signal.Signals(number).name}: saving after this step. Once more leaves now.\n".encode())
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Leave, if a signal came."""
+        if not self._came(trainer) or position_of(trainer) is None:
+            return
+        for checkpoint in _resumable(trainer)[:1]:
+            checkpoint.save_last_now(trainer)
+        self._leave(trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave before what follows training, which has saved its end."""
+        if self._came(trainer):
+            self._leave(trainer)
+
+    def _came(self, trainer: Trainer) -> bool:
+        came = self._received is not None
+        if trainer.world_size == 1:
+            return came
+        return bool(trainer.strategy.reduce_boolean_decision(came, all=False))
+
+    def _leave(self, trainer: Trainer) -> None:
+        saved = next((checkpoint.last_model_path for checkpoint in _resumable(trainer)), "")
+        raise InterruptedBySignal(self._received or signal.SIGTERM, saved)
+
+
+def _resumable(trainer: Trainer) -> list[ResumableCheckpoint]:
+    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ResumableCheckpoint)]

@@ -1,0 +1,76 @@
+"""The state of a training that Lightning's checkpoints lack."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+
+from litclassify.resuming import (
+    Position,
+    ResumableEpochLoop,
+    gather,
+    position_of,
+    process_state,
+    restore_process_state,
+    stored_progress,
+)
+
+KEY = "training_state"
+
+
+class TrainingState(Callback):
+    """Let a training that is resumed from a checkpoint do to the last bit what it would have done without the stop.
+
+    Checkpoints that are written between two steps, as `ResumableCheckpoint` does, hold where in the epoch that is, the
+    random states of all processes, the sums of metrics so far, and what was logged last. With another number of
+    processes, training metrics of that epoch are of the rest of it.
+    """
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] | None = None
+        self._process: dict[str, Any] | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let epochs begin where a checkpoint says."""
+        loop = trainer.fit_loop.epoch_loop
+        if stage == "fit" and not isinstance(loop, ResumableEpochLoop):
+            trainer.fit_loop.epoch_loop = ResumableEpochLoop(loop)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the state, if there is no step that has begun."""
+        position = position_of(trainer)
+        if position is None:
+            return
+        checkpoint["epoch"] = position.last_epoch
+        checkpoint["loops"]["fit_loop"] = stored_progress(checkpoint["loops"]["fit_loop"], position)
+        checkpoint[KEY] = {
+            "position": asdict(position),
+            "processes": gather(trainer, process_state(pl_module)),
+            "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
+        }
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the state until training starts."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._loaded = checkpoint.get(KEY)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Go to where the checkpoint was written."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is None:
+            return
+        loop = trainer.fit_loop.epoch_loop
+        assert isinstance(loop, ResumableEpochLoop)
+        loop.start_at(Position(**loaded["position"]))
+        logged = {name: torch.tensor(value, device=pl_module.device) for name, value in loaded["metrics"].items()}
+        trainer._logger_connector._callback_metrics.update(logged)
+        processes = loaded["processes"]
+        self._process = processes[trainer.global_rank] if len(processes) == trainer.world_size else None
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Put random states back when all that draws numbers before the first batch has done so."""
+        if self._process is not None:
+            restore_process_state(pl_module, self._process)
+            self._process = None

@@ -1,0 +1,75 @@
+"""What a run has logged, cut where a training goes on: no step is there twice."""
+
+import csv
+import struct
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import BinaryIO
+
+from lightning.pytorch.utilities import rank_zero_only
+from tensorboard.compat.proto.event_pb2 import Event
+
+from litclassify.cli.runs.directory import METRICS_CSV
+from litclassify.durable_files import replacing
+
+# Of a record: its length and the checksum of that, then the event, then its checksum.
+HEAD_BYTES, CHECKSUM_BYTES = 12, 4
+
+
+@rank_zero_only
+def cut_logs(run_dir: Path, step: int) -> None:
+    """Take out of a run's logs all that is of a step, or of a later one.
+
+    Args:
+        run_dir: Directory of the run.
+        step: The first step that is going to be logged anew.
+    """
+    table = run_dir / METRICS_CSV
+    if table.is_file():
+        _cut_table(table, step)
+    for events in run_dir.glob("events.out.tfevents.*"):
+        _cut_events(events, step)
+
+
+def _cut_table(file: Path, step: int) -> None:
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = csv.reader(lines)
+        header = next(rows, [])
+        kept = [row for row in rows if _is_before(step, dict(zip(header, row, strict=False)), len(row) == len(header))]
+    text = StringIO(newline="")
+    csv.writer(text).writerows([header, *kept])
+    with replacing(file) as output:
+        output.write(text.getvalue().encode())
+
+
+def _is_before(step: int, row: dict[str, str], is_whole: bool) -> bool:
+    # A process that was killed may have written half a line.
+    return is_whole and row.get("step", "").isdecimal() and int(row["step"]) < step
+
+
+def _cut_events(file: Path, step: int) -> None:
+    with file.open("rb") as records:
+        if all(_step_of(record) < step for record in _records(records)):
+            return
+        records.seek(0)
+        with replacing(file) as output:
+            output.writelines(record for record in _records(records) if _step_of(record) < step)
+
+
+def _records(file: BinaryIO) -> Iterator[bytes]:
+    """Give the records of an event file that are whole, as they are.
+
+    Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
+    """
+    while len(head := file.read(HEAD_BYTES)) == HEAD_BYTES:
+        (length,) = struct.unpack_from("<Q", head)
+        rest = file.read(length + CHECKSUM_BYTES)
+        if len(rest) < length + CHECKSUM_BYTES:
+            return
+        yield head + rest
+
+
+def _step_of(record: bytes) -> int:
+    step: int = Event.FromString(record[HEAD_BYTES:-CHECKSUM_BYTES]).step
+    return step

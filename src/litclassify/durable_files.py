@@ -1,0 +1,64 @@
+"""Files that have their name when they are complete and on the disk, and not before."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[BinaryIO]:
+    """Write a file anew: it takes the place of an older one when all is written, which a failure leaves as it was.
+
+    Yields:
+        The file, open for writing and reading.
+
+    Raises:
+        OSError: The folder cannot be written to, or is full.
+    """
+    partial_file = _partial(file)
+    try:
+        with partial_file.open("w+b") as output:
+            yield output
+            output.flush()
+            os.fsync(output.fileno())
+        partial_file.replace(file)
+        _sync_folder(file.parent)
+    except BaseException:
+        partial_file.unlink(missing_ok=True)
+        raise
+
+
+def link(source: Path, file: Path) -> None:
+    """Give a file a second name, in place of what has that name; where there are no hard links, copy it.
+
+    Raises:
+        OSError: The folder cannot be written to, or is full.
+    """
+    partial_file = _partial(file)
+    partial_file.unlink(missing_ok=True)
+    try:
+        os.link(source, partial_file)
+    except OSError:
+        with source.open("rb") as content, replacing(file) as output:
+            shutil.copyfileobj(content, output)
+        return
+    partial_file.replace(file)
+    partial_file.unlink(missing_ok=True)  # Where both were names of one file, POSIX leaves both.
+    _sync_folder(file.parent)
+
+
+def _partial(file: Path) -> Path:
+    return file.with_name(f".{file.name}.part")
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot open folders; its file system keeps the order of renames.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,78 @@
+"""Lightning's loop over the batches of an epoch, that can begin in the middle of one."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, cast, runtime_checkable
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.loops.fetchers import _DataFetcher
+from lightning.pytorch.loops.loop import _Loop
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+
+from litclassify.resuming.position import COUNTERS, Position, images_per_step
+
+
+@runtime_checkable
+class SkippingSampler(Protocol):
+    """A sampler that can leave out samples that training has seen."""
+
+    def skip(self, samples: int) -> None:
+        """Leave out so many samples of this process, the first of the next pass."""
+
+
+class ResumableEpochLoop(_TrainingEpochLoop):
+    """Lightning's loop, which after a checkpoint from the middle of an epoch goes on with the batch that comes next.
+
+    Lightning's own gives the first batches of the epoch again, and leaves as many of its last ones out:
+    https://github.com/Lightning-AI/pytorch-lightning/issues/18125
+
+    Args:
+        replaced: The loop of the Trainer, in whose place it goes.
+    """
+
+    def __init__(self, replaced: _TrainingEpochLoop) -> None:
+        super().__init__(replaced.trainer, replaced.min_steps, replaced.max_steps)
+        self.__dict__.update(replaced.__dict__)  # Data have been attached to its validation loop.
+        self.position: Position | None = None
+
+    def start_at(self, position: Position) -> None:
+        """Begin the next epoch that is run at a position.
+
+        With another size of batches or number of processes, that is the last batch that begins with or before the same
+        image. In the middle of an epoch, Lightning calls no hook for its start a second time.
+        """
+        batch = min(position.images // images_per_step(self.trainer), int(self.trainer.num_training_batches))
+        self.position = Position(position.epoch, batch, position.images)
+        # Nothing is half done: what Lightning would do over again when it restarts has been done.
+        _Loop.restarting.fset(self.trainer.fit_loop, False)  # type: ignore[attr-defined] # a property
+
+    def reset(self) -> None:
+        """Count from the position, or from the start of an epoch."""
+        if self.position is None or self.position.batch == 0:
+            super().reset()
+            return
+        for name in COUNTERS:
+            setattr(self.batch_progress.current, name, self.position.batch)
+
+    def on_run_start(self, data_fetcher: _DataFetcher) -> None:
+        """Fetch from the position on."""
+        position, self.position = self.position, None
+        if position is not None:
+            skipped = skip_batches(self.trainer, position)
+            # What is fetched ahead may be of another epoch: the loader began before the checkpoint was read.
+            iter(data_fetcher)
+            for _ in range(position.batch - skipped):
+                next(cast(Iterator[Any], data_fetcher))
+            data_fetcher.fetched = 0  # Lightning adds what was counted before.
+        super().on_run_start(data_fetcher)
+
+
+def skip_batches(trainer: Trainer, position: Position) -> int:
+    """Let the sampler leave out what an epoch has seen; give how many batches it does."""
+    combined = trainer.fit_loop._combined_loader
+    assert combined is not None
+    loader = combined.flattened[0]
+    sampler = getattr(loader, "sampler", None)
+    if len(combined.flattened) > 1 or not isinstance(sampler, SkippingSampler):
+        return 0
+    sampler.skip(position.batch * (loader.batch_size or 1))
+    return position.batch
