@@ -37,6 +37,15 @@ class Share(Metric):
         return self.total / self.count
 
 
+def _copied(total: Tensor | float) -> Tensor | float:
+    return total.detach().to("cpu", copy=True) if isinstance(total, Tensor) else total
+
+
+def _placed(total: Tensor | float, device: torch.device) -> Tensor | float:
+    # A copy, as what is added changes it. A sum of nothing is a plain 0: as a tensor of integers it would stay one.
+    return total.to(device, copy=True) if isinstance(total, Tensor) else total
+
+
 class ClassificationMetrics(MetricCollection):
     """Mean loss and accuracy, exact for any batch size and summed over processes.
 
@@ -74,6 +83,15 @@ class ClassificationMetrics(MetricCollection):
         self._totals["acc"] += (logits.argmax(dim=1) == targets).sum()
         if "acc_top5" in self._totals:
             self._totals["acc_top5"] += (logits.topk(5, dim=1).indices == targets[:, None]).sum()
+
+    def sums(self) -> dict[str, Any]:
+        """Give what was added since the epoch began, as a copy on the CPU."""
+        return {"totals": {name: _copied(total) for name, total in self._totals.items()}, "count": self._count}
+
+    def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
+        """Take what was added before, in place of all that was added since."""
+        self._totals = {name: _placed(total, device) for name, total in sums["totals"].items()}
+        self._count = sums["count"]
 
     def finish(self) -> None:
         """Hand the sums of an epoch to the metrics, and begin with the next."""
@@ -188,6 +206,22 @@ class MultiLabelMetrics(MetricCollection):
         self._positives += predicted.sum(dim=0) + targets.sum(dim=0)
         if "map" in self._modules:
             self["map"].update(scores, targets)
+
+    def sums(self) -> dict[str, Any]:
+        """Give what was added since the epoch began, as a copy on the CPU; without what `map` ranks."""
+        added = {"loss": self._loss, "exact": self._exact, "hits": self._hits, "positives": self._positives}
+        return {
+            "sums": {name: _copied(value) for name, value in added.items()},
+            "count": self._count,
+            "num_decisions": self._num_decisions,
+        }
+
+    def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
+        """Take what was added before, in place of all that was added since."""
+        added = {name: _placed(value, device) for name, value in sums["sums"].items()}
+        self._loss, self._exact = added["loss"], added["exact"]
+        self._hits, self._positives = added["hits"], added["positives"]
+        self._count, self._num_decisions = sums["count"], sums["num_decisions"]
 
     def finish(self) -> None:
         """Hand the sums of an epoch to the metrics, and begin with the next."""

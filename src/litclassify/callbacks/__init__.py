@@ -4,6 +4,7 @@ from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.ema import EMA
 from litclassify.callbacks.embedding_projector import EmbeddingProjector
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
+from litclassify.callbacks.loss_guard import LossGuard
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_graph import NetworkGraph
@@ -37,6 +38,7 @@ __all__ = [
     "EmbeddingProjector",
     "EpochProgressBar",
     "HyperparameterLogger",
+    "LossGuard",
     "MetricsFile",
     "MonitorCheck",
     "NetworkGraph",

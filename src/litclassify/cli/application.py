@@ -46,10 +46,11 @@ from litclassify.cli.search.learning_rate import (
     check_search,
     search_rate,
 )
-from litclassify.cli.trainer.callbacks import checks, curves, monitors, reports, unless_configured
+from litclassify.cli.trainer.callbacks import checks, curves, guards, monitors, reports, unless_configured
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
+from litclassify.cli.trainer.out_of_memory import memory_explained
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
 from litclassify.cli.trainer.predictions import (
     origin_of_predictions,
@@ -266,7 +267,7 @@ class ClassificationCLI(LightningCLI):
             *(configured if isinstance(configured, list) else [configured]),
             *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
         ]
-        callbacks += unless_configured(self._standard_callbacks(settings), callbacks)
+        callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
         callbacks += console_callbacks(settings, callbacks)
         skip_empty_hooks(callbacks)
         return callbacks
@@ -309,7 +310,11 @@ class ClassificationCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
-        with refusals_explained(self.config[subcommand].trainer, resumed=self.checkpoint is not None):
+        config = self.config[subcommand]
+        with (
+            memory_explained(config, trains=subcommand == "fit"),
+            refusals_explained(config.trainer, resumed=self.checkpoint is not None),
+        ):
             super()._run_subcommand(subcommand)
 
     def before_fit(self) -> None:

@@ -11,6 +11,7 @@ from litclassify.callbacks import (
     ConfiguredPatience,
     CurveLayout,
     HyperparameterLogger,
+    LossGuard,
     MetricsFile,
     MonitorCheck,
     RunTexts,
@@ -32,6 +33,11 @@ def checks(subcommand: str, test_after_fit: bool) -> list[Callback]:
     if subcommand != "fit":
         return []
     return [MonitorCheck(), *([TestSetCheck()] if test_after_fit else [])]
+
+
+def guards(subcommand: str) -> list[Callback]:
+    """Give what ends a training that goes wrong."""
+    return [LossGuard()] if subcommand == "fit" else []
 
 
 def monitors(
