@@ -1,11 +1,13 @@
 """A training whose loss is not finite, from the command line."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.conftest import REPOSITORY, SMALL
 
@@ -71,5 +73,8 @@ def test_the_loss_of_one_process_counts_for_both(policy: list[str], code: int) -
         check=False,
     )
     assert ended.returncode == code, ended.stderr
-    assert "the training loss is nan at step 7 (epoch 1, batch 2), of 'train/" in ended.stderr
+    assert ended.stderr.count("the training loss is nan at step 7 (epoch 1, batch 2), of 'train/") == 1
     assert "Traceback" not in ended.stderr
+    named = [int(index) for index in re.findall(r"'train/(\d+)'", ended.stderr)]
+    order = np.random.RandomState([0, 1]).permutation(1258)
+    assert named == order[1::2][256:261].tolist()  # Of the second process.

@@ -144,13 +144,14 @@ class LossGuard(Callback):
         bad = BadLoss(loss, step, trainer.current_epoch, batch, images_of_batch(trainer, batch))
         return trainer.strategy.broadcast(bad, src=rank)
 
-    def _stopped(self, trainer: Trainer, bad: BadLoss) -> UserError:
+    def _stopped(self, trainer: Trainer, bad: BadLoss) -> UserError | SystemExit:
         return self._end(trainer, f"Training stopped: {bad}.")
 
-    def _end(self, trainer: Trainer, text: str) -> UserError:
+    def _end(self, trainer: Trainer, text: str) -> UserError | SystemExit:
+        """Give what ends all processes, of which the first one says why."""
         for callback in trainer.checkpoint_callbacks:
             callback.save_on_exception = False  # type: ignore[attr-defined] # The weights may be spoiled.
-        return UserError("\n".join((text, *advice(trainer))))
+        return UserError("\n".join((text, *advice(trainer)))) if trainer.is_global_zero else SystemExit(2)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keep what the forward pass changes."""
@@ -209,6 +210,5 @@ def _first_of_all(trainer: Trainer, own: int) -> tuple[int, int]:
     """Give the process with the least number, and that number."""
     if trainer.world_size == 1:
         return 0, own
-    numbers = torch.empty(trainer.world_size, dtype=torch.int64, device=trainer.strategy.root_device)
-    torch.distributed.all_gather_into_tensor(numbers, numbers.new_tensor([own]))
+    numbers = trainer.strategy.all_gather(torch.tensor(own, device=trainer.strategy.root_device))
     return int(numbers.argmin()), int(numbers.min())
