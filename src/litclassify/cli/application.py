@@ -1,6 +1,7 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import place_of_class, short_name
 from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
 from litclassify.cli.messages import own_error
+from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
@@ -223,7 +225,7 @@ class ClassificationCLI(LightningCLI):
         else:
             settings["profiler"] = settings["profiler"] or NoProfiler()  # Barebones refuses every profiler.
             if not settings["fast_dev_run"]:
-                self.run_dir = self._find_run_dir()
+                self.run_dir = self.find_run_dir()
                 save_record(self.run_dir, self.subcommand, **self._record())
         settings["default_root_dir"] = self.run_dir
         settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
@@ -235,7 +237,7 @@ class ClassificationCLI(LightningCLI):
             trainer.strategy.checkpoint_io = DurableCheckpointIO()
         return trainer
 
-    def _find_run_dir(self) -> Path:
+    def find_run_dir(self) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
         existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
         if self.subcommand == "fit" and self.command_line.names_a_run:
@@ -318,7 +320,16 @@ class ClassificationCLI(LightningCLI):
             super()._run_subcommand(subcommand)
 
     def before_fit(self) -> None:
-        """Check that a run can be resumed as it is asked to."""
+        """Check that a run can be resumed as it is asked to, and that its batches can be made smaller.
+
+        Raises:
+            UserError: It cannot.
+        """
+        if OOM_MARK in os.environ and self.trainer.world_size > 1:
+            raise UserError(
+                f"halve_batch_on_oom takes one process, and trainer.devices starts {self.trainer.world_size}. Lower "
+                "data.batch_size by hand."
+            )
         if self.checkpoint is not None:
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
 

@@ -1,14 +1,17 @@
 """A device or a machine without enough memory: which settings need less of it."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse import Namespace
 from lightning.pytorch.utilities.memory import is_cuda_out_of_memory, is_out_of_cpu_memory
 
+from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.trainer.precision import FULL, MIXED
 from litclassify.errors import UserError
 
@@ -33,12 +36,16 @@ def memory_explained(config: Namespace, *, trains: bool) -> Iterator[None]:
 
     Raises:
         UserError: It does.
+        SystemExit: Where training starts again with smaller batches.
     """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+        if OOM_MARK in os.environ:
+            Path(os.environ[OOM_MARK]).touch()
+            raise SystemExit(2) from error
         raise settings_to_lower(error, config, trains=trains) from error
 
 
