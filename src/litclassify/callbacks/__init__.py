@@ -3,6 +3,7 @@ from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.ema import EMA
 from litclassify.callbacks.embedding_projector import EmbeddingProjector
+from litclassify.callbacks.gradient_norm import GradientNorm
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.loss_guard import LossGuard
 from litclassify.callbacks.metrics_file import MetricsFile
@@ -37,6 +38,7 @@ __all__ = [
     "CurveLayout",
     "EmbeddingProjector",
     "EpochProgressBar",
+    "GradientNorm",
     "HyperparameterLogger",
     "LossGuard",
     "MetricsFile",

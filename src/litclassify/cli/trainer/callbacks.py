@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from litclassify.callbacks import (
     ConfiguredPatience,
     CurveLayout,
+    GradientNorm,
     HyperparameterLogger,
     LossGuard,
     MetricsFile,
@@ -89,7 +90,8 @@ def curves(config: Mapping[str, Any], texts: Mapping[str, str]) -> list[Callback
         texts: What TensorBoard shows as text, by title.
     """
     hyperparameters = HyperparameterLogger(flat_hyperparameters(config), HPARAMS_METRICS)
-    return [SampleImages(), SpeedMonitor(), CurveLayout(), LearningRateMonitor(), hyperparameters, RunTexts(texts)]
+    monitors = [SpeedMonitor(), GradientNorm(), LearningRateMonitor()]
+    return [SampleImages(), *monitors, CurveLayout(), hyperparameters, RunTexts(texts)]
 
 
 def unless_configured(ours: Iterable[Callback], configured: Iterable[Callback]) -> list[Callback]:
