@@ -12,11 +12,6 @@ from torchmetrics.utilities import dim_zero_cat
 MIN_CLASSES_FOR_TOP5 = 6
 
 
-def _moved(sums: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """Move sums to a device; those to which nothing was added are numbers, and no tensors."""
-    return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in sums.items()}
-
-
 class Share(Metric):
     """A sum divided by a count, both added up over processes.
 
@@ -40,6 +35,15 @@ class Share(Metric):
     def compute(self) -> Tensor:
         """Give the share, float32, a scalar."""
         return self.total / self.count
+
+
+def _copied(total: Tensor | float) -> Tensor | float:
+    return total.detach().to("cpu", copy=True) if isinstance(total, Tensor) else total
+
+
+def _placed(total: Tensor | float, device: torch.device) -> Tensor | float:
+    # A copy, as what is added changes it. A sum of nothing is a plain 0: as a tensor of integers it would stay one.
+    return total.to(device, copy=True) if isinstance(total, Tensor) else total
 
 
 class ClassificationMetrics(MetricCollection):
@@ -81,12 +85,12 @@ class ClassificationMetrics(MetricCollection):
             self._totals["acc_top5"] += (logits.topk(5, dim=1).indices == targets[:, None]).sum()
 
     def sums(self) -> dict[str, Any]:
-        """Give what was added since the epoch began, on the CPU."""
-        return {"totals": _moved(self._totals, torch.device("cpu")), "count": self._count}
+        """Give what was added since the epoch began, as a copy on the CPU."""
+        return {"totals": {name: _copied(total) for name, total in self._totals.items()}, "count": self._count}
 
     def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
-        """Take what an earlier training had added of an epoch."""
-        self._totals = _moved(sums["totals"], device)
+        """Take what was added before, in place of all that was added since."""
+        self._totals = {name: _placed(total, device) for name, total in sums["totals"].items()}
         self._count = sums["count"]
 
     def finish(self) -> None:
@@ -204,17 +208,17 @@ class MultiLabelMetrics(MetricCollection):
             self["map"].update(scores, targets)
 
     def sums(self) -> dict[str, Any]:
-        """Give what was added since the epoch began, on the CPU; without what `map` ranks."""
+        """Give what was added since the epoch began, as a copy on the CPU; without what `map` ranks."""
         added = {"loss": self._loss, "exact": self._exact, "hits": self._hits, "positives": self._positives}
         return {
-            "sums": _moved(added, torch.device("cpu")),
+            "sums": {name: _copied(value) for name, value in added.items()},
             "count": self._count,
             "num_decisions": self._num_decisions,
         }
 
     def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
-        """Take what an earlier training had added of an epoch."""
-        added = _moved(sums["sums"], device)
+        """Take what was added before, in place of all that was added since."""
+        added = {name: _placed(value, device) for name, value in sums["sums"].items()}
         self._loss, self._exact = added["loss"], added["exact"]
         self._hits, self._positives = added["hits"], added["positives"]
         self._count, self._num_decisions = sums["count"], sums["num_decisions"]

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from litclassify.batch_mixing import MixUp
 from litclassify.callbacks import (
     EmbeddingProjector,
+    GradientNorm,
     NetworkGraph,
     SampleImages,
     SpeedMonitor,
@@ -32,6 +33,7 @@ from litclassify.models import MultiLabelClassifier
 Make = Callable[[], Callback]
 OBSERVERS: dict[str, Make] = {
     "EmbeddingProjector": EmbeddingProjector,
+    "GradientNorm": GradientNorm,
     "NetworkGraph": NetworkGraph,
     "SampleImages": SampleImages,
     "SpeedMonitor": SpeedMonitor,

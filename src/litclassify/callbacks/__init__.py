@@ -3,8 +3,10 @@ from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.ema import EMA
 from litclassify.callbacks.embedding_projector import EmbeddingProjector
+from litclassify.callbacks.gradient_norm import GradientNorm
 from litclassify.callbacks.hyperparameters import HyperparameterLogger
 from litclassify.callbacks.interruption import Interruption
+from litclassify.callbacks.loss_guard import LossGuard
 from litclassify.callbacks.metrics_file import MetricsFile
 from litclassify.callbacks.monitor_check import MonitorCheck
 from litclassify.callbacks.network_graph import NetworkGraph
@@ -39,8 +41,10 @@ __all__ = [
     "CurveLayout",
     "EmbeddingProjector",
     "EpochProgressBar",
+    "GradientNorm",
     "HyperparameterLogger",
     "Interruption",
+    "LossGuard",
     "MetricsFile",
     "MonitorCheck",
     "NetworkGraph",

@@ -1,6 +1,7 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import place_of_class, short_name
 from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
 from litclassify.cli.messages import own_error
+from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
 from litclassify.cli.runs.directory import LR_SEARCH, newest_unfinished, run_dir_of
@@ -47,10 +49,11 @@ from litclassify.cli.search.learning_rate import (
     check_search,
     search_rate,
 )
-from litclassify.cli.trainer.callbacks import checks, curves, monitors, reports, resumption, unless_configured
+from litclassify.cli.trainer.callbacks import checks, curves, guards, monitors, reports, resumption, unless_configured
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
+from litclassify.cli.trainer.out_of_memory import memory_explained
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
 from litclassify.cli.trainer.predictions import (
     origin_of_predictions,
@@ -242,7 +245,7 @@ class ClassificationCLI(LightningCLI):
         else:
             settings["profiler"] = settings["profiler"] or NoProfiler()  # Barebones refuses every profiler.
             if not settings["fast_dev_run"]:
-                self.run_dir = self._find_run_dir()
+                self.run_dir = self.find_run_dir()
                 if self.subcommand == "fit":
                     self._take_up(self.run_dir)
                 save_record(self.run_dir, self.subcommand, **self._record())
@@ -263,7 +266,7 @@ class ClassificationCLI(LightningCLI):
         if checkpoint is not None and checkpoint.next_step is not None and run_dir_of(checkpoint.path) == run_dir:
             cut_logs(run_dir, checkpoint.next_step)
 
-    def _find_run_dir(self) -> Path:
+    def find_run_dir(self) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
         existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
         trains = self.subcommand == "fit"
@@ -297,7 +300,7 @@ class ClassificationCLI(LightningCLI):
             *resumption(self.subcommand),
             *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
         ]
-        callbacks += unless_configured(self._standard_callbacks(settings), callbacks)
+        callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
         callbacks += console_callbacks(settings, callbacks)
         skip_empty_hooks(callbacks)
         return callbacks
@@ -340,15 +343,28 @@ class ClassificationCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
+        config = self.config[subcommand]
         try:
-            with refusals_explained(self.config[subcommand].trainer, resumed=self.checkpoint is not None):
+            with (
+                memory_explained(config, trains=subcommand == "fit"),
+                refusals_explained(config.trainer, resumed=self.checkpoint is not None),
+            ):
                 super()._run_subcommand(subcommand)
         except InterruptedBySignal as stop:
             report_interruption(stop, self.run_dir, self.typed)
             raise
 
     def before_fit(self) -> None:
-        """Check that a run can be resumed as it is asked to."""
+        """Check that a run can be resumed as it is asked to, and that its batches can be made smaller.
+
+        Raises:
+            UserError: It cannot.
+        """
+        if OOM_MARK in os.environ and self.trainer.world_size > 1:
+            raise UserError(
+                f"halve_batch_on_oom takes one process, and trainer.devices starts {self.trainer.world_size}. Lower "
+                "data.batch_size by hand."
+            )
         if self.checkpoint is not None:
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
 

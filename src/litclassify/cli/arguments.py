@@ -98,6 +98,12 @@ def _add_arguments_of_fit(parser: LightningArgumentParser) -> None:
         help="Search for the learning rate of model.optimizer, and train with what is found.",
     )
     parser.add_argument(
+        "--halve_batch_on_oom",
+        type=bool,
+        default=False,
+        help="Where memory runs out, go on with half the batch_size and twice trainer.accumulate_grad_batches.",
+    )
+    parser.add_argument(
         "--repeat",
         type=int | None,
         default=None,

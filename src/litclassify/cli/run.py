@@ -9,6 +9,7 @@ from litclassify.cli.commands import find_command
 from litclassify.cli.messages import exit_with_message
 from litclassify.cli.parsing.jsonargparse_patches import adapted_jsonargparse
 from litclassify.cli.runs.launch import launch
+from litclassify.cli.series.batch_halving import find_halving
 from litclassify.cli.series.command import find_series
 from litclassify.cli.trainer.console import quiet_lightning
 from litclassify.cli.trust.imports import trusted_imports
@@ -23,7 +24,12 @@ def run(args: list[str]) -> None:
     """
     try:
         with process_set_up_for(args) as words:
-            command = find_command(words) or find_series(words, args) or partial(ClassificationCLI, typed=args)
+            command = (
+                find_command(words)
+                or find_series(words, args)
+                or find_halving(words, args)
+                or partial(ClassificationCLI, typed=args)
+            )
             command(words)
     except UserError as error:
         exit_with_message(error)

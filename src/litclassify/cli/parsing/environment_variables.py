@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.cli.own_variables import ALLOW_IMPORT, DEBUG, PREFIX, RUN_DIR
+from litclassify.cli.own_variables import ALLOW_IMPORT, DEBUG, OOM_MARK, PREFIX, RUN_DIR
 from litclassify.suggestions import nearest
 
 
@@ -31,7 +31,9 @@ def flags_from_environment(accepted: Iterable[str], known: Iterable[str]) -> lis
 def variables_for_arguments() -> list[str]:
     """Give the names of the variables that are there and mean arguments."""
     return [
-        name for name in sorted(os.environ) if name.startswith(PREFIX) and name not in (ALLOW_IMPORT, DEBUG, RUN_DIR)
+        name
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in (ALLOW_IMPORT, DEBUG, OOM_MARK, RUN_DIR)
     ]
 
 

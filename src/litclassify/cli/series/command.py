@@ -1,7 +1,7 @@
 """`fit --repeat 5`, `fit --folds 5`, and `fit --ckpt_path` with the directory of either."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def find_series(words: list[str], typed: Sequence[str]) -> Command | None:
         words: The words after the program's name, without `--allow_import`.
         typed: All of them.
     """
-    line = CommandLine(words, _flags_from_environment())
+    line = CommandLine(words, flags_from_environment(LOOKED_AT))
     if line.subcommand != ["fit"] or line.asks_for_help:
         return None
     given = line.last_value("ckpt_path")
@@ -50,7 +50,8 @@ def start(typed: Sequence[str], words: list[str]) -> None:
     config = application.config.fit
     kind, count = asked_for(config)
     option = f"--{OPTIONS[kind]}"
-    _check_starts_alone(option)
+    check_starts_alone(option)
+    check_resumes_nothing(option, config)
     if application.checkpoint is not None:
         raise UserError(
             f"{option} starts new runs, but --ckpt_path continues one. Leave one of them out, or start all runs from "
@@ -79,7 +80,7 @@ def go_on(folder: Path, typed: Sequence[str], words: list[str]) -> None:
             f"--ckpt_path '{folder}' goes on with {len(series.exit_codes)} runs, with the settings that they have: "
             f"leave out --{others[0]}."
         )
-    _check_starts_alone(f"--{option}")
+    check_starts_alone(f"--{option}")
     count = flags.get(option) or str(len(series.exit_codes))
     fewest = len(series.exit_codes)
     if not count.isdecimal() or int(count) < fewest or (series.kind == "fold" and int(count) != fewest):
@@ -137,7 +138,25 @@ def check_runs_are_kept_apart(option: str, config: Namespace) -> None:
         )
 
 
-def _check_starts_alone(option: str) -> None:
+def check_resumes_nothing(option: str, config: Namespace) -> None:
+    """Refuse to look for a run to resume.
+
+    Raises:
+        UserError: `--resume auto` asks for it.
+    """
+    if config.resume is not None:
+        raise UserError(
+            f"{option} starts processes of its own, which --resume {config.resume} cannot tell apart. Leave it out; "
+            "fit --ckpt_path goes on with what was interrupted."
+        )
+
+
+def check_starts_alone(option: str) -> None:
+    """Refuse to be one of several processes.
+
+    Raises:
+        UserError: `torchrun` or `srun` has started this one.
+    """
     slurm = SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", "1")) > 1
     if TorchElasticEnvironment.detect() or slurm:
         raise UserError(
@@ -146,6 +165,7 @@ def _check_starts_alone(option: str) -> None:
         )
 
 
-def _flags_from_environment() -> list[str]:
+def flags_from_environment(keys: Iterable[str]) -> list[str]:
+    """Give the flags of these arguments that the environment sets."""
     variables = {key_of(name): name for name in variables_for_arguments()}
-    return [f"--{key}={os.environ[variables[key]]}" for key in LOOKED_AT if key in variables]
+    return [f"--{key}={os.environ[variables[key]]}" for key in keys if key in variables]

@@ -10,8 +10,10 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from litclassify.callbacks import (
     ConfiguredPatience,
     CurveLayout,
+    GradientNorm,
     HyperparameterLogger,
     Interruption,
+    LossGuard,
     MetricsFile,
     MonitorCheck,
     RunTexts,
@@ -34,6 +36,11 @@ def checks(subcommand: str, test_after_fit: bool) -> list[Callback]:
     if subcommand != "fit":
         return []
     return [MonitorCheck(), *([TestSetCheck()] if test_after_fit else [])]
+
+
+def guards(subcommand: str) -> list[Callback]:
+    """Give what ends a training that goes wrong."""
+    return [LossGuard()] if subcommand == "fit" else []
 
 
 def monitors(
@@ -90,7 +97,8 @@ def curves(config: Mapping[str, Any], texts: Mapping[str, str]) -> list[Callback
         texts: What TensorBoard shows as text, by title.
     """
     hyperparameters = HyperparameterLogger(flat_hyperparameters(config), HPARAMS_METRICS)
-    return [SampleImages(), SpeedMonitor(), CurveLayout(), LearningRateMonitor(), hyperparameters, RunTexts(texts)]
+    monitors = [SpeedMonitor(), GradientNorm(), LearningRateMonitor()]
+    return [SampleImages(), *monitors, CurveLayout(), hyperparameters, RunTexts(texts)]
 
 
 def unless_configured(ours: Iterable[Callback], configured: Iterable[Callback]) -> list[Callback]:

@@ -1,0 +1,96 @@
+"""A device or a machine without enough memory: which settings need less of it."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import Namespace
+from lightning.pytorch.utilities.memory import is_cuda_out_of_memory, is_out_of_cpu_memory
+
+from litclassify.cli.own_variables import OOM_MARK
+from litclassify.cli.trainer.precision import FULL, MIXED
+from litclassify.errors import UserError
+
+# What the kernel ends for want of memory: of the machine, or of what processes share.
+ENDED_WORKER = re.compile(r"DataLoader worker .* (killed by signal: Killed|Bus error)")
+ASKED_FOR = re.compile(r"(?:ried|Unable) to allocate ([\d.]+) ?(\w+)")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out."""
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or is_cuda_out_of_memory(error)
+        or is_out_of_cpu_memory(error)
+        or ENDED_WORKER.search(str(error)) is not None
+    )
+
+
+@contextmanager
+def memory_explained(config: Namespace, *, trains: bool) -> Iterator[None]:
+    """Say which settings to lower where memory runs out.
+
+    Raises:
+        UserError: It does.
+        SystemExit: Where training starts again with smaller batches.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if OOM_MARK in os.environ:
+            Path(os.environ[OOM_MARK]).touch()
+            raise SystemExit(2) from error
+        raise settings_to_lower(error, config, trains=trains) from error
+
+
+def settings_to_lower(error: BaseException, config: Namespace, *, trains: bool) -> UserError:
+    """Say what ran out of memory, and which settings need less, with their values.
+
+    Args:
+        error: What was raised.
+        config: Configuration of the subcommand.
+        trains: Whether it trains: other subcommands accumulate no gradients.
+    """
+    device = "A GPU" if isinstance(error, torch.OutOfMemoryError) or is_cuda_out_of_memory(error) else "The machine"
+    asked_for = ASKED_FOR.search(str(error))
+    size = f" for {_readable(*asked_for.groups())} more" if asked_for else ""
+    in_worker = ENDED_WORKER.search(str(error)) is not None
+    settings = [*_settings_of_workers(config), *_settings(config, trains)] if in_worker else _settings(config, trains)
+    return UserError("\n".join((f"{device} has not enough memory{size}. Lower one of these:", *settings)))
+
+
+def _settings(config: Namespace, trains: bool) -> Iterator[str]:
+    data, trainer = config.data.init_args, config.trainer
+    batch_size = data.get("batch_size")
+    if batch_size is not None and batch_size > 1:
+        line = f"data.batch_size is {batch_size}: --data.batch_size {batch_size // 2}"
+        if trains:
+            accumulated = 2 * trainer.accumulate_grad_batches
+            line += f" --trainer.accumulate_grad_batches {accumulated} (as many images in each step)"
+        yield line
+    if data.get("image_size") is not None:
+        yield f"data.image_size is {_as_typed(data.image_size)}"
+    precision = str(trainer.precision or FULL)
+    if not precision.startswith(("bf16", "16")):
+        yield f"trainer.precision is {precision}: --trainer.precision {MIXED}"
+    yield "model.network: a smaller one"
+
+
+def _settings_of_workers(config: Namespace) -> Iterator[str]:
+    workers = config.data.init_args.get("num_workers")
+    if workers is not None:
+        yield f"data.num_workers is {workers}: each process holds batches of its own, in shared memory"
+
+
+def _as_typed(image_size: Any) -> str:
+    return str(image_size) if isinstance(image_size, int) else str(list(image_size))
+
+
+def _readable(number: str, unit: str) -> str:
+    return f"{int(number) / 2**30:.1f} GiB" if unit == "bytes" else f"{number} {unit}"
