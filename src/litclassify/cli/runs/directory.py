@@ -1,5 +1,6 @@
 """One directory per run: `<runs_dir>/<run_name>/<time stamp>/`; those of a series one level below."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +14,7 @@ from litclassify.errors import UserError
 CHECKPOINTS = "checkpoints"
 FINISHED = "finished"
 LAST = "last.ckpt"
+LAUNCH = ".training.launch"
 LOCK = ".training.lock"
 LR_SEARCH = "lr_search.png"
 METRICS_CSV = "metrics.csv"
@@ -20,6 +22,7 @@ METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"
 SERIES = "series.json"
 SUMMARY = "summary.json"
+LAUNCH_VARIABLES = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID", "MASTER_ADDR", "MASTER_PORT")
 STAMP_LENGTH = len("2026-11-24_10-15-00")
 RESULTS = (CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
@@ -91,7 +94,12 @@ def newest_unfinished(parent: Path) -> Path | None:
 
 
 def _can_go_on(run: Path) -> bool:
-    return any((run / CHECKPOINTS).glob("*.ckpt")) and not (run / FINISHED).exists() and not is_training(run)
+    return has_checkpoint(run) and not (run / FINISHED).exists() and (not is_training(run) or _is_of_this_launch(run))
+
+
+def has_checkpoint(run: Path) -> bool:
+    """Whether a run has written a checkpoint."""
+    return any((run / CHECKPOINTS).glob("*.ckpt"))
 
 
 def _launched(run: Path) -> tuple[str, int, str]:
@@ -101,7 +109,7 @@ def _launched(run: Path) -> tuple[str, int, str]:
 
 
 def lock_for_training(run_dir: Path) -> FileLock:
-    """Take a run for this process, until the lock is released or the process has ended.
+    """Take a run for this launch, until the lock is released or the process has ended.
 
     Raises:
         UserError: Another process trains in it.
@@ -114,15 +122,29 @@ def lock_for_training(run_dir: Path) -> FileLock:
             f"Another process trains in '{run_dir}'. Wait for its end, or give this training a run of its own with "
             "--run_name."
         ) from error
+    (run_dir / LAUNCH).write_text(_launch(), encoding="utf-8")
     return lock
+
+
+def _launch() -> str:
+    """Tell this launch from others, alike in all of the processes that torchrun or srun started."""
+    return " ".join(os.environ.get(name, "") for name in LAUNCH_VARIABLES)
+
+
+def _is_of_this_launch(run: Path) -> bool:
+    """Whether the first process of this launch trains in a run."""
+    launch = run / LAUNCH
+    return bool(_launch().strip()) and launch.is_file() and launch.read_text(encoding="utf-8") == _launch()
 
 
 def is_training(run_dir: Path) -> bool:
     """Whether a process trains in a run."""
+    lock = FileLock(run_dir / LOCK)
     try:
-        lock_for_training(run_dir).release()
-    except UserError:
+        lock.acquire(timeout=0)
+    except Timeout:
         return True
+    lock.release()
     return False
 
 

@@ -10,7 +10,15 @@ from filelock import BaseFileLock
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.cli.own_variables import RUN_DIR
-from litclassify.cli.runs.directory import FINISHED, config_name, create_run_dir, discard_unused, lock_for_training
+from litclassify.cli.runs.directory import (
+    FINISHED,
+    config_name,
+    create_run_dir,
+    discard_unused,
+    has_checkpoint,
+    lock_for_training,
+    newest_unfinished,
+)
 from litclassify.errors import UserError
 
 _held: list[BaseFileLock] = []
@@ -55,6 +63,18 @@ def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> P
         _held.append(lock_for_training(run_dir))
     os.environ[RUN_DIR] = str(run_dir)
     return run_dir
+
+
+def run_to_resume(parent: Path) -> Path | None:
+    """Give the newest run of a name that can go on, alike in all processes of this launch; None if there is none.
+
+    Args:
+        parent: `<runs_dir>/<run_name>`.
+    """
+    if RUN_DIR not in os.environ:
+        return newest_unfinished(parent)
+    run = Path(os.environ[RUN_DIR])  # The first process has found it, or has made it.
+    return run if has_checkpoint(run) else None
 
 
 @rank_zero_only
