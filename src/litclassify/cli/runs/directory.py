@@ -8,6 +8,7 @@ from pathlib import Path
 
 from litclassify.errors import UserError
 
+BAD_IMAGES = "bad_images.csv"
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 LR_SEARCH = "lr_search.png"
@@ -16,7 +17,7 @@ METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"
 SERIES = "series.json"
 SUMMARY = "summary.json"
-RESULTS = (CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
+RESULTS = (BAD_IMAGES, CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
 
 def config_name(subcommand: str) -> str:
@@ -56,7 +57,7 @@ def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
 
 
 def discard_unused(run_dir: Path) -> None:
-    """Remove the directory of a run that ended before its first result: it holds neither metrics nor checkpoints."""
+    """Remove the directory of a run that ended before its first result: it has nothing of `RESULTS`."""
     if not any((run_dir / name).exists() for name in RESULTS):
         shutil.rmtree(run_dir)
         # Of the folders above, rmdir refuses those that hold other runs.
