@@ -49,7 +49,16 @@ from litclassify.cli.search.learning_rate import (
     check_search,
     search_rate,
 )
-from litclassify.cli.trainer.callbacks import checks, curves, guards, monitors, reports, resumption, unless_configured
+from litclassify.cli.trainer.callbacks import (
+    bad_images,
+    checks,
+    curves,
+    guards,
+    monitors,
+    reports,
+    resumption,
+    unless_configured,
+)
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
@@ -317,7 +326,8 @@ class ClassificationCLI(LightningCLI):
                 prediction_writer(config, self.run_dir, self.model, self.datamodule, origin),
             ]
         tests = self.subcommand == "test" or config.get("test_after_fit", False)
-        callbacks = reports(
+        callbacks = bad_images(self.datamodule, self.run_dir)
+        callbacks += reports(
             self.subcommand,
             self.run_dir,
             tests=tests,

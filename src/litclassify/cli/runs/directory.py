@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from litclassify.errors import UserError
 
+BAD_IMAGES = "bad_images.csv"
 CHECKPOINTS = "checkpoints"
 FINISHED = "finished"
 LAST = "last.ckpt"
@@ -24,7 +25,7 @@ SERIES = "series.json"
 SUMMARY = "summary.json"
 LAUNCH_VARIABLES = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID", "MASTER_ADDR", "MASTER_PORT")
 STAMP_LENGTH = len("2026-11-24_10-15-00")
-RESULTS = (CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
+RESULTS = (BAD_IMAGES, CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
 
 def config_name(subcommand: str) -> str:
@@ -64,7 +65,7 @@ def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
 
 
 def discard_unused(run_dir: Path) -> None:
-    """Remove the directory of a run that ended before its first result: it holds neither metrics nor checkpoints."""
+    """Remove the directory of a run that ended before its first result: it has nothing of `RESULTS`."""
     if not any((run_dir / name).exists() for name in RESULTS):
         shutil.rmtree(run_dir)
         # Of the folders above, rmdir refuses those that hold other runs.
