@@ -1,6 +1,7 @@
 """Checkpoints from which a training goes on exactly."""
 
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class ResumableCheckpoint(ModelCheckpoint):
         if every_n_minutes is not None and every_n_minutes <= 0:
             raise UserError(f"checkpoint.every_n_minutes must be over 0, got {every_n_minutes}.")
         self.every_n_minutes = every_n_minutes
+        if not self._every_n_train_steps and self._train_time_interval is None:
+            self.on_train_batch_end = None  # type: ignore[method-assign,assignment] # Lightning passes over it.
         self._to_save: list[str] = []
         self._to_remove: list[str] = []
 
@@ -49,8 +52,8 @@ class ResumableCheckpoint(ModelCheckpoint):
             self._to_save = list(state_dict.get("to_save", []))
             self._to_remove = list(state_dict.get("to_remove", []))
 
-    @property
-    def state_key(self) -> str:
+    @cached_property
+    def state_key(self) -> str:  # Lightning composes it anew, twice in each step.
         """That of Lightning's class: its checkpoints can be resumed, and its tools read ours."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
 
