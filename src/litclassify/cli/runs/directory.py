@@ -91,7 +91,12 @@ def newest_unfinished(parent: Path) -> Path | None:
 
 
 def _can_go_on(run: Path) -> bool:
-    return any((run / CHECKPOINTS).glob("*.ckpt")) and not (run / FINISHED).exists() and not is_training(run)
+    return has_checkpoint(run) and not (run / FINISHED).exists() and not is_training(run)
+
+
+def has_checkpoint(run: Path) -> bool:
+    """Whether a run has any checkpoint."""
+    return any((run / CHECKPOINTS).glob("*.ckpt"))
 
 
 def _launched(run: Path) -> tuple[str, int, str]:

@@ -10,7 +10,15 @@ from filelock import BaseFileLock
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.cli.own_variables import RUN_DIR
-from litclassify.cli.runs.directory import FINISHED, config_name, create_run_dir, discard_unused, lock_for_training
+from litclassify.cli.runs.directory import (
+    FINISHED,
+    config_name,
+    create_run_dir,
+    discard_unused,
+    has_checkpoint,
+    lock_for_training,
+    newest_unfinished,
+)
 from litclassify.errors import UserError
 
 _held: list[BaseFileLock] = []
@@ -55,6 +63,27 @@ def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> P
         _held.append(lock_for_training(run_dir))
     os.environ[RUN_DIR] = str(run_dir)
     return run_dir
+
+
+def run_to_resume(parent: Path) -> Path | None:
+    """Give the run that all processes of this launch go on with; None if they start one.
+
+    Args:
+        parent: Directory of the runs of this name.
+
+    Raises:
+        UserError: torchrun or srun has started several processes: each would look for itself, and for another one
+            the run that the first has taken is one in which training goes on.
+    """
+    if RUN_DIR in os.environ:  # The first process has looked, and started this one before it trained.
+        run_dir = Path(os.environ[RUN_DIR])
+        return run_dir if has_checkpoint(run_dir) else None
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 or int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+        raise UserError(
+            "--resume auto looks for a run in one process, and torchrun or srun has started several. Let "
+            "trainer.devices start them, or name the run: fit --ckpt_path RUN/last."
+        )
+    return newest_unfinished(parent)
 
 
 @rank_zero_only
