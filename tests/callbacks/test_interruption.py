@@ -81,6 +81,12 @@ def test_signal_in_a_validation_within_an_epoch(tmp_path: Path) -> None:
     assert batches_done(tmp_path) == 2
 
 
+def test_signal_before_the_first_step(tmp_path: Path) -> None:
+    stop = interrupt(tmp_path, Sender("on_sanity_check_start", 1, signal.SIGTERM), num_sanity_val_steps=1)
+    assert (stop.code, stop.checkpoint) == (143, str(tmp_path / "last.ckpt"))
+    assert batches_done(tmp_path) == 0
+
+
 @pytest.mark.parametrize("call", [1, 2])
 def test_signal_in_accumulation_waits_for_the_step(tmp_path: Path, call: int) -> None:
     interrupt(tmp_path, Sender("on_before_backward", call, signal.SIGTERM), accumulate_grad_batches=2)

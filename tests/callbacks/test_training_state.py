@@ -134,7 +134,6 @@ def test_loader_without_a_sampler_that_skips(tmp_path: Path, whole: Any, step: i
     assert seen.batches == seen_by_whole.batches[step:]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 2)])
 @pytest.mark.parametrize("step", [3, 7])
 def test_another_number_of_workers(tmp_path: Path, whole: Any, before: int, after: int, step: int) -> None:
