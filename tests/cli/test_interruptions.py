@@ -79,6 +79,7 @@ def test_interrupted_run_is_not_finished(interrupt: Interrupt) -> None:
     assert not (run_dir() / "finished").exists()
 
 
+@pytest.mark.slow
 def test_signal_in_the_last_step_comes_before_the_test(interrupt: Interrupt) -> None:
     words = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "3"]
     assert "test_acc" not in interrupt(signal.SIGTERM, "--test_after_fit", "true", *words)

@@ -161,6 +161,15 @@ def test_what_it_does_not_go_with(others: list[str], capsys: pytest.CaptureFixtu
     assert not runs()
 
 
+def test_checkpoints_that_lie_elsewhere_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """No run would ever be found unfinished."""
+    with pytest.raises(SystemExit, match="2"):
+        main([*AUTO, "--checkpoint.dirpath", "elsewhere"])
+    assert (
+        "error: --resume auto looks for checkpoints in runs: leave out checkpoint.dirpath." in capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize("variable", ["WORLD_SIZE", "SLURM_NTASKS"])
 def test_processes_that_others_started_are_refused(
     variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

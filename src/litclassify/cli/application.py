@@ -164,6 +164,9 @@ class ClassificationCLI(LightningCLI):
             raise UserError(f"--resume auto looks for a run itself: leave out --ckpt_path '{given}', or --resume.")
         self.config = parser.parse_args(self.command_line.words)
         self.subcommand = self.config.subcommand
+        kept = self.config[self.subcommand].checkpoint
+        if kept is not None and kept.get("init_args.dirpath") is not None:
+            raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
         run = run_to_resume(self.parent_of_runs())
         if run is None:
             return
