@@ -1,5 +1,7 @@
 """Metrics equal those that torchmetrics computes on all images at once."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, hamming_loss
@@ -125,3 +127,44 @@ def test_multi_label_metrics_begin_anew_with_each_epoch_and_leave_nothing_in_the
     fresh.finish()
     assert metrics.compute() == fresh.compute()
     assert not metrics.state_dict()
+
+
+@pytest.mark.parametrize("stop", range(4))
+def test_an_epoch_that_goes_on_from_its_sums_has_the_same_values(stop: int) -> None:
+    """To the last bit, whatever was added in between, and what is added later does not change the sums."""
+    data = batches([7, 7, 7, 5], 10, torch.float32)
+    whole = epoch(ClassificationMetrics(10, "train_"), data)
+    first, other = ClassificationMetrics(10, "train_"), ClassificationMetrics(10, "train_")
+    for logits, targets in data[:stop]:
+        first.add(torch.nn.functional.cross_entropy(logits, targets), logits, targets)
+    sums = first.sums()
+    for metrics in (first, other):
+        epoch_of_others = batches([3], 10, torch.float32)[0]
+        metrics.add(torch.tensor(9.0), *epoch_of_others)
+        metrics.go_on_from(sums, torch.device("cpu"))
+        assert epoch(metrics, data[stop:]) == whole
+
+
+@pytest.mark.parametrize("stop", range(3))
+def test_multi_label_epoch_that_goes_on_from_its_sums_has_the_same_values(stop: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    data = [(torch.randn(6, 4, generator=generator), torch.rand(6, 4, generator=generator) > 0.5) for _ in range(3)]
+
+    def values(metrics: MultiLabelMetrics, added: list[tuple[torch.Tensor, ...]]) -> dict[str, torch.Tensor]:
+        for logits, targets in added:
+            metrics.add(logits.square().mean(), logits, targets)
+        metrics.finish()
+        return metrics.compute()
+
+    first, second, third = (MultiLabelMetrics(4, "train_", threshold=0.5, ranked=False) for _ in range(3))
+    for logits, targets in data[:stop]:
+        first.add(logits.square().mean(), logits, targets)
+    second.add(torch.tensor(9.0), *data[-1])
+    second.go_on_from(first.sums(), torch.device("cpu"))
+    assert values(second, data[stop:]) == values(third, data)
+
+
+def test_sums_load_without_unpickling(tmp_path: Path) -> None:
+    metrics = ClassificationMetrics(3, "train_")
+    torch.save(metrics.sums(), tmp_path / "sums")
+    assert torch.load(tmp_path / "sums", weights_only=True) == metrics.sums()

@@ -19,6 +19,7 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
         OSError: The folder cannot be written to, or is full.
     """
     partial_file = _partial(file)
+    partial_file.unlink(missing_ok=True)  # What a kill has left may be a second name of another file.
     try:
         with partial_file.open("w+b") as output:
             yield output

@@ -26,9 +26,9 @@ def load_safely(path: Path, mistake: str, remedy: str = "", mmap: bool = False) 
     try:
         check_seal(path, mistake)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except UserError:
+    except (UserError, MemoryError):
         raise
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
+    except Exception as error:  # Over a file of another kind, torch fails in any way there is.
         raise UserError(" ".join(filter(None, (f"{mistake}: {_reason(error)}", remedy)))) from error
 
 
@@ -56,6 +56,6 @@ def _reason(error: Exception) -> str:
     """Give torch's reason in a few words, without its advice to unpickle what is not trusted."""
     if isinstance(error, pickle.UnpicklingError):
         return "it holds more than tensors and plain values."
-    if "PytorchStreamReader" in str(error):
+    if "PytorchStreamReader" in str(error) or not isinstance(error, (RuntimeError, EOFError, OSError)):
         return "it is damaged."
     return str(error).strip().partition("\n")[0][:200]

@@ -145,3 +145,17 @@ def test_balanced_counts_use_up_the_epoch() -> None:
 
 def test_earlier_occurrences_count_up() -> None:
     assert earlier_occurrences(np.array([4, 2, 4, 4, 2])).tolist() == [0, 0, 1, 2, 1]
+
+
+@pytest.mark.parametrize("settings", [{}, {"class_balance": 0.5}, {"repeats": 3}])
+@pytest.mark.parametrize("world_size", [1, 3])
+@pytest.mark.parametrize("skipped", [0, 1, 17, 1000])
+def test_skipped_samples_are_the_first_of_the_next_pass_alone(
+    settings: dict[str, float], world_size: int, skipped: int
+) -> None:
+    for rank, whole in enumerate(draws(4, world_size, **settings)):
+        sampler = ShuffledSampler(DATASET, 5, world_size, rank, **settings)
+        sampler.set_epoch(4)
+        sampler.skip(skipped)
+        assert list(sampler) == whole[skipped:]
+        assert list(sampler) == whole

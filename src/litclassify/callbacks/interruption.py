@@ -28,7 +28,10 @@ class Interruption(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for signals; when training has ended, Lightning puts back what was there before."""
-        self._received = None
+        connector = trainer._signal_connector
+        # One that came before, Lightning would answer with an exception after the first step.
+        self._received = signal.SIGTERM if connector.received_sigterm else None
+        connector.received_sigterm = False
         if threading.current_thread() is not threading.main_thread():
             return  # Python leaves signals to the main thread.
         for number in SIGNALS:

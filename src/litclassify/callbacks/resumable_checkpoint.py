@@ -1,5 +1,6 @@
 """Checkpoints from which a training goes on exactly."""
 
+import os
 import time
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from litclassify.errors import UserError
 from litclassify.resuming import position_of
 
 PREVIOUS = "previous.ckpt"
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
 class ResumableCheckpoint(ModelCheckpoint):
@@ -46,11 +48,28 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take a state, of Lightning's class too."""
+        state_dict = self._placed(state_dict)
         super().load_state_dict(state_dict)
         if self.dirpath == state_dict.get("dirpath"):
             self.current_score = state_dict.get("current_score")  # Which Lightning saves, and forgets to load.
             self._to_save = list(state_dict.get("to_save", []))
             self._to_remove = list(state_dict.get("to_remove", []))
+
+    def _placed(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Give a state with the paths by which its files are found now: of a run that was moved, or is named anew."""
+        recorded, folder = state.get("dirpath"), self.dirpath
+        if recorded is None or folder is None or recorded == folder:
+            return state
+
+        def place(path: str) -> str:
+            return os.path.join(folder, os.path.relpath(path, recorded)) if path else ""
+
+        found = {name: place(state.get(name, "")) for name in PATHS}
+        scores = {place(path): score for path, score in state.get("best_k_models", {}).items()}
+        if not any(map(os.path.isfile, [*found.values(), *scores])):
+            return state  # Training goes on in another run.
+        lists = {name: [place(path) for path in state.get(name, ())] for name in ("to_save", "to_remove")}
+        return {**state, **found, **lists, "best_k_models": scores, "dirpath": folder}
 
     @cached_property
     def state_key(self) -> str:  # Lightning composes it anew, twice in each step.

@@ -36,7 +36,13 @@ from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
-from litclassify.cli.runs.launch import mark_finished, mark_unfinished, run_dir_of_launch, run_to_resume, save_record
+from litclassify.cli.runs.launch import (
+    mark_finished,
+    mark_unfinished,
+    run_dir_of_launch,
+    run_to_resume,
+    save_record,
+)
 from litclassify.cli.runs.logs import cut_logs
 from litclassify.cli.runs.record import describe_environment
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary, report_interruption
@@ -167,6 +173,9 @@ class ClassificationCLI(LightningCLI):
             raise UserError(f"--resume auto looks for a run itself: leave out --ckpt_path '{given}', or --resume.")
         self.config = parser.parse_args(self.command_line.words)
         self.subcommand = self.config.subcommand
+        kept = self.config[self.subcommand].checkpoint
+        if kept is not None and kept.get("init_args.dirpath") is not None:
+            raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
         run = run_to_resume(self.parent_of_runs())
         if run is None:
             return

@@ -37,10 +37,11 @@ class ResumableEpochLoop(_TrainingEpochLoop):
     def start_at(self, position: Position) -> None:
         """Begin the next epoch that is run at a position.
 
-        With another size of batches or number of processes, that is the last batch that begins with or before the same
+        With another size of batches or number of processes, that is the last step that begins with or before the same
         image. In the middle of an epoch, Lightning calls no hook for its start a second time.
         """
-        batch = min(position.images // images_per_step(self.trainer), int(self.trainer.num_training_batches))
+        batch = int(min(position.images // images_per_step(self.trainer), self.trainer.num_training_batches - 1))
+        batch -= batch % self.trainer.accumulate_grad_batches
         self.position = Position(position.epoch, batch, position.images)
         # Nothing is half done: what Lightning would do over again when it restarts has been done.
         _Loop.restarting.fset(self.trainer.fit_loop, False)  # type: ignore[attr-defined] # a property

@@ -1,4 +1,5 @@
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -6,7 +7,16 @@ import pytest
 import torch
 
 from litclassify.cli.checkpoints.path import resolve_checkpoint
-from litclassify.cli.runs.directory import create_run_dir, discard_unused, newest_run, run_dir_of
+from litclassify.cli.runs import directory
+from litclassify.cli.runs.directory import (
+    create_run_dir,
+    discard_unused,
+    is_training,
+    lock_for_training,
+    newest_run,
+    newest_unfinished,
+    run_dir_of,
+)
 from litclassify.errors import UserError
 
 
@@ -65,3 +75,61 @@ def test_what_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="--ckpt_path"):
         resolve_checkpoint(given, tmp_path / "runs")
+
+
+def test_other_processes_of_a_launch_take_the_run_that_its_first_one_has_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", best="a.ckpt", files=("a.ckpt",))
+    for name in directory.LAUNCH_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(directory, "LAUNCH_WAIT_S", 0.2)
+    monkeypatch.setenv("MASTER_PORT", "1234")
+    lock = lock_for_training(run)
+    assert newest_unfinished(tmp_path) == run
+    monkeypatch.setenv("MASTER_PORT", "5678")
+    assert newest_unfinished(tmp_path) is None
+    monkeypatch.delenv("MASTER_PORT")
+    assert newest_unfinished(tmp_path) is None
+    lock.release()
+    assert newest_unfinished(tmp_path) == run
+
+
+def test_newest_unfinished_run_goes_by_its_name(tmp_path: Path) -> None:
+    """Not by times of files, which a copy changes."""
+    names = ["2026-11-24_10-15-00", "2026-11-24_10-15-00_2", "2026-11-24_10-15-00_10", "2026-11-24_10-15-01"]
+    runs = [make_run(tmp_path / name) for name in reversed(names)]
+    for run in runs:
+        assert newest_unfinished(tmp_path) == run
+        (run / "finished").touch()
+    assert newest_unfinished(tmp_path) is None
+
+
+def test_runs_without_a_checkpoint_are_not_unfinished(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-24_10-15-00" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "2026-11-24_10-15-01").mkdir()
+    assert newest_unfinished(tmp_path) is None
+    assert newest_unfinished(tmp_path / "missing") is None
+
+
+def test_run_is_taken_by_one_training_at_a_time(tmp_path: Path) -> None:
+    older, newer = make_run(tmp_path / "2026-11-24_10-15-00"), make_run(tmp_path / "2026-11-24_10-15-01")
+    assert not is_training(newer)
+    lock = lock_for_training(newer)
+    assert is_training(newer)
+    assert newest_unfinished(tmp_path) == older
+    with pytest.raises(UserError, match="Another process trains in"):
+        lock_for_training(newer)
+    lock.release()
+    assert newest_unfinished(tmp_path) == newer
+
+
+def test_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    child = os.fork()
+    if child == 0:
+        lock_for_training(run)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert (run / ".training.lock").exists()
+    assert not is_training(run)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -24,6 +25,7 @@ PREDICTIONS = "predictions.csv"
 SERIES = "series.json"
 SUMMARY = "summary.json"
 LAUNCH_VARIABLES = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID", "MASTER_ADDR", "MASTER_PORT")
+LAUNCH_WAIT_S = 2
 STAMP_LENGTH = len("2026-11-24_10-15-00")
 RESULTS = (BAD_IMAGES, CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
@@ -133,9 +135,13 @@ def _launch() -> str:
 
 
 def _is_of_this_launch(run: Path) -> bool:
-    """Whether the first process of this launch trains in a run."""
-    launch = run / LAUNCH
-    return bool(_launch().strip()) and launch.is_file() and launch.read_text(encoding="utf-8") == _launch()
+    """Whether the first process of this launch trains in a run, which it says a moment after it has taken it."""
+    end = time.monotonic() + (LAUNCH_WAIT_S if _launch().strip() else 0)
+    while time.monotonic() < end:
+        if (run / LAUNCH).is_file() and (run / LAUNCH).read_text(encoding="utf-8") == _launch():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def is_training(run_dir: Path) -> bool:

@@ -1,6 +1,7 @@
 """What a run has logged, cut where a training goes on: no step is there twice."""
 
 import csv
+import os
 import struct
 from collections.abc import Iterator
 from io import StringIO
@@ -34,18 +35,18 @@ def cut_logs(run_dir: Path, step: int) -> None:
 
 def _cut_table(file: Path, step: int) -> None:
     with file.open(newline="", encoding="utf-8") as lines:
-        rows = csv.reader(lines)
+        # A process that was killed may have written half a line.
+        rows = csv.reader([line for line in lines if line.endswith("\n")])
         header = next(rows, [])
-        kept = [row for row in rows if _is_before(step, dict(zip(header, row, strict=False)), len(row) == len(header))]
+        kept = [row for row in rows if _is_before(step, dict(zip(header, row, strict=False)))]
     text = StringIO(newline="")
     csv.writer(text).writerows([header, *kept])
     with replacing(file) as output:
         output.write(text.getvalue().encode())
 
 
-def _is_before(step: int, row: dict[str, str], is_whole: bool) -> bool:
-    # A process that was killed may have written half a line.
-    return is_whole and row.get("step", "").isdecimal() and int(row["step"]) < step
+def _is_before(step: int, row: dict[str, str]) -> bool:
+    return row.get("step", "").isdecimal() and int(row["step"]) < step
 
 
 def _cut_events(file: Path, step: int) -> None:
@@ -62,12 +63,13 @@ def _records(file: BinaryIO) -> Iterator[bytes]:
 
     Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
     """
+    left = os.fstat(file.fileno()).st_size
     while len(head := file.read(HEAD_BYTES)) == HEAD_BYTES:
         (length,) = struct.unpack_from("<Q", head)
-        rest = file.read(length + CHECKSUM_BYTES)
-        if len(rest) < length + CHECKSUM_BYTES:
+        left -= HEAD_BYTES + length + CHECKSUM_BYTES
+        if left < 0:
             return
-        yield head + rest
+        yield head + file.read(length + CHECKSUM_BYTES)
 
 
 def _step_of(record: bytes) -> int:

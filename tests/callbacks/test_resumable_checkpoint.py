@@ -1,0 +1,303 @@
+"""What is written when, and what a kill between two writes leaves."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from tests.callbacks.resumed import BATCHES, StopError, Stopping, every_step, train
+
+from litclassify.callbacks import ResumableCheckpoint
+from litclassify.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty.*")
+KEPT = {"monitor": "val_loss", "save_top_k": 1, "every_n_train_steps": None, "filename": "{epoch}"}
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All that is done to checkpoint files, in order."""
+    done: list[str] = []
+    save, remove, link = Trainer.save_checkpoint, ModelCheckpoint._remove_checkpoint, os.link
+
+    def note_save(self: Trainer, path: str, *arguments: Any) -> None:
+        done.append(f"save {Path(path).name}")
+        save(self, path, *arguments)
+
+    def note_remove(self: ModelCheckpoint, trainer: Trainer, path: str) -> None:
+        done.append(f"remove {Path(path).name}")
+        remove(self, trainer, path)
+
+    def note_link(source: Path, path: Path) -> None:
+        done.append(f"link {Path(source).name} {Path(path).name[1:-5]}")
+        link(source, path)
+
+    monkeypatch.setattr(Trainer, "save_checkpoint", note_save)
+    monkeypatch.setattr(ModelCheckpoint, "_remove_checkpoint", note_remove)
+    monkeypatch.setattr(os, "link", note_link)
+    return done
+
+
+def checkpoint(folder: Path, **arguments: Any) -> ResumableCheckpoint:
+    return every_step(folder, **KEPT | arguments)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def content(file: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = torch.load(file, weights_only=True)
+    return loaded
+
+
+def state(file: Path) -> dict[str, Any]:
+    (found,) = (value for key, value in content(file)["callbacks"].items() if key.startswith("ModelCheckpoint"))
+    return found
+
+
+def step(file: Path) -> int:
+    reached: int = content(file)["global_step"]
+    return reached
+
+
+# --- The order of writes ---
+
+
+def test_the_file_to_go_on_from_comes_first_and_deletions_last(tmp_path: Path, noted: list[str]) -> None:
+    train(tmp_path, checkpoint(tmp_path, mode="max", monitor="epoch_number"), Numbers(), max_epochs=2)
+    assert noted == [
+        *["save last.ckpt", "link last.ckpt epoch=0.ckpt"],
+        *["link last.ckpt previous.ckpt", "save last.ckpt", "link last.ckpt epoch=1.ckpt", "remove epoch=0.ckpt"],
+    ]
+    assert names(tmp_path) == ["epoch=1.ckpt", "last.ckpt", "previous.ckpt"]
+
+
+class Numbers(Callback):
+    """Logs a metric that gets better."""
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        pl_module.log("epoch_number", float(trainer.current_epoch))
+
+
+def test_names_of_one_state_share_one_file(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path), max_epochs=1)
+    assert (tmp_path / "last.ckpt").samefile(tmp_path / "epoch=0.ckpt")
+
+
+def test_without_hard_links_they_are_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*paths: Path) -> None:
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    train(tmp_path, checkpoint(tmp_path))
+    last = tmp_path / "last.ckpt"
+    (best,) = tmp_path.glob("epoch=*.ckpt")
+    assert not last.samefile(best)
+    assert (step(tmp_path / "previous.ckpt"), step(last)) == (BATCHES, 2 * BATCHES)
+    assert names(tmp_path) == sorted([best.name, "last.ckpt", "previous.ckpt"])
+
+
+def test_state_of_a_file_names_what_is_not_yet_done(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path, monitor="epoch_number", mode="max"), Numbers())
+    stored = state(tmp_path / "last.ckpt")
+    assert [Path(path).name for path in stored["to_save"]] == ["last.ckpt", "epoch=1.ckpt"]
+    assert [Path(path).name for path in stored["to_remove"]] == ["epoch=0.ckpt"]
+
+
+# --- What a kill leaves is put right at the next start ---
+
+
+@pytest.mark.parametrize("killed_before", ["link last.ckpt epoch=1.ckpt", "remove epoch=0.ckpt"])
+def test_kill_between_two_writes(
+    tmp_path: Path, noted: list[str], monkeypatch: pytest.MonkeyPatch, killed_before: str
+) -> None:
+    arguments = {"monitor": "epoch_number", "mode": "max"}
+    link, remove = os.link, ModelCheckpoint._remove_checkpoint
+
+    def kill_at_link(source: Path, path: Path) -> None:
+        if killed_before.startswith("link") and Path(path).name == ".epoch=1.ckpt.part":
+            raise StopError
+        link(source, path)
+
+    def kill_at_removal(*arguments: Any) -> None:
+        if killed_before.startswith("remove"):
+            raise StopError
+        remove(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", kill_at_link)
+        patch.setattr(ModelCheckpoint, "_remove_checkpoint", kill_at_removal)
+        with pytest.raises(StopError):
+            train(tmp_path, checkpoint(tmp_path, **arguments), Numbers(), max_epochs=3)
+    assert "epoch=0.ckpt" in names(tmp_path)
+    assert ("epoch=1.ckpt" in names(tmp_path)) == killed_before.startswith("remove")
+    resumed = checkpoint(tmp_path, **arguments)
+    with pytest.raises(StopError):
+        train(tmp_path, resumed, Numbers(), Stopping(1), resumed=tmp_path / "last.ckpt", max_epochs=3)
+    assert names(tmp_path) == ["epoch=1.ckpt", "last.ckpt", "previous.ckpt"]
+    assert step(tmp_path / "epoch=1.ckpt") == 2 * BATCHES
+
+
+def test_file_that_is_there_is_not_replaced_at_the_next_start(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path), max_epochs=1)
+    before = (tmp_path / "epoch=0.ckpt").stat().st_ino
+    with pytest.raises(StopError):
+        train(tmp_path, checkpoint(tmp_path), Stopping(1), resumed=tmp_path / "last.ckpt")
+    assert (tmp_path / "epoch=0.ckpt").stat().st_ino == before
+
+
+# --- previous.ckpt ---
+
+
+def test_previous_is_the_one_before_last(tmp_path: Path) -> None:
+    with pytest.raises(StopError):
+        train(tmp_path, every_step(tmp_path), Stopping(3))
+    assert (step(tmp_path / "previous.ckpt"), step(tmp_path / "last.ckpt")) == (2, 3)
+    with pytest.raises(StopError):
+        train(tmp_path, every_step(tmp_path), Stopping(1), resumed=tmp_path / "last.ckpt")
+    assert (step(tmp_path / "previous.ckpt"), step(tmp_path / "last.ckpt")) == (3, 4)
+
+
+def test_damaged_last_does_not_take_the_place_of_a_sound_previous(tmp_path: Path) -> None:
+    with pytest.raises(StopError):
+        train(tmp_path, every_step(tmp_path), Stopping(3))
+    (tmp_path / "last.ckpt").write_bytes(b"damaged")
+    with pytest.raises(StopError):
+        train(tmp_path, every_step(tmp_path), Stopping(1), resumed=tmp_path / "previous.ckpt")
+    assert (step(tmp_path / "previous.ckpt"), step(tmp_path / "last.ckpt")) == (2, 3)
+
+
+# --- When last.ckpt is written ---
+
+
+def test_every_n_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: list[str]) -> None:
+    """With steps of 40 seconds, each second one is over a minute."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    class Slow(Callback):
+        def on_train_batch_end(self, *arguments: Any) -> None:
+            clock[0] += 40
+
+    kept = every_step(tmp_path, every_n_minutes=1, every_n_train_steps=None, save_last=None)
+    train(tmp_path, kept, Slow(), max_epochs=1)
+    assert noted == ["save last.ckpt", "link last.ckpt previous.ckpt", "save last.ckpt"]
+    assert (step(tmp_path / "previous.ckpt"), step(tmp_path / "last.ckpt")) == (2, 4)
+
+
+def test_minutes_wait_for_the_optimizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    class Late(Callback):
+        def on_train_batch_end(
+            self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+        ) -> None:
+            clock[0] += 61 * (batch_idx == 2)
+
+    kept = every_step(tmp_path, every_n_minutes=1, every_n_train_steps=None, save_last=None)
+    train(tmp_path, kept, Late(), max_epochs=1, accumulate_grad_batches=2)
+    assert content(tmp_path / "last.ckpt")["training_state"]["position"]["batch"] == 4
+
+
+@pytest.mark.parametrize("minutes", [0, -1.5])
+def test_minutes_are_over_0(tmp_path: Path, minutes: float) -> None:
+    with pytest.raises(UserError, match=rf"checkpoint\.every_n_minutes must be over 0, got {minutes}\."):
+        every_step(tmp_path, every_n_minutes=minutes)
+
+
+def test_last_is_written_after_every_epoch_where_validations_are_fewer(tmp_path: Path, noted: list[str]) -> None:
+    train(tmp_path, checkpoint(tmp_path), max_epochs=4, check_val_every_n_epoch=3)
+    assert [what for what in noted if what.startswith("save")] == ["save last.ckpt"] * 4
+    assert (step(tmp_path / "previous.ckpt"), step(tmp_path / "last.ckpt")) == (3 * BATCHES, 4 * BATCHES)
+
+
+def test_last_is_written_after_every_validation_in_an_epoch(tmp_path: Path, noted: list[str]) -> None:
+    train(tmp_path, checkpoint(tmp_path, save_top_k=0), max_epochs=1, val_check_interval=2)
+    assert noted.count("save last.ckpt") == 3  # After batches 2 and 4, and the epoch.
+
+
+def test_without_save_last_there_is_none(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path, save_last=None))
+    (only,) = names(tmp_path)
+    assert only.startswith("epoch=")
+    assert "training_state" in content(tmp_path / only)
+
+
+def test_trial_runs_write_nothing(tmp_path: Path) -> None:
+    train(tmp_path / "none", checkpoint(tmp_path / "none"), fast_dev_run=2)
+    assert not (tmp_path / "none").exists()
+
+
+# --- Exceptions ---
+
+
+def test_exception_writes_nothing_unasked(tmp_path: Path) -> None:
+    with pytest.raises(StopError):
+        train(tmp_path, checkpoint(tmp_path), Stopping(2))
+    assert names(tmp_path) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*ended before the epoch ended.*")
+def test_save_on_exception(tmp_path: Path) -> None:
+    kept = checkpoint(tmp_path, save_on_exception=True, filename="{step}")
+    with pytest.raises(StopError):
+        train(tmp_path, kept, Stopping(2))
+    assert names(tmp_path) == ["last.ckpt", "step=2.ckpt"]
+    assert step(tmp_path / "last.ckpt") == 2
+    assert train(tmp_path, checkpoint(tmp_path), resumed=tmp_path / "last.ckpt")["epochs"] == 2
+
+
+def test_what_was_due_in_an_exception_is_not_written(tmp_path: Path) -> None:
+    """It was to hold the state after a validation, which is not that of the exception."""
+
+    class Failing(Callback):
+        def on_validation_end(self, *arguments: Any) -> None:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(tmp_path, Failing(), checkpoint(tmp_path))
+    assert names(tmp_path) == []
+
+
+# --- Where it was kept ---
+
+
+def test_runs_of_lightnings_class_go_on_with_what_they_kept(tmp_path: Path) -> None:
+    theirs = ModelCheckpoint(tmp_path, "{epoch}", "val_loss", save_last=True, mode="min")
+    train(tmp_path, theirs, max_epochs=1)
+    ours = checkpoint(tmp_path)
+    assert ours.state_key == theirs.state_key
+    with pytest.raises(StopError):
+        train(tmp_path, ours, Stopping(1), resumed=tmp_path / "last.ckpt")
+    assert ours.best_model_path == theirs.best_model_path
+    assert ours.best_k_models.keys() == theirs.best_k_models.keys()
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_run_under_another_path_knows_what_it_kept(tmp_path: Path, moved: bool) -> None:
+    first = checkpoint(Path("run"))
+    first.dirpath = "run"
+    train(Path("run"), first, max_epochs=1)
+    folder = tmp_path / "run"
+    if moved:
+        folder = folder.rename(tmp_path / "moved")
+    resumed = checkpoint(folder)
+    train(folder, resumed, resumed=folder / "last.ckpt")
+    assert sorted([*map(Path, resumed.best_k_models)]) == [*folder.glob("epoch=*")]
+    assert Path(resumed.best_model_path).parent == folder
+    assert (folder / "previous.ckpt").is_file()
+
+
+def test_another_folder_begins_anew(tmp_path: Path) -> None:
+    train(tmp_path / "one", checkpoint(tmp_path / "one"), max_epochs=1)
+    other = checkpoint(tmp_path / "other")
+    with pytest.warns(UserWarning, match="dirpath has changed"):
+        train(tmp_path / "other", other, resumed=tmp_path / "one" / "last.ckpt")
+    assert "epoch=0.ckpt" in names(tmp_path / "one")
+    assert all(Path(path).parent == tmp_path / "other" for path in other.best_k_models)

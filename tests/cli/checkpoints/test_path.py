@@ -1,0 +1,85 @@
+"""Which file a damaged run goes on from."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from litclassify.cli import main
+from litclassify.cli.checkpoints.io import DurableCheckpointIO
+from litclassify.cli.checkpoints.path import resolve_checkpoint
+from litclassify.errors import UserError
+
+# From the oldest to the newest.
+NAMES = ["epoch=0.ckpt", "epoch=1.ckpt", "previous.ckpt", "last.ckpt"]
+
+
+@pytest.fixture
+def run() -> Path:
+    """A run with a few checkpoints, each with its number as the epoch."""
+    folder = Path("runs/digits/2026-11-24_10-15-00/checkpoints")
+    for epoch, name in enumerate(NAMES):
+        DurableCheckpointIO().save_checkpoint({"state_dict": {"w": torch.arange(100.0)}, "epoch": epoch}, folder / name)
+        os.utime(folder / name, (epoch, epoch))
+    return folder.parent
+
+
+def damage(run: Path, *names: str) -> None:
+    for name in names:
+        file = run / "checkpoints" / name
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+
+
+def test_newest_is_taken(run: Path) -> None:
+    assert resolve_checkpoint(f"{run}/last", Path("runs")) == run / "checkpoints" / "last.ckpt"
+
+
+@pytest.mark.parametrize("damaged", range(1, len(NAMES)))
+def test_damaged_newest_gives_the_one_before_it_and_says_so(run: Path, damaged: int) -> None:
+    damage(run, *NAMES[-damaged:])
+    taken = run / "checkpoints" / NAMES[-damaged - 1]
+    message = f"'{run}/checkpoints/last.ckpt' is damaged. The checkpoint before it is taken: '{taken}'."
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        assert resolve_checkpoint(f"{run}/last", Path("runs")) == taken
+
+
+def test_last_of_the_newest_run_falls_back_too(run: Path) -> None:
+    damage(run, "last.ckpt")
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert resolve_checkpoint("last", Path("runs")) == run / "checkpoints" / "previous.ckpt"
+
+
+def test_missing_last_gives_the_one_before_it(run: Path) -> None:
+    (run / "checkpoints" / "last.ckpt").unlink()
+    assert resolve_checkpoint(f"{run}/last", Path("runs")) == run / "checkpoints" / "previous.ckpt"
+
+
+def test_all_damaged_is_refused(run: Path) -> None:
+    damage(run, *NAMES)
+    with pytest.raises(UserError, match=r"last\.ckpt' is not a checkpoint that can be loaded safely: it is damaged"):
+        resolve_checkpoint(f"{run}/last", Path("runs"))
+
+
+def test_run_without_last_is_refused(run: Path) -> None:
+    for name in ("last.ckpt", "previous.ckpt"):
+        (run / "checkpoints" / name).unlink()
+    with pytest.raises(UserError, match=r"has no checkpoint 'checkpoints/last\.ckpt'"):
+        resolve_checkpoint(f"{run}/last", Path("runs"))
+
+
+@pytest.mark.parametrize("command", ["fit", "test"])
+@pytest.mark.parametrize("content", ["flipped", "truncated", "empty", "text"])
+def test_damaged_file_that_is_named_is_refused(
+    run: Path, capsys: pytest.CaptureFixture[str], command: str, content: str
+) -> None:
+    file = run / "checkpoints" / "epoch=1.ckpt"
+    damage(run, file.name)
+    if content != "flipped":
+        file.write_bytes({"truncated": file.read_bytes()[:500], "empty": b"", "text": b"checkpoint"}[content])
+    with pytest.raises(SystemExit, match="2"):
+        main([command, "--ckpt_path", str(file), "--data", "Digits"])
+    assert f"error: '{file}' is not a checkpoint that can be loaded safely: " in capsys.readouterr().err

@@ -1,0 +1,206 @@
+"""`fit --resume auto`, the line of a job script, starts a run or goes on with the newest that is unfinished."""
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tests.conftest import REPOSITORY, SMALL
+
+from litclassify.cli import main
+from litclassify.cli.checkpoints.checkpoint import read_checkpoint
+from litclassify.cli.runs.directory import lock_for_training
+from litclassify.models import ImageClassifier
+
+AUTO = ["fit", *SMALL, "--data.batch_size", "128", "--trainer.log_every_n_steps", "2"]
+AUTO += ["--checkpoint.every_n_train_steps", "3", "--resume", "auto", "--runs_dir", "all"]
+# Depend on the clock.
+TIMED = ("images_per_second", "data_wait_share", "grad_norm")
+
+
+def stop(step: int, *words: str) -> None:
+    """Run a command that fails in one of its training steps, from 1."""
+    calls, training_step = [], ImageClassifier.training_step
+
+    def fail(self: ImageClassifier, *arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == step:
+            raise KeyError("as a bug would")
+        return training_step(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageClassifier, "training_step", fail)
+        with pytest.raises(KeyError, match="as a bug would"):
+            main([*AUTO, *words])
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs, with one that stopped in its second epoch: after the last of its checkpoints it has logged."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        stop(15)
+    return folder / "all"
+
+
+@pytest.fixture
+def run(stopped: Path) -> Path:
+    """A copy of the run that stopped, in the directory of the test."""
+    shutil.copytree(stopped, "all")
+    return only_run()
+
+
+def runs() -> list[Path]:
+    return sorted(path for path in Path("all").glob("*/*") if path.is_dir())
+
+
+def only_run() -> Path:
+    (run,) = runs()
+    return run
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name not in TIMED} for row in csv.DictReader(file)]
+
+
+def scalars(run: Path) -> list[tuple[str, int, float]]:
+    found = []
+    for file in run.glob("events.out.tfevents.*"):
+        for event in EventFileLoader(str(file)).Load():
+            for value in event.summary.value:
+                if value.tag not in TIMED and value.metadata.plugin_data.plugin_name == "scalars":
+                    found.append((value.tag, event.step, value.tensor.float_val[0]))
+    return sorted(found)
+
+
+def last(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    return content
+
+
+def test_logs_and_weights_of_a_stopped_run_are_those_of_one_that_was_not(run: Path) -> None:
+    logged = [int(row["step"]) for row in rows(run)]
+    assert max(logged) >= read_checkpoint(run / "checkpoints" / "last.ckpt").next_step
+    main(AUTO)
+    assert runs() == [run]
+    main([*AUTO, "--run_name", "whole"])
+    (whole,) = Path("all/whole").iterdir()
+    assert rows(run) == rows(whole)
+    assert scalars(run) == scalars(whole)
+    weights = last(run)["state_dict"]
+    assert all(torch.equal(weight, weights[name]) for name, weight in last(whole)["state_dict"].items())
+
+
+def test_starts_a_run_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*AUTO, "--trainer.max_epochs", "1"])
+    assert (only_run() / "finished").exists()
+    assert "going on with" not in capsys.readouterr().err
+
+
+def test_passes_over_runs_that_have_finished_have_no_checkpoint_or_train(run: Path) -> None:
+    training, finished, empty = (run.with_name(f"2999-01-01_00-00-0{i}") for i in range(3))
+    for other in (training, finished):
+        shutil.copytree(run, other)
+    (finished / "finished").touch()
+    (empty / "checkpoints").mkdir(parents=True)
+    lock = lock_for_training(training)
+    try:
+        main(AUTO)
+    finally:
+        lock.release()
+    assert runs() == [run, training, finished, empty]
+    assert [(other / "finished").exists() for other in runs()] == [True, False, True, False]
+    assert last(run)["epoch"] == 1
+
+
+def test_other_names_are_other_runs(run: Path) -> None:
+    main([*AUTO, "--run_name", "two", "--trainer.max_epochs", "1"])
+    assert [other.parent.name for other in runs()] == ["digits", "two"]
+    assert not (run / "finished").exists()
+
+
+def test_variable_of_the_environment(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITCLASSIFY_RESUME", "auto")
+    main([word for word in AUTO if word not in ("--resume", "auto")])
+    assert only_run() == run
+    assert (run / "finished").exists()
+
+
+def test_callbacks_of_the_command_come_once() -> None:
+    words = ["--trainer.callbacks+=GradientNorm"]
+    stop(15, *words)
+    main([*AUTO, *words])
+    config = yaml.safe_load((only_run() / "config.fit.yaml").read_text())
+    assert [callback["class_path"].split(".")[-1] for callback in config["trainer"]["callbacks"]] == ["GradientNorm"]
+
+
+def test_damaged_last_is_said_and_the_one_before_it_taken(run: Path) -> None:
+    file = run / "checkpoints" / "last.ckpt"
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.warns(UserWarning, match=r"last\.ckpt' is damaged\. The checkpoint before it is taken: .*previous"):
+        main(AUTO)
+    assert only_run() == run
+    assert (run / "finished").exists()
+
+
+@pytest.mark.parametrize("others", [["--ckpt_path", "last"], ["--repeat", "2"], ["--folds", "2"]])
+def test_what_it_does_not_go_with(others: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*AUTO, *others])
+    message = capsys.readouterr().err
+    assert "error: --" in message
+    assert "--resume" in message
+    assert not runs()
+
+
+def test_checkpoints_that_lie_elsewhere_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """No run would ever be found unfinished."""
+    with pytest.raises(SystemExit, match="2"):
+        main([*AUTO, "--checkpoint.dirpath", "elsewhere"])
+    assert (
+        "error: --resume auto looks for checkpoints in runs: leave out checkpoint.dirpath." in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("variable", ["WORLD_SIZE", "SLURM_NTASKS"])
+def test_processes_that_others_started_are_refused(
+    variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, "2")
+    with pytest.raises(SystemExit, match="2"):
+        main(AUTO)
+    assert "--resume auto looks for a run in one process" in capsys.readouterr().err
+
+
+def test_help_looks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["fit", "--resume", "auto", "--help"])
+    assert capsys.readouterr().out.startswith("usage: ")
+
+
+def test_run_in_which_another_process_trains_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = lock_for_training(run)
+    try:
+        with pytest.raises(SystemExit, match="2"):
+            main(["fit", "--ckpt_path", f"{run}/last"])
+    finally:
+        lock.release()
+    assert f"Another process trains in '{run}'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_with_the_same_run() -> None:
+    command = [sys.executable, REPOSITORY / "main.py", *AUTO, "--trainer.strategy", "ddp", "--trainer.devices", "2"]
+    subprocess.run(command, check=True, timeout=120)
+    run = only_run()
+    (run / "finished").unlink()
+    subprocess.run([*command, "--trainer.max_epochs", "3"], check=True, timeout=120)
+    assert only_run() == run
+    assert last(run)["epoch"] == 2
