@@ -26,7 +26,8 @@ def load_yaml(text: str, loader: Any = yaml.SafeLoader) -> Any:
     try:
         return yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
     except MISFITS as error:
-        raise yaml.MarkedYAMLError(problem=f"a value does not fit its type: {error}") from error
+        reason = f": {error}" if isinstance(error, ValueError) else ""
+        raise yaml.MarkedYAMLError(problem=f"a value does not fit its type{reason}") from error
 
 
 def check_size(text: str, loader: Any = FAST) -> None:
