@@ -343,3 +343,8 @@ def test_a_mistake_in_a_config_comes_with_file_and_line(mistake: Mistake, conten
     message = mistake("fit", "--config", "base.yaml", "--config", "broken.yaml")
     assert key in message
     assert f"It stands in broken.yaml, line {line}." in message
+
+
+@pytest.mark.parametrize("word", [" ", "", "=", "\t", "- -"])
+def test_a_word_without_a_name_is_no_argument(mistake: Mistake, word: str) -> None:
+    assert "There is no argument" in mistake("fit", *SMALL, word)

@@ -208,13 +208,13 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
 
 
 def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
-    key = match[1].split("=", 1)[0].split()[0].lstrip("-")
+    key = match[1].partition("=")[0].strip().partition(" ")[0].lstrip("-")
     meant = f" Did you mean '{FAMILIAR[key]}'?" if key in FAMILIAR else nearest(key, known)
     return f"There is no argument '{key}'.{meant}"
 
 
 TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]], str]], ...] = (
-    (re.compile(r"^unrecognized arguments: (.+)"), _unknown_key),
+    (re.compile(r"^unrecognized arguments: ?(.*)"), _unknown_key),
     (re.compile(r"^Subcommand '\w+' does not accept option '([^']+)'"), _unknown_key),
     (
         re.compile(r"^Group '(\w+)' does not accept option '([^']*)'"),
