@@ -39,7 +39,7 @@ bench: $(VENV)/.installed ## Compare with named baselines, in one run
 	$(BIN)/python -m benchmarks.step
 
 tensorboard: $(VENV)/.installed ## Look at the runs, at http://localhost:6006
-	$(BIN)/tensorboard --logdir runs $(ARGS)
+	$(BIN)/tensorboard --host localhost --logdir runs $(ARGS)
 
 clean: ## Remove the environment and all caches; runs and data stay
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

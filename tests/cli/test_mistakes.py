@@ -117,6 +117,9 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
         ("- data", "'broken.yaml' is no config, which is a mapping"),
         ("datta: Digits", "datta"),
         ("trainer:\n  max_epochss: 3", "max_epochss"),
+        ("model:\n  init_args:\n    network: {class_path: LeNet, init_args: null}", "network: init_args must be a map"),
+        ("model:\n  init_args:\n    network: {class_path: {a: 1}}", "model.network: class_path must be text"),
+        *([("data: /proc/self/mem", "Input/output error")] if Path("/proc/self/mem").exists() else []),
         ("model:\n  optimizer:\n    class_path: Adam\n    init_args:\n      lrr: 1", "lrr"),
     ],
 )
@@ -340,3 +343,8 @@ def test_a_mistake_in_a_config_comes_with_file_and_line(mistake: Mistake, conten
     message = mistake("fit", "--config", "base.yaml", "--config", "broken.yaml")
     assert key in message
     assert f"It stands in broken.yaml, line {line}." in message
+
+
+@pytest.mark.parametrize("word", [" ", "", "=", "\t", "- -"])
+def test_a_word_without_a_name_is_no_argument(mistake: Mistake, word: str) -> None:
+    assert "There is no argument" in mistake("fit", *SMALL, word)

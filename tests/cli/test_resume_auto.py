@@ -170,16 +170,6 @@ def test_checkpoints_that_lie_elsewhere_are_refused(capsys: pytest.CaptureFixtur
     )
 
 
-@pytest.mark.parametrize("variable", ["WORLD_SIZE", "SLURM_NTASKS"])
-def test_processes_that_others_started_are_refused(
-    variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv(variable, "2")
-    with pytest.raises(SystemExit, match="2"):
-        main(AUTO)
-    assert "--resume auto looks for a run in one process" in capsys.readouterr().err
-
-
 def test_help_looks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     main(["fit", "--resume", "auto", "--help"])
     assert capsys.readouterr().out.startswith("usage: ")

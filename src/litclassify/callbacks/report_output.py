@@ -27,6 +27,7 @@ from litclassify.evaluation.report import (
     markdown_report,
     markdown_table,
 )
+from litclassify.terminal import printable
 
 PICTURES = "report"
 # Names of files may hold bytes that are no UTF-8.
@@ -54,7 +55,7 @@ def print_table(table: ReportTable) -> None:
     for i, column in enumerate(table.columns):
         printed.add_column(Text(column), justify="left" if i < table.text_columns else "right", no_wrap=True)
     for row in table.rows[:MAX_PRINTED]:
-        printed.add_row(*map(Text, row))
+        printed.add_row(*(Text(printable(cell)) for cell in row))
     console = get_console()
     console.print(printed)
     if len(table.rows) > MAX_PRINTED:

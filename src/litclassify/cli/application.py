@@ -293,10 +293,16 @@ class ClassificationCLI(LightningCLI):
         return run_dir_of_launch(existing, self.parent_of_runs(), trains=trains)
 
     def parent_of_runs(self) -> Path:
-        """Give `<runs_dir>/<run_name>`."""
+        """Give `<runs_dir>/<run_name>`.
+
+        Raises:
+            UserError: That is not below `runs_dir`.
+        """
         config = self.config[self.subcommand]
         files = self.command_line.config_files
         name = config.run_name or (files[0].stem if files else short_name(config.data.class_path).lower())
+        if not name.isprintable() or name.startswith("~") or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"run_name must name a folder below runs_dir, got {name!r}.", "run_name")
         return Path(config.trainer.default_root_dir or "", config.runs_dir, name)
 
     def _record(self) -> dict[str, str]:

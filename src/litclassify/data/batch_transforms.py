@@ -344,6 +344,6 @@ def _only_translates(affine: v2.RandomAffine) -> bool:
     return (
         fixed
         and affine.translate is not None
-        and affine.interpolation == v2.InterpolationMode.NEAREST
+        and v2.InterpolationMode(affine.interpolation) == v2.InterpolationMode.NEAREST  # Some versions hold its name.
         and not affine.fill
     )

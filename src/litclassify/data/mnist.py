@@ -2,6 +2,7 @@
 
 import math
 import os
+from pickle import UnpicklingError
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from litclassify.errors import UserError
 
 # What IDX files call the type of their elements.
 UNSIGNED_BYTE = 8
+MAX_DIMENSIONS = 3
+"""Of images; labels have one."""
 
 
 class MNIST(DownloadedDataModule):
@@ -39,7 +42,12 @@ class MNIST(DownloadedDataModule):
 
     def _download(self) -> None:
         if not all(os.path.isfile(self._file(name.removesuffix(".gz"))) for name, _ in self.source.resources):
-            self.source(self.root, download=True)
+            try:
+                self.source(self.root, download=True)
+            except UnpicklingError as error:
+                # Where older versions kept their copies, torchvision looks first.
+                folder = os.path.join(self.root, self.source.__name__, "processed")
+                raise UserError(f"'{folder}' holds files that run code when they are loaded. Delete it.") from error
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor]:
         part = "train" if train else "t10k"
@@ -86,6 +94,7 @@ def read_idx(path: str) -> Tensor:
     kind, num_dimensions = magic[2:] if len(magic) == 4 else (None, 0)  # noqa: PLR2004
     shape = np.fromfile(path, dtype=">i4", count=num_dimensions, offset=4).tolist()
     header_bytes = 4 + 4 * num_dimensions
-    if kind != UNSIGNED_BYTE or os.path.getsize(path) != header_bytes + math.prod(shape):
+    fits = kind == UNSIGNED_BYTE and num_dimensions <= MAX_DIMENSIONS
+    if not fits or os.path.getsize(path) != header_bytes + math.prod(shape):
         raise UserError(f"'{path}' is damaged: it is no IDX file of bytes of shape {shape}. Delete it, to get it anew.")
     return torch.from_numpy(np.fromfile(path, dtype=np.uint8, offset=header_bytes).reshape(shape))

@@ -29,6 +29,7 @@ from litclassify.cli.parsing.parser import ArgumentParser
 from litclassify.data import ImageDataModule
 from litclassify.data.reading import usable_cpus
 from litclassify.errors import UserError
+from litclassify.terminal import printable
 
 MIN_IMAGES = 20
 # Of the pairs that it leaves in CIFAR-10, all show the same (docs/audit.md).
@@ -188,5 +189,4 @@ def print_summary(audit: Audit) -> None:
 def _line(finding: Finding) -> str:
     place = finding.path or " ".join(filter(None, (finding.split, finding.class_name)))
     parts = [place, finding.detail, f"({finding.other})" if finding.other else ""]
-    # Names come from the disk, and may hold what moves the cursor.
-    return " ".join("".join(c if c.isprintable() else "�" for c in part) for part in parts if part)
+    return printable(" ".join(filter(None, parts)))

@@ -18,6 +18,7 @@ import yaml
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.tables import print_table
+from litclassify.cli.config.yaml_text import FAST, load_yaml
 from litclassify.cli.runs.directory import METRICS_CSV, METRICS_JSON, config_name, series_of
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
@@ -28,8 +29,6 @@ ABSENT = "-"
 RUNS_DIR_VARIABLE = "LITCLASSIFY_RUNS_DIR"
 # Logged when an epoch ends.
 EPOCH_METRICS = {"train_loss", "val_loss"}
-# PyYAML's parser in C reads a config of a run ten times as fast; some builds lack it.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ def _at(config: Any, *keys: str) -> Any:
 
 def _read_config(file: Path) -> Any:
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - both are safe loaders
+        return load_yaml(file.read_text(encoding="utf-8"), FAST)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from litclassify.terminal import printable
+
 # Wide enough that a line in a pipe or file is never folded.
 UNLIMITED = 10_000
 
@@ -27,7 +29,7 @@ def print_table(
         justify: JustifyMethod = "right" if name in numbers else "left"
         table.add_column(name, overflow="fold", justify=justify, no_wrap=name in (*numbers, *whole))
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console = Console(highlight=False, markup=False, width=None if on_terminal else UNLIMITED)
     with console.capture() as capture:
         console.print(table)

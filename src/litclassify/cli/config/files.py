@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from litclassify.cli.config.yaml_text import load_yaml
 from litclassify.cli.runs.directory import config_name
 from litclassify.errors import UserError
 
@@ -24,7 +25,7 @@ def read_config(file: Path) -> Config:
         UserError: It is missing, or is no mapping in YAML.
     """
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = load_yaml(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"There is no file '{file}'.") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from litclassify.cli.config.keys import SILENT_LEVELS, as_typed
+from litclassify.cli.config.yaml_text import check_size
 
 
 def find_line(file: Path, key: str) -> int | None:
@@ -19,7 +20,9 @@ def find_line(file: Path, key: str) -> int | None:
         The line of the first place where it stands; None if it is not there, or the file is not YAML.
     """
     try:
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = file.read_text(encoding="utf-8")
+        check_size(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
     return next(_lines(root, as_typed(key).split(".")), None)

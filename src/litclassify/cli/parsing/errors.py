@@ -81,7 +81,9 @@ def explain(message: str, known: Iterable[str] = ()) -> UserError:
         return UserError(message)
     leaf = max(leaves, key=_importance)
     unknown = UNKNOWN_OPTION.search(leaf.text)
-    return UserError(_say(leaf, leaves), ".".join(filter(None, (leaf.key, unknown[1] if unknown else ""))))
+    return UserError(
+        _say(leaf, leaves).removeprefix(": "), ".".join(filter(None, (leaf.key, unknown[1] if unknown else "")))
+    )
 
 
 def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
@@ -185,6 +187,11 @@ Sentence = Callable[[Leaf, re.Match[str]], str]
 CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
     (re.compile(r"Importing '(lightning\.LightningDataModule|typing\.Union)' is not allowed"), _no_class),
     (re.compile("Expected an instantiatable class"), _no_class),
+    (
+        re.compile("object has no attribute 'keys'|is not iterable"),
+        lambda leaf, _: f"{leaf.key}: init_args must be a mapping of arguments to values.",
+    ),
+    (re.compile("^unhashable type"), lambda leaf, _: f"{leaf.key}: class_path must be text, the name of a class."),
     (re.compile(r"Importing '([^']+)' is not allowed, denied by the '([^']+)' entry"), _denied),
     (UNKNOWN_OPTION, _unknown_argument),
     (re.compile(r"the following arguments are required: ([\w., ]+)"), _required),
@@ -201,14 +208,18 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
 
 
 def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
-    key = match[1].split("=", 1)[0].split()[0].lstrip("-")
+    key = match[1].partition("=")[0].strip().partition(" ")[0].lstrip("-")
     meant = f" Did you mean '{FAMILIAR[key]}'?" if key in FAMILIAR else nearest(key, known)
     return f"There is no argument '{key}'.{meant}"
 
 
 TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]], str]], ...] = (
-    (re.compile(r"^unrecognized arguments: (.+)"), _unknown_key),
+    (re.compile(r"^unrecognized arguments: ?(.*)"), _unknown_key),
     (re.compile(r"^Subcommand '\w+' does not accept option '([^']+)'"), _unknown_key),
+    (
+        re.compile(r"^Group '(\w+)' does not accept option '([^']*)'"),
+        lambda match, known: f"There is no argument '{match[1]}.{match[2]}'.{nearest(f'{match[1]}.{match[2]}', known)}",
+    ),
     (re.compile(r"^argument (\S+): expected one argument"), lambda match, _: f"{match[1]} needs a value."),
     (
         re.compile(r"^Parser key \"config\": Path is not a file: '(.+)'"),

@@ -11,10 +11,11 @@ from functools import wraps
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser, Namespace, _common, _core, _typehints, set_dumper
+from jsonargparse import ArgumentParser, Namespace, _common, _core, _typehints, get_loader, set_dumper, set_loader
 from jsonargparse.typing import register_type
 
 from litclassify.cli.config.keys import same_class, short_name
+from litclassify.cli.config.yaml_text import MISFITS, check_size
 from litclassify.cli.parsing.presets import spell_out_presets
 from litclassify.cli.parsing.references import resolve_references
 
@@ -29,9 +30,10 @@ REPLACED = (
 @contextmanager
 def adapted_jsonargparse() -> Iterator[None]:
     """Mend what stands in the way of configs, for as long as a command runs."""
-    # Both add to what jsonargparse knows, and are the same every time.
+    # These add to what jsonargparse knows, and are the same every time.
     register_type(numbers.Number, serializer=_as_number, deserializer=_as_number, fail_already_registered=False)
     set_dumper("yaml", _dump)
+    set_loader("omegaconf+", _load, (yaml.YAMLError, *MISFITS))
     before = [vars(module)[name] for module, name in REPLACED]
     replacements = (
         _complete,
@@ -61,6 +63,11 @@ def _as_number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is no number")
     return value
+
+
+def _load(text: str) -> Any:
+    check_size(text)
+    return get_loader("yaml")(text)
 
 
 class _ConfigDumper(yaml.SafeDumper):

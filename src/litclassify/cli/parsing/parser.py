@@ -41,7 +41,8 @@ class ArgumentParser(LightningArgumentParser):
             args = [NONE.sub("=null", word) for word in args]
         try:
             parsed: Namespace = super().parse_args(args, *rest, **settings)
-        except ImportError as error:  # The allowlist's, from where jsonargparse compares classes.
+        # The allowlist's, from where jsonargparse compares classes, and of a file in the place of a section.
+        except (ImportError, OSError) as error:
             self.error(str(error), error)
         return parsed
 

@@ -19,6 +19,8 @@ from litclassify.suggestions import nearest
 
 # A key from the top of the config: relative ones start with a dot, and resolvers have a colon.
 REFERENCE = re.compile(r"(?<!\\)\$\{([A-Za-z_][\w.\[\]]*)\}")
+RELATIVE = re.compile(r"\$\{\.[\w.\[\]]*\}")
+ADDRESS = re.compile(r"\b(?!file:|local:)[\w+.-]+://")
 
 
 def resolve_references(parser: ArgumentParser, config: Namespace) -> Namespace:
@@ -29,7 +31,7 @@ def resolve_references(parser: ArgumentParser, config: Namespace) -> Namespace:
         config: What it has parsed: a value with a reference is still text, whatever type it must have.
 
     Raises:
-        UserError: A reference leads nowhere or in a circle.
+        UserError: A reference leads nowhere or in a circle, or the config could send environment variables away.
     """
     if "${" not in str(config):
         return config
@@ -37,22 +39,42 @@ def resolve_references(parser: ArgumentParser, config: Namespace) -> Namespace:
     # A recipe knows nothing of the subcommand that reads it.
     subcommand = config.get("subcommand")
     root = values[subcommand] if subcommand else values
-    for node, place, key in _texts(root, ""):
+    texts = [text for text in _texts(root, "") if "${" in text[0][text[1]]]
+    resolver = next((node[place] for node, place, _ in texts if _calls_resolver(node[place])), None)
+    for node, place, key in texts:
         node[place] = _with_full_keys(node[place], root, key)
     try:
         root.update(OmegaConf.to_container(OmegaConf.create(root), resolve=True))
     except OmegaConfBaseException as error:
         raise UserError(f"{as_typed(error.full_key or '')}: {str(error.msg).splitlines()[0]}.") from error
+    if resolver is not None:
+        _check_addresses(root, resolver)
     resolved: Namespace = parser._apply_actions(values)
     return resolved
 
 
+def _calls_resolver(text: str) -> bool:
+    """Whether a text may read an environment variable: it holds more than references to keys, which may nest."""
+    return "${" in RELATIVE.sub("", REFERENCE.sub("", text))
+
+
+def _check_addresses(config: Any, resolver: str) -> None:
+    """Refuse addresses in a config that may have read environment variables: many of these are secrets."""
+    for node, place, key in _texts(config, ""):
+        if ADDRESS.search(node[place]):
+            raise UserError(
+                f"{key} is an address, and '{resolver}' may read an environment variable: a config with both could "
+                "send it away. Write out what the variable holds.",
+                key,
+            )
+
+
 def _texts(node: Any, key: str) -> Iterator[tuple[Any, Any, str]]:
-    """Give every text with a reference: the mapping or list that holds it, its place there, and its key as typed."""
+    """Give every text: the mapping or list that holds it, its place there, and its key as typed."""
     places = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for place, value in list(places):
         name = as_typed(f"{key}.{place}".lstrip("."))
-        if isinstance(value, str) and "${" in value:
+        if isinstance(value, str):
             yield node, place, name
         yield from _texts(value, name)
 

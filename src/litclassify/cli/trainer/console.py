@@ -10,6 +10,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 
 from litclassify.callbacks import EpochProgressBar, NetworkSummary, ParameterGroupTable
+from litclassify.terminal import printable
 
 # The data modules choose the number of workers by what is fastest for their data.
 WORKERS_ADVICE = r".*does not have many workers which may be a bottleneck.*"
@@ -62,15 +63,26 @@ def _is_no_noise(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(NOISE)
 
 
+def _show_names(record: logging.LogRecord) -> bool:
+    """Spell out what a terminal would obey in the names that a message holds."""
+    record.msg, record.args = printable(record.getMessage(), keep="\n"), ()
+    return True
+
+
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Leave out advertisements, and warnings about what this application decides itself."""
+    """Leave out advertisements, and warnings about what this application decides itself; show names as they are."""
     logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    format_warning = warnings.formatwarning
     logger.addFilter(_is_no_noise)
+    logger.addFilter(_show_names)
     try:
+        warnings.formatwarning = lambda *what, **where: printable(format_warning(*what, **where), keep="\n")
         with warnings.catch_warnings():
             for message in (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION):
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:
+        warnings.formatwarning = format_warning
+        logger.removeFilter(_show_names)
         logger.removeFilter(_is_no_noise)

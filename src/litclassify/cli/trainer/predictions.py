@@ -15,6 +15,7 @@ from litclassify.data import ImageDataModule
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 from litclassify.predictions import Origin, Outcome
+from litclassify.terminal import printable
 
 # What says where images are, or how they are loaded: the list of images counts, and that is known in itself.
 WITHOUT_EFFECT = ("data.path", "data.num_workers", "data.root", "data.table", "data.cache_dir", "data.device_resident")
@@ -101,7 +102,7 @@ def print_outcome(outcome: Outcome) -> None:
             f"None of the {outcome.rows} images can be read; '{outcome.path}' says why of each. {outcome.first_error}"
         )
     console = Console(highlight=False)
-    console.print(f"Wrote {outcome.rows} predictions to {outcome.path}", soft_wrap=True, markup=False)
+    console.print(printable(f"Wrote {outcome.rows} predictions to {outcome.path}"), soft_wrap=True, markup=False)
     if outcome.unreadable:
         console.print(
             f"{outcome.unreadable} of {outcome.rows} images cannot be read: the column error says why",

@@ -11,6 +11,7 @@ What is promised: a config, a flag's value or the configuration stored in a chec
   underscore, under whatever alias: what counts is where an object is defined;
 - cannot open a package itself: `--allow_import` and `LITCLASSIFY_ALLOW_IMPORT` are read from the command line and the
   environment alone;
+- is loaded, like all files that torch and the libraries around it load, without unpickling, unless a package is open;
 - cannot name what executes code, unpickles, compiles, or starts processes in packages that are open
   (`rules.DENIED`), and neither can `--allow_import` open that.
 
@@ -35,6 +36,9 @@ from litclassify.errors import UserError
 
 Paths = Callable[[Any], set[str]]
 
+# By which torch.load unpickles nothing, or anything, whatever it is asked for.
+LOADING = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+
 
 @contextmanager
 def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
@@ -55,7 +59,12 @@ def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
     settings = _common.parsing_settings
     before = {name: settings[name] for name in ("import_path_verdicts", "import_paths_enforced")}
     paths, path = _util.canonical_import_paths, list(sys.path)
+    loading = {name: os.environ[name] for name in LOADING if name in os.environ}
     try:
+        if not opened:
+            # What other libraries load, of a cache for example, is unpickled no more than what this one loads.
+            os.environ.pop(LOADING[1], None)
+            os.environ[LOADING[0]] = "1"
         _apply_rules(opened)
         # It has no hook that sees the object beside its path; pinning `jsonargparse<5` keeps this name in place.
         _util.canonical_import_paths = _with_functions_checked(paths, opened)  # type: ignore[assignment]
@@ -64,6 +73,9 @@ def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
             sys.path.append(str(Path.cwd()))
         yield rest
     finally:
+        for name in LOADING:
+            os.environ.pop(name, None)
+        os.environ.update(loading)
         sys.path[:] = path
         _util.canonical_import_paths = paths
         settings.update(before)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from litclassify.evaluation.figures.overlay import as_rgb, overlay
 from litclassify.evaluation.figures.style import DPI, shortened
+from litclassify.terminal import printable
 
 COLUMNS = 6
 INCHES = 1.55
@@ -82,5 +83,6 @@ def _finish(axes: Axes, example: Example) -> None:
 
 
 def _end_of(path: str) -> str:
-    text = path if len(path) <= MAX_PATH else f"…{path[1 - MAX_PATH :]}"
+    shown = printable(path)
+    text = shown if len(shown) <= MAX_PATH else f"…{shown[1 - MAX_PATH :]}"
     return text.replace("$", r"\$")

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from litclassify.terminal import printable
+
 # Told apart with any colour vision: https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, SKY, GREEN, YELLOW, PURPLE = "#0072B2", "#D55E00", "#56B4E9", "#009E73", "#E69F00", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY)
@@ -29,7 +31,7 @@ def unit_square(axes: Axes, x: str, y: str) -> None:
 
 
 def shortened(names: Iterable[str]) -> list[str]:
-    """Cut long names; a dollar sign in a name begins no formula."""
-    cut = (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…" for name in names)
+    """Cut long names; a dollar sign in a name begins no formula, and what has no glyph is spelled out."""
+    cut = (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…" for name in map(printable, names))
     # One that begins with an underscore would have no entry in a legend.
     return [f" {name}" if name.startswith("_") else name for name in (name.replace("$", r"\$") for name in cut)]
