@@ -37,7 +37,8 @@ class ResumableCheckpoint(ModelCheckpoint):
         if every_n_minutes is not None and every_n_minutes <= 0:
             raise UserError(f"checkpoint.every_n_minutes must be over 0, got {every_n_minutes}.")
         self.every_n_minutes = every_n_minutes
-        if not self._every_n_train_steps and self._train_time_interval is None:
+        is_idle = not self._every_n_train_steps and self._train_time_interval is None
+        if is_idle and type(self).on_train_batch_end is ModelCheckpoint.on_train_batch_end:
             self.on_train_batch_end = None  # type: ignore[method-assign,assignment] # Lightning passes over it.
         self._to_save: list[str] = []
         self._to_remove: list[str] = []
