@@ -35,8 +35,14 @@ from litclassify.cli.messages import own_error
 from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
-from litclassify.cli.runs.directory import LR_SEARCH, newest_unfinished, run_dir_of
-from litclassify.cli.runs.launch import mark_finished, mark_unfinished, run_dir_of_launch, save_record
+from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
+from litclassify.cli.runs.launch import (
+    mark_finished,
+    mark_unfinished,
+    run_dir_of_launch,
+    save_record,
+    take_newest_unfinished,
+)
 from litclassify.cli.runs.logs import cut_logs
 from litclassify.cli.runs.record import describe_environment
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary, report_interruption
@@ -158,7 +164,7 @@ class ClassificationCLI(LightningCLI):
             raise UserError(f"--resume auto looks for a run itself: leave out --ckpt_path '{given}', or --resume.")
         self.config = parser.parse_args(self.command_line.words)
         self.subcommand = self.config.subcommand
-        run = newest_unfinished(self.parent_of_runs())
+        run = take_newest_unfinished(self.parent_of_runs())
         if run is None:
             return
         self.resumes_by_itself = True

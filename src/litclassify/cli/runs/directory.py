@@ -63,7 +63,7 @@ def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
 def discard_unused(run_dir: Path) -> None:
     """Remove the directory of a run that ended before its first result: it holds neither metrics nor checkpoints."""
     if not any((run_dir / name).exists() for name in RESULTS):
-        shutil.rmtree(run_dir)
+        shutil.rmtree(run_dir, ignore_errors=True)  # It may be gone, or read-only by now.
         # Of the folders above, rmdir refuses those that hold other runs.
         with suppress(OSError):
             for parent in run_dir.parents[:2]:
@@ -80,18 +80,19 @@ def series_of(run_dir: Path) -> Path | None:
     return run_dir.parent if (run_dir.parent / SERIES).is_file() else None
 
 
-def newest_unfinished(parent: Path) -> Path | None:
-    """Give the newest run of a name that can go on: it has a checkpoint, did not come to its end, and is not running.
+def unfinished_runs(parent: Path) -> list[Path]:
+    """Give the runs of a name that have a checkpoint and did not come to their end, the newest first.
 
     Args:
         parent: `<runs_dir>/<run_name>`.
     """
     runs = sorted((path.parent for path in parent.glob(f"*/{CHECKPOINTS}")), key=_launched, reverse=True)
-    return next((run for run in runs if _can_go_on(run)), None)
+    return [run for run in runs if is_unfinished(run)]
 
 
-def _can_go_on(run: Path) -> bool:
-    return any((run / CHECKPOINTS).glob("*.ckpt")) and not (run / FINISHED).exists() and not is_training(run)
+def is_unfinished(run: Path) -> bool:
+    """Whether a run has something to go on from, and something left to do."""
+    return any((run / CHECKPOINTS).glob("*.ckpt")) and not (run / FINISHED).exists()
 
 
 def _launched(run: Path) -> tuple[str, int, str]:
@@ -115,15 +116,6 @@ def lock_for_training(run_dir: Path) -> FileLock:
             "--run_name."
         ) from error
     return lock
-
-
-def is_training(run_dir: Path) -> bool:
-    """Whether a process trains in a run."""
-    try:
-        lock_for_training(run_dir).release()
-    except UserError:
-        return True
-    return False
 
 
 def newest_run(runs_dir: Path) -> Path | None:

@@ -10,10 +10,18 @@ from filelock import BaseFileLock
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.cli.own_variables import RUN_DIR
-from litclassify.cli.runs.directory import FINISHED, config_name, create_run_dir, discard_unused, lock_for_training
+from litclassify.cli.runs.directory import (
+    FINISHED,
+    config_name,
+    create_run_dir,
+    discard_unused,
+    is_unfinished,
+    lock_for_training,
+    unfinished_runs,
+)
 from litclassify.errors import UserError
 
-_held: list[BaseFileLock] = []
+_held: dict[Path, BaseFileLock] = {}
 
 
 @contextmanager
@@ -29,7 +37,39 @@ def launch() -> Iterator[None]:
     finally:
         os.environ.pop(RUN_DIR, None)
         while _held:
-            _held.pop().release()
+            _held.popitem()[1].release()
+
+
+def take_newest_unfinished(parent: Path) -> Path | None:
+    """Give the newest run of a name that can go on, for this launch alone: others that look pass it over.
+
+    A process that another one has started takes that one's run. Those of torchrun or srun beside the first cannot ask
+    it, and give the newest run whoever trains in it.
+
+    Args:
+        parent: `<runs_dir>/<run_name>`.
+    """
+    if RUN_DIR in os.environ:
+        run_dir = Path(os.environ[RUN_DIR])
+        return run_dir if is_unfinished(run_dir) else None
+    runs = unfinished_runs(parent)
+    return next(filter(_take, runs) if _is_first_process() else iter(runs), None)
+
+
+def _take(run_dir: Path) -> bool:
+    try:
+        _hold(run_dir)
+    except UserError:
+        return False
+    if is_unfinished(run_dir):
+        return True
+    _held.pop(run_dir).release()  # It has just come to its end.
+    return False
+
+
+def _hold(run_dir: Path) -> None:
+    if run_dir not in _held:
+        _held[run_dir] = lock_for_training(run_dir)
 
 
 def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> Path:
@@ -52,7 +92,7 @@ def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> P
         return parent / "made_by_the_first_process"
     run_dir = existing or create_run_dir(parent)
     if trains:
-        _held.append(lock_for_training(run_dir))
+        _hold(run_dir)
     os.environ[RUN_DIR] = str(run_dir)
     return run_dir
 
