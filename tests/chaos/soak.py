@@ -62,11 +62,11 @@ def write(line: str) -> None:
 
 
 def run(minutes: float) -> None:
-    """Print what the process holds, once in ten rounds."""
+    """Print what the process holds, once in five rounds."""
     write(f"{'round':>6} {'seconds':>8} {'MiB':>8} {'files':>6} {'threads':>8}")
     for number, use in enumerate(soak(), start=1):
         over = use.seconds > 60 * minutes
-        if number % 10 == 1 or over:
+        if number % 5 == 0 or over:
             write(f"{number:6} {use.seconds:8.0f} {use.mebibytes:8.1f} {use.descriptors:6} {use.threads:8}")
         if over:
             return
