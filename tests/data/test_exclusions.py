@@ -40,7 +40,7 @@ def test_the_number_is_said(make_folder: MakeFolder, tmp_path: Path, caplog: pyt
 def test_paths_that_are_no_files_are_reported(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"train/a": 5, "train/b": 5})
     data = ImageFolder(root, exclude=listed(tmp_path, "train/a/0.png", "train/a/none.png"))
-    with pytest.warns(UserWarning, match=r"lists 1 of 2 paths that are no files, first '.*none\.png'"):
+    with pytest.warns(UserWarning, match=r"lists 1 of 2 paths where there is nothing, first '.*none\.png'"):
         data.samples  # noqa: B018
 
 
@@ -60,3 +60,19 @@ def test_nothing_is_left_out_whole(lines: list[str], said: str, make_folder: Mak
 def test_a_missing_list_is_refused(make_folder: MakeFolder) -> None:
     with pytest.raises(UserError, match="data.exclude: 'none.txt' cannot be read"):
         ImageFolder(make_folder({"train/a": 2, "train/b": 2}), exclude="none.txt").samples  # noqa: B018
+
+
+def test_a_table_lists_them_in_its_column_of_paths(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"train/a": 5, "train/b": 5})
+    (tmp_path / "list.csv").write_text('split,path,reason\ntrain,train/a/0.png,"a, b"\ntrain,"train/b/1.png",\n')
+    data = ImageFolder(root, exclude=str(tmp_path / "list.csv"))
+    paths = {Path(path).relative_to(root).as_posix() for part in data.samples.values() for path in part.paths}
+    assert len(paths) == 8
+    assert paths.isdisjoint({"train/a/0.png", "train/b/1.png"})
+
+
+@pytest.mark.parametrize("content", ["", "file,reason\nx.png,bad\n"])
+def test_a_table_without_paths_is_refused(content: str, make_folder: MakeFolder, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(content)
+    with pytest.raises(UserError, match=r"data\.exclude: '.*list\.csv' is a table without a column 'path'"):
+        ImageFolder(make_folder({"train/a": 2, "train/b": 2}), exclude=str(tmp_path / "list.csv")).samples  # noqa: B018

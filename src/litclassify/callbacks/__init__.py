@@ -1,4 +1,5 @@
 from litclassify.callbacks.backbone_freezing import BackboneFreezing
+from litclassify.callbacks.bad_images import BadImagesSummary
 from litclassify.callbacks.configured_patience import ConfiguredPatience
 from litclassify.callbacks.curve_layout import CurveLayout
 from litclassify.callbacks.ema import EMA
@@ -37,6 +38,7 @@ __all__ = [
     "EMA",
     "SWA",
     "BackboneFreezing",
+    "BadImagesSummary",
     "ConfiguredPatience",
     "CurveLayout",
     "EmbeddingProjector",

@@ -1,5 +1,7 @@
 """The state of a training that Lightning's checkpoints lack."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -7,6 +9,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from litclassify.errors import UserError
 from litclassify.resuming import (
     Position,
     ResumableEpochLoop,
@@ -63,14 +66,29 @@ class TrainingState(Callback):
             return
         loop = trainer.fit_loop.epoch_loop
         assert isinstance(loop, ResumableEpochLoop)
-        loop.start_at(Position(**loaded["position"]))
-        logged = {name: torch.tensor(value, device=pl_module.device) for name, value in loaded["metrics"].items()}
+        with _refused():
+            loop.start_at(Position(**loaded["position"]))
+            logged = {name: torch.tensor(value, device=pl_module.device) for name, value in loaded["metrics"].items()}
+            processes = loaded["processes"]
+            self._process = processes[trainer.global_rank] if len(processes) == trainer.world_size else None
         trainer._logger_connector._callback_metrics.update(logged)
-        processes = loaded["processes"]
-        self._process = processes[trainer.global_rank] if len(processes) == trainer.world_size else None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Put random states back when all that draws numbers before the first batch has done so."""
         if self._process is not None:
-            restore_process_state(pl_module, self._process)
+            with _refused():
+                restore_process_state(pl_module, self._process)
             self._process = None
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Refuse a state that is not as it was written.
+
+    Raises:
+        UserError: It is not.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"--ckpt_path: the checkpoint's {KEY} is not as it was written: {error!r}") from error

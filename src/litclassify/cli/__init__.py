@@ -1,5 +1,6 @@
 """The command line. Importing this package is cheap: torch is loaded when `main` runs what needs it."""
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -20,8 +21,15 @@ def main(args: Sequence[str] | None = None) -> None:
         args: Command-line words without the program's name. None reads them from `sys.argv`.
 
     Raises:
-        SystemExit: With code 2 for a user's mistake, after a few lines on standard error.
+        SystemExit: With code 2 for a user's mistake, after a few lines on standard error; with 130 after Ctrl-C.
     """
+    try:
+        _run(args)
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+
+
+def _run(args: Sequence[str] | None) -> None:
     words = sys.argv[1:] if args is None else list(args)
     command = find_command(words, without_torch=True)
     if command is not None:

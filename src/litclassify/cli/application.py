@@ -36,13 +36,7 @@ from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
-from litclassify.cli.runs.launch import (
-    mark_finished,
-    mark_unfinished,
-    run_dir_of_launch,
-    save_record,
-    take_newest_unfinished,
-)
+from litclassify.cli.runs.launch import mark_finished, mark_unfinished, run_dir_of_launch, run_to_resume, save_record
 from litclassify.cli.runs.logs import cut_logs
 from litclassify.cli.runs.record import describe_environment
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary, report_interruption
@@ -55,7 +49,16 @@ from litclassify.cli.search.learning_rate import (
     check_search,
     search_rate,
 )
-from litclassify.cli.trainer.callbacks import checks, curves, guards, monitors, reports, resumption, unless_configured
+from litclassify.cli.trainer.callbacks import (
+    bad_images,
+    checks,
+    curves,
+    guards,
+    monitors,
+    reports,
+    resumption,
+    unless_configured,
+)
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
@@ -164,7 +167,7 @@ class ClassificationCLI(LightningCLI):
             raise UserError(f"--resume auto looks for a run itself: leave out --ckpt_path '{given}', or --resume.")
         self.config = parser.parse_args(self.command_line.words)
         self.subcommand = self.config.subcommand
-        run = take_newest_unfinished(self.parent_of_runs())
+        run = run_to_resume(self.parent_of_runs())
         if run is None:
             return
         self.resumes_by_itself = True
@@ -323,7 +326,8 @@ class ClassificationCLI(LightningCLI):
                 prediction_writer(config, self.run_dir, self.model, self.datamodule, origin),
             ]
         tests = self.subcommand == "test" or config.get("test_after_fit", False)
-        callbacks = reports(
+        callbacks = bad_images(self.datamodule, self.run_dir)
+        callbacks += reports(
             self.subcommand,
             self.run_dir,
             tests=tests,

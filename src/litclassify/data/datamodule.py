@@ -1,7 +1,6 @@
 """What every data module shares: arguments, stages, loaders and prediction on files."""
 
 import math
-import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from litclassify.data.find_images import find_images
 from litclassify.data.folds import Fold, check_fold, hold_out_fold
 from litclassify.data.prediction_dataset import PredictionDataset, PredictionSample
 from litclassify.data.presets import NamedTransforms, Views, build, padded_crop, preset_steps
+from litclassify.data.reading import usable_cpus
 from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import InOrderSampler, ShuffledSampler, even_batch_size
 from litclassify.data.splits import hold_out
@@ -360,13 +360,6 @@ class ImageDataModule(LightningDataModule, ABC):
         keys = ["train_transform", "eval_transform"]
         objects = [key for key in keys if not all(isinstance(t, str | dict) for t in self.hparams[key] or [])]
         self.save_hyperparameters(logger=False, ignore=objects)
-
-
-def usable_cpus() -> int:
-    """CPUs that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _identity(batch: T) -> T:

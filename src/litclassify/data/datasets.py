@@ -65,8 +65,12 @@ class ImageDataset(Dataset[Sample], ABC):
     def __getitems__(self, draws: list[int]) -> Sample:
         indices = [draw % len(self) for draw in draws]
         seeds = SampleRandomness(self.seed, draws).seeds()
-        images = [self._image(index, seed) for index, seed in zip(indices, seeds, strict=True)]
-        return stack_images(images, self.split), self.targets[indices]
+        samples = [self._image_and_index(index, seed) for index, seed in zip(indices, seeds, strict=True)]
+        return stack_images([image for image, _ in samples], self.split), self.targets[[index for _, index in samples]]
+
+    def _image_and_index(self, index: int, seed: int) -> tuple[Tensor, int]:
+        """Give an image, transformed, and which one it is: another where a data set puts one in its place."""
+        return self._image(index, seed), index
 
     def _image(self, index: int, seed: int) -> Tensor:
         with torch_seeded(seed):  # Reading, too, may draw what part of a file it needs.

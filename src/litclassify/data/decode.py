@@ -4,11 +4,11 @@ JPEG can be decoded at a half, a quarter or an eighth of its size for a fraction
 where an image is much larger than what is kept of it.
 """
 
-import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import resize
 
 from litclassify.data.plain_jpeg import PlainJpeg
+from litclassify.data.regular_file import open_regular
 from litclassify.errors import UserError
 
 RGB = 3
@@ -27,6 +28,11 @@ JPEG_REDUCTIONS = (8, 4, 2)
 QUARTER_TURNS = (5, 6, 7, 8)
 LEFT_IS_AN_END = (2, 3, 6, 7)
 TOP_IS_AN_END = (3, 4, 7, 8)
+# What Pillow reads by itself; for others, such as EPS, it starts programs, whatever the file is called.
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000"),
+    *("DDS", "DIB", "ICO", "PCX", "QOI", "SGI", "TGA"),
+)
 # Pillow raises all of these on damaged files: SyntaxError from its PNG reader, RuntimeError from those of AVIF and DDS.
 DAMAGES = (
     *(OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error, IndexError, KeyError, TypeError),
@@ -141,18 +147,26 @@ def image_size(path: str) -> tuple[int, int]:
 @contextmanager
 def _open(path: str) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as file:
+        # Of a name, Pillow may map the file into memory, and one that shrinks then ends the process.
+        with open_regular(path) as stream, Image.open(stream, formats=_known_formats()) as file:
             yield file
     except UserError:
         raise
     except DAMAGES as error:
-        text = f"Cannot read '{path}' as an image: {error}. Repair or remove the file."
-        raise UnreadableImageError(text, reason=_reason(error, path)) from error
+        reason = _reason(error)
+        text = f"Cannot read '{path}' as an image: {reason} Repair or remove the file, or see data.on_bad_image."
+        raise UnreadableImageError(text, reason=reason) from error
 
 
-def _reason(error: Exception, path: str) -> str:
+@cache
+def _known_formats() -> list[str]:
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]  # Older versions of Pillow lack some.
+
+
+def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "The file is empty." if os.path.getsize(path) == 0 else "The file is no image of a known format."
+        return "The file is no image of a known format."
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return f"{reason.rstrip('.')}."
 

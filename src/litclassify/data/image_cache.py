@@ -2,36 +2,26 @@
 
 import hashlib
 import io
-import math
 import os
-import statistics
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from filelock import FileLock, Timeout
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
-from rich.console import Console
-from rich.progress import track
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchvision.transforms import v2
 
-from litclassify.data.datamodule import usable_cpus
-from litclassify.data.decode import Window, decode_window, image_size
+from litclassify.data.decode import UnreadableImageError, Window, decode_window
 from litclassify.data.first_transform import FirstWindow
 from litclassify.data.packed_images import PackedImages, PackedImagesFile, pack_images
+from litclassify.data.reading import find_unreadable, mean_pixels, read_files, sample_sizes
 from litclassify.errors import UserError
 
 VERSION = 1
 """To be raised whenever the same files would give other pixels."""
-CHUNK = 256
-SAMPLE = 64
 MAX_SMALL_BYTES = 1 << 30
-# Threads wait for each other in Python's code, and win only where a decoder, which lets others run, has much to do.
-MIN_PIXELS_FOR_THREADS = 128 * 128
 
 
 @dataclass(frozen=True)
@@ -48,39 +38,38 @@ class Shrink:
 
 
 def is_small(paths: Sequence[str], num_channels: int, shorter_side: int) -> bool:
-    """Whether images fit in memory as they are: `SAMPLE` of them, spread evenly, decide for all.
+    """Whether images fit in memory as they are: some of them, spread evenly, decide for all.
 
     None of these has more than `shorter_side` pixels on its shorter side, and `MAX_SMALL_BYTES` hold as many images as
     there are `paths`, of their mean size.
     """
-    try:
-        sizes = _some_sizes(paths)
-    except UserError:
-        return False  # Decoding says what is wrong, if the image is used at all.
-    nbytes = num_channels * _mean_pixels(sizes) * len(paths)
-    return max(map(min, sizes)) <= shorter_side and nbytes <= MAX_SMALL_BYTES
+    sizes = sample_sizes(paths)  # Decoding says what is wrong with the others, if they are used at all.
+    nbytes = num_channels * mean_pixels(sizes) * len(paths)
+    return 0 < max(map(min, sizes), default=0) <= shorter_side and nbytes <= MAX_SMALL_BYTES
 
 
-def _some_sizes(paths: Sequence[str]) -> list[tuple[int, int]]:
-    return [image_size(path) for path in paths[:: math.ceil(len(paths) / SAMPLE)]]
-
-
-def _mean_pixels(sizes: Sequence[tuple[int, int]]) -> float:
-    return statistics.fmean(height * width for height, width in sizes)
-
-
-def cache_in_memory(paths: Sequence[str], num_channels: int, shorter_side: int) -> PackedImages:
+def cache_in_memory(
+    paths: Sequence[str], num_channels: int, shorter_side: int, *, passes_over: bool = False
+) -> PackedImages:
     """Decode and shrink images; each is as large as `Shrink` makes it.
 
+    Args:
+        paths: The images.
+        num_channels: 1 for grayscale, 3 for RGB.
+        shorter_side: In pixels; see `Shrink`.
+        passes_over: Whether images that cannot be read are missing in what is returned.
+
     Raises:
-        UserError: A file cannot be read as an image.
+        UnreadableImageError: A file cannot be read as an image, and is not to be passed over.
     """
     memory = io.BytesIO()
-    pack_images(memory, bytes(32), _decode_all(paths, num_channels, shorter_side), len(paths))
+    pack_images(memory, bytes(32), _decode_all(paths, num_channels, shorter_side, passes_over), len(paths))
     return PackedImages(np.frombuffer(memory.getbuffer(), dtype=np.uint8), paths, num_channels)
 
 
-def cache_on_disk(root: str, paths: Sequence[str], num_channels: int, shorter_side: int, folder: str) -> PackedImages:
+def cache_on_disk(
+    root: str, paths: Sequence[str], num_channels: int, shorter_side: int, folder: str, *, passes_over: bool = False
+) -> PackedImages:
     """The same, in a file in `folder`, which is written anew whenever an image has come, gone or changed.
 
     Of several processes, one writes and the others wait. The file appears under its name when it is complete.
@@ -91,13 +80,20 @@ def cache_on_disk(root: str, paths: Sequence[str], num_channels: int, shorter_si
         num_channels: 1 for grayscale, 3 for RGB.
         shorter_side: In pixels; see `Shrink`.
         folder: Made if it does not exist.
+        passes_over: As in `cache_in_memory`.
 
     Raises:
-        UserError: A file cannot be read as an image, or `folder` not be written to.
+        UserError: A file cannot be read as an image, and is not to be passed over, or `folder` not be written to.
     """
     digest = fingerprint(root, paths, num_channels, shorter_side)
     file = os.path.join(folder, f"{'gray' if num_channels == 1 else 'rgb'}_{shorter_side}.images")
-    open_file = partial(PackedImagesFile, file, digest, paths, num_channels)
+
+    def open_file() -> PackedImagesFile:
+        images = PackedImagesFile(file, digest, paths, num_channels)
+        if images.missing and not (passes_over and len(find_unreadable(images.missing)) == len(images.missing)):
+            raise ValueError(f"'{file}' lacks images that could be read by now")
+        return images
+
     try:
         return open_file()
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -108,8 +104,8 @@ def cache_on_disk(root: str, paths: Sequence[str], num_channels: int, shorter_si
             try:
                 return open_file()  # Another process has just written it.
             except (FileNotFoundError, ValueError):
-                _write(file, digest, paths, num_channels, shorter_side)
-                return open_file()
+                _write(file, digest, paths, _decode_all(paths, num_channels, shorter_side, passes_over))
+                return PackedImagesFile(file, digest, paths, num_channels)
     except OSError as error:
         raise UserError(
             f"data.cache: cannot write to '{folder}': {error.strerror}. Set data.cache_dir to a folder that you may "
@@ -119,21 +115,25 @@ def cache_on_disk(root: str, paths: Sequence[str], num_channels: int, shorter_si
 
 def fingerprint(root: str, paths: Sequence[str], num_channels: int, shorter_side: int) -> bytes:
     """Digest of all that the cached pixels depend on: names, sizes and times of the files, and how they are resized."""
-    statuses = map(os.stat, paths)
-    files = [
-        f"{status.st_size} {status.st_mtime_ns} {path.removeprefix(root)}"
-        for status, path in zip(statuses, paths, strict=True)
-    ]
+    files = [f"{_state(path)} {path.removeprefix(root)}" for path in paths]
     known = "\0".join([f"{VERSION} {num_channels} {shorter_side}", *files])
     return hashlib.sha256(os.fsencode(known)).digest()
 
 
-def _write(file: str, digest: bytes, paths: Sequence[str], num_channels: int, shorter_side: int) -> None:
+def _state(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "none"  # The file has vanished, or a link to it leads nowhere.
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _write(file: str, digest: bytes, paths: Sequence[str], images: Iterator[Tensor | None]) -> None:
     rank_zero_info(f"Decoding {len(paths)} images into '{file}'.")
     partial_file = f"{file}.part"  # Only one process at a time writes it: the one that has the lock.
     try:
         with open(partial_file, "wb") as output:
-            pack_images(output, digest, _decode_all(paths, num_channels, shorter_side), len(paths))
+            pack_images(output, digest, images, len(paths))
             output.flush()
             os.fsync(output.fileno())
         os.replace(partial_file, file)
@@ -143,18 +143,18 @@ def _write(file: str, digest: bytes, paths: Sequence[str], num_channels: int, sh
         raise
 
 
-def _decode_all(paths: Sequence[str], num_channels: int, shorter_side: int) -> Iterator[Tensor]:
-    def decode(path: str) -> Tensor:
-        return decode_window(path, num_channels, Shrink(shorter_side))
+def _decode_all(
+    paths: Sequence[str], num_channels: int, shorter_side: int, passes_over: bool
+) -> Iterator[Tensor | None]:
+    def decode(path: str) -> Tensor | None:
+        try:
+            return decode_window(path, num_channels, Shrink(shorter_side))
+        except UnreadableImageError:
+            if passes_over:
+                return None
+            raise
 
-    uses_threads = _mean_pixels(_some_sizes(paths)) >= MIN_PIXELS_FOR_THREADS
-    with ThreadPoolExecutor(usable_cpus()) if uses_threads else nullcontext() as pool:
-        apply = map if pool is None else pool.map
-        chunks = (apply(decode, paths[start : start + CHUNK]) for start in range(0, len(paths), CHUNK))
-        images = (image for chunk in chunks for image in chunk)
-        console = Console(stderr=True)
-        unseen = getattr(rank_zero_only, "rank", 0) > 0 or not console.is_terminal
-        yield from track(images, "Reading images", len(paths), console=console, transient=True, disable=unseen)
+    return read_files(decode, paths)
 
 
 def _alone(lock_file: str) -> AbstractContextManager[object]:

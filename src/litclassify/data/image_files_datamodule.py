@@ -2,8 +2,8 @@
 
 import os
 from abc import abstractmethod
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import torch
@@ -11,18 +11,22 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torchvision.transforms import v2
 
-from litclassify.data.datamodule import ImageDataModule
-from litclassify.data.datasets import ImageDataset
+from litclassify.data.bad_images import BadImages
+from litclassify.data.bad_samples import find_bad, find_missing, without_bad
+from litclassify.data.datamodule import STAGE_SPLITS, ImageDataModule
+from litclassify.data.datasets import ImageDataset, Split
 from litclassify.data.exclusions import positions_left, read_exclusions
 from litclassify.data.files import ImageFilesDataset
 from litclassify.data.image_cache import Shrink, cache_in_memory, cache_on_disk, is_small
 from litclassify.data.in_memory import ImageTensorDataset
+from litclassify.data.labelled_files import LabelledFiles, Samples
 from litclassify.data.packed_images import PackedImages, PackedImagesDataset
 from litclassify.data.presets import Step, Views, padded_crop
 from litclassify.data.transforms import TransformList, compose
 from litclassify.errors import UserError
 
 DEFAULT_SPLIT = 0.1
+DEFAULT_BAD_SHARE = 0.1
 CACHE_FOLDER = ".litclassify_cache"  # Hidden, so that it is not taken for a class.
 # Random resized crops, which train on parts of an object, destroy it in images of up to this size.
 SMALL_IMAGE = 64
@@ -30,33 +34,8 @@ SMALL_IMAGE = 64
 RGB_MEAN, RGB_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 GRAY_MEAN, GRAY_STD = [0.449], [0.226]
 
-
-@dataclass(frozen=True)
-class Samples:
-    """Image files with their labels."""
-
-    paths: list[str]
-    targets: Tensor
-    """Class of each, int64 (N,), or multi-hot labels, bool (N, K)."""
-    groups: Tensor | None = None
-    """Number of the group of each, int64 (N,), which is not divided; None where every image is for itself."""
-
-    def take(self, indices: list[int]) -> "Samples":
-        """Give those at `indices`."""
-        groups = None if self.groups is None else self.groups[indices]
-        return Samples([self.paths[i] for i in indices], self.targets[indices], groups)
-
-
-@dataclass(frozen=True)
-class LabelledFiles:
-    """All images of a data set, as far as it says itself what they are for."""
-
-    training: Samples
-    """Training images, from which parts that are not given are drawn."""
-    evaluation: dict[str, Samples]
-    """Images under "val" and "test", where they are given."""
-    divided: bool
-    """Whether `training` is meant for training alone, so that no test images are drawn from it by default."""
+FindBad = Callable[[Sequence[str]], dict[str, str]]
+"""Gives those of some files that cannot be read as an image, with the reason."""
 
 
 class ImageFilesDataModule(ImageDataModule):
@@ -81,7 +60,14 @@ class ImageFilesDataModule(ImageDataModule):
             show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
             the central crop.
         cache_dir: Folder of the cache on disk. null means .litclassify_cache in root.
-        exclude: Text file of images to leave out, one path a line, relative to root; audit writes one.
+        exclude: Images to leave out, by paths relative to root: a text file with one path a line, as audit writes it,
+            or a .csv file with a column `path`, such as the `bad_images.csv` of a run.
+        on_bad_image: What to do about images that cannot be read. error stops at the first. skip goes on without: in
+            training, the next image of the class takes the place of each; validation and test images are all read
+            before the first epoch, and leave out what is bad. report reads all images before training, those of test,
+            too, and stops if one is bad. skip and report list what they find in `bad_images.csv` in the run.
+        max_bad_share: With skip: the share of a split's images, in [0, 1], of which more are too many to go on. null
+            means 0.1.
     """
 
     def __init__(
@@ -97,6 +83,8 @@ class ImageFilesDataModule(ImageDataModule):
         cache_size: int | None = None,
         cache_dir: str | None = None,
         exclude: str | None = None,
+        on_bad_image: Literal["error", "skip", "report"] = "error",
+        max_bad_share: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(image_size=image_size, **kwargs)
@@ -118,6 +106,13 @@ class ImageFilesDataModule(ImageDataModule):
             rank_zero_warn(f"data.cache_dir='{cache_dir}' has no effect unless data.cache is disk.")
         self.cache_dir = cache_dir
         self.exclude = exclude
+        self.on_bad_image = on_bad_image
+        self.max_bad_share = DEFAULT_BAD_SHARE if max_bad_share is None else max_bad_share
+        if not 0 <= self.max_bad_share <= 1:
+            raise UserError(f"data.max_bad_share must be in [0, 1], got {max_bad_share}.")
+        self._reported: set[str] = set()
+        if max_bad_share is not None and on_bad_image != "skip":
+            rank_zero_warn(f"data.max_bad_share={max_bad_share} has no effect unless data.on_bad_image is skip.")
 
     @property
     @abstractmethod
@@ -170,6 +165,17 @@ class ImageFilesDataModule(ImageDataModule):
         """The central crop; of small images, the whole."""
         return self._preset("none")
 
+    def setup(self, stage: str) -> None:
+        """Build the data sets that `stage` needs.
+
+        Raises:
+            UserError: Images cannot be read, and `on_bad_image` stops at that.
+        """
+        if self.on_bad_image == "report":
+            # A training may end with a test: what is wrong there is to be known now.
+            self._report([*self.samples] if stage == "fit" else STAGE_SPLITS[stage])
+        super().setup(stage)
+
     def _make_dataset(self, split: Literal["train", "val", "test"]) -> ImageDataset:
         if split not in self.samples:
             raise UserError(
@@ -177,18 +183,24 @@ class ImageFilesDataModule(ImageDataModule):
                 "some, set data.test_split to draw it from the training images, or, to predict on other images, set "
                 "data.path."
             )
-        paths, targets = self.samples[split].paths, self.samples[split].targets
+        samples = self.samples[split]
         transform = compose(self.transform_list(split))
         cache = self._chosen_cache
         if cache is None:
-            return ImageFilesDataset(paths, targets, transform, self.num_channels, split)
-        if cache == "disk":
-            return PackedImagesDataset(paths, targets, transform, self._images_on_disk, split)
-        images = cache_in_memory(paths, self.num_channels, self.cache_size)
+            # Of training images there are most: what is bad there is found as it is met.
+            samples = self._readable(split, samples, None if split == "train" else find_bad)
+            # What is lost later has a stand-in in an epoch's validation. A test, which can be repeated, stops.
+            listed = self.bad_images if self._skips and split != "test" else None
+            return ImageFilesDataset(
+                samples.paths, samples.targets, transform, self.num_channels, split, bad_images=listed
+            )
+        images = self._images_on_disk if cache == "disk" else self._images_in_memory(samples)
+        samples = self._readable(split, samples, partial(find_missing, images))
         pixels = images.as_tensor()
         if pixels is None:
-            return PackedImagesDataset(paths, targets, transform, images, split)
-        return ImageTensorDataset(pixels, targets, transform, split, paths=paths)
+            return PackedImagesDataset(samples.paths, samples.targets, transform, images, split)
+        places = images.places(samples.paths)
+        return ImageTensorDataset(pixels, samples.targets, transform, split, places, samples.paths)
 
     def _test_set_to_predict(self) -> ImageDataset:
         """Read what a cache would hold: images that are seen once need none, and one that is damaged stops nothing."""
@@ -208,11 +220,42 @@ class ImageFilesDataModule(ImageDataModule):
         return "ram" if is_small(self._all_paths, self.num_channels, self.cache_size) else None
 
     @cached_property
+    def bad_images(self) -> BadImages:
+        """The list of images that cannot be read, where they do not end the command at once."""
+        return BadImages(self.folder, self.max_bad_share)
+
+    @property
+    def _skips(self) -> bool:
+        return self.on_bad_image == "skip"
+
+    def _readable(self, split: Split, samples: Samples, find: FindBad | None) -> Samples:
+        """Do without the images that `find` gives, if that is wanted."""
+        if not self._skips:
+            return samples
+        self.bad_images.expect(split, samples.paths)
+        bad = {} if find is None else find(samples.paths)
+        self.bad_images.record(split, bad)
+        return without_bad(samples, bad, split)
+
+    def _report(self, splits: Sequence[str]) -> None:
+        """Read all images of these splits, unless they have been read."""
+        for split in splits:
+            if split in self.samples and split not in self._reported:
+                self._reported.add(split)
+                paths = self.samples[split].paths
+                self.bad_images.expect(split, paths)
+                self.bad_images.add(split, find_bad(paths))
+        self.bad_images.refuse_any()
+
+    def _images_in_memory(self, samples: Samples) -> PackedImages:
+        return cache_in_memory(samples.paths, self.num_channels, self.cache_size, passes_over=self._skips)
+
+    @cached_property
     def _images_on_disk(self) -> PackedImages:
         """The images of all splits, so that no choice of splits makes another cache."""
         cache_dir = os.path.join(self.folder, CACHE_FOLDER) if self.cache_dir is None else self.cache_dir
-        paths = self._all_paths
-        return cache_on_disk(self.folder, paths, self.num_channels, self.cache_size, os.path.expanduser(cache_dir))
+        folder, paths = os.path.expanduser(cache_dir), self._all_paths
+        return cache_on_disk(self.folder, paths, self.num_channels, self.cache_size, folder, passes_over=self._skips)
 
     @property
     def _all_paths(self) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from litclassify.data.class_folders import ClassFiles, label_samples, scan_labelled, scan_training_classes
-from litclassify.data.image_files_datamodule import ImageFilesDataModule, LabelledFiles, Samples
+from litclassify.data.image_files_datamodule import ImageFilesDataModule
+from litclassify.data.labelled_files import LabelledFiles, Samples
 
 
 class ImageFolder(ImageFilesDataModule):

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import torch
 
 from litclassify.data.class_folders import MIN_CLASSES, quote_names
-from litclassify.data.image_files_datamodule import ImageFilesDataModule, LabelledFiles, Samples
+from litclassify.data.image_files_datamodule import ImageFilesDataModule
+from litclassify.data.labelled_files import LabelledFiles, Samples
 from litclassify.data.table_file import Column, Table, read_table
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
@@ -181,8 +182,10 @@ class ImageTable(ImageFilesDataModule):
         return hot[codes]
 
     def _check_files(self, files: Column) -> None:
-        missing = [path for path in files.cells if not os.path.isfile(path)]
-        if missing:
+        wanted = [path for path in files.cells if os.path.normpath(path) not in self.excluded_paths]
+        missing = [path for path in wanted if not os.path.isfile(path)]
+        # Where all are, the folder is wrong; some may be what data.on_bad_image is for.
+        if missing and (self.on_bad_image == "error" or len(missing) == len(wanted)):
             raise UserError(
                 f"data.table: {self._table.row(files.first_row_of(missing[0]))}: {len(missing)} of {len(files.cells)} "
                 f"files do not exist: {quote_names(missing, SHOWN_FILES)}. Paths are relative to data.root, which is "

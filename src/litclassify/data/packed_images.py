@@ -1,7 +1,7 @@
 """Images of different sizes, decoded, one after another in memory or in a file that is mapped into it.
 
 The format: a digest of what is in it, a table of int64 (offset, height, width), one row per image, and the pixels of
-the images, uint8 (H, W, C).
+the images, uint8 (H, W, C). An image that could not be read has height and width 0.
 """
 
 import os
@@ -34,14 +34,28 @@ class PackedImages:
         self._table = content[DIGEST_BYTES:][: ROW_BYTES * len(paths)].view(np.int64).reshape(-1, 3)
         self._rows = {path: row for row, path in enumerate(paths)}
 
+    @property
+    def missing(self) -> list[str]:
+        """Those that could not be read."""
+        missing = set(np.flatnonzero(self._table[:, 1] == 0).tolist())
+        return [path for path, row in self._rows.items() if row in missing] if missing else []
+
     def as_tensor(self) -> Tensor | None:
-        """Give all images as one, uint8 (N, C, H, W), which shares their memory; None if they differ in size."""
-        sizes = np.unique(self._table[:, 1:], axis=0)
+        """Give all that are not missing as one, uint8 (N, C, H, W), which shares their memory.
+
+        None if they differ in size.
+        """
+        table = self._table[self._table[:, 1] > 0]
+        sizes = np.unique(table[:, 1:], axis=0)
         if len(sizes) != 1 or not self.content.flags.writeable:
             return None
-        first = int(self._table[0, 0])
-        pixels = torch.from_numpy(self.content[first:])
-        return pixels.view(len(self._table), *sizes[0].tolist(), self.num_channels).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(self.content[int(table[0, 0]) :])
+        return pixels.view(len(table), *sizes[0].tolist(), self.num_channels).permute(0, 3, 1, 2)
+
+    def places(self, paths: Sequence[str]) -> list[int]:
+        """Give where in the tensor of all images those of `paths` are, of which none is missing."""
+        places = np.cumsum(self._table[:, 1] > 0) - 1
+        return [int(places[self._rows[path]]) for path in paths]
 
     def __getitem__(self, path: str) -> Tensor:
         """A copy of one image, uint8 (C, H, W)."""
@@ -77,12 +91,14 @@ class PackedImagesFile(PackedImages):
         return PackedImagesFile, self._arguments  # Worker processes map the file, too; pickling would copy it.
 
 
-def pack_images(file: BinaryIO, digest: bytes, images: Iterable[Tensor], num_images: int) -> None:
-    """Write `images`, each uint8 (C, H, W), to an empty `file`."""
+def pack_images(file: BinaryIO, digest: bytes, images: Iterable[Tensor | None], num_images: int) -> None:
+    """Write `images`, each uint8 (C, H, W) or None for a missing one, to an empty `file`."""
     table = np.zeros((num_images, 3), dtype=np.int64)
     file.write(digest)
     file.write(table.tobytes())
     for row, image in enumerate(images):
+        if image is None:
+            continue
         table[row] = file.tell(), *image.shape[1:]
         file.write(image.permute(1, 2, 0).numpy().tobytes())
     file.seek(len(digest))
@@ -96,7 +112,7 @@ class PackedImagesDataset(ImageDataset):
         paths: One file per sample.
         targets: int64 (N,).
         transform: Applied to each uint8 image (C, H, W); None to leave images as they are.
-        images: Holds every one of `paths`.
+        images: Holds every one of `paths`; none is missing.
         split: What the samples are for.
     """
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from litclassify.data.regular_file import open_regular
+
 try:
     import simplejpeg
 except ImportError:
@@ -40,14 +42,14 @@ class PlainJpeg:
         if simplejpeg is None:
             return None
         try:
-            with open(path, "rb") as file:
+            with open_regular(path) as file:
                 if file.read(len(START)) != START:
                     return None
                 content = START + file.read()
             if _may_be_turned(content):
                 return None
             height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
-        except (OSError, ValueError):  # Pillow says what is wrong.
+        except (OSError, ValueError, MemoryError):  # Pillow says what is wrong.
             return None
         too_large = Image.MAX_IMAGE_PIXELS is not None and height * width > Image.MAX_IMAGE_PIXELS
         return None if colorspace != "YCbCr" or too_large else cls(content, height, width)

@@ -27,7 +27,7 @@ from litclassify.cli.commands.tables import print_table
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
 from litclassify.data import ImageDataModule
-from litclassify.data.datamodule import usable_cpus
+from litclassify.data.reading import usable_cpus
 from litclassify.errors import UserError
 
 MIN_IMAGES = 20

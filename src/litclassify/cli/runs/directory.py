@@ -1,5 +1,6 @@
 """One directory per run: `<runs_dir>/<run_name>/<time stamp>/`; those of a series one level below."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,9 +11,11 @@ from filelock import FileLock, Timeout
 
 from litclassify.errors import UserError
 
+BAD_IMAGES = "bad_images.csv"
 CHECKPOINTS = "checkpoints"
 FINISHED = "finished"
 LAST = "last.ckpt"
+LAUNCH = ".training.launch"
 LOCK = ".training.lock"
 LR_SEARCH = "lr_search.png"
 METRICS_CSV = "metrics.csv"
@@ -20,8 +23,11 @@ METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"
 SERIES = "series.json"
 SUMMARY = "summary.json"
+LAUNCH_VARIABLES = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID", "MASTER_ADDR", "MASTER_PORT")
+# Another process that looks whether a run is free has its lock for a moment.
+LOOK_S = 0.2
 STAMP_LENGTH = len("2026-11-24_10-15-00")
-RESULTS = (CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
+RESULTS = (BAD_IMAGES, CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
 
 def config_name(subcommand: str) -> str:
@@ -61,7 +67,7 @@ def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
 
 
 def discard_unused(run_dir: Path) -> None:
-    """Remove the directory of a run that ended before its first result: it holds neither metrics nor checkpoints."""
+    """Remove the directory of a run that ended before its first result: it has nothing of `RESULTS`."""
     if not any((run_dir / name).exists() for name in RESULTS):
         shutil.rmtree(run_dir, ignore_errors=True)  # It may be gone, or read-only by now.
         # Of the folders above, rmdir refuses those that hold other runs.
@@ -92,7 +98,12 @@ def unfinished_runs(parent: Path) -> list[Path]:
 
 def is_unfinished(run: Path) -> bool:
     """Whether a run has something to go on from, and something left to do."""
-    return any((run / CHECKPOINTS).glob("*.ckpt")) and not (run / FINISHED).exists()
+    return has_checkpoint(run) and not (run / FINISHED).exists()
+
+
+def has_checkpoint(run: Path) -> bool:
+    """Whether a run has written a checkpoint."""
+    return any((run / CHECKPOINTS).glob("*.ckpt"))
 
 
 def _launched(run: Path) -> tuple[str, int, str]:
@@ -102,20 +113,43 @@ def _launched(run: Path) -> tuple[str, int, str]:
 
 
 def lock_for_training(run_dir: Path) -> FileLock:
-    """Take a run for this process, until the lock is released or the process has ended.
+    """Take a run for this launch, until the lock is released or the process has ended.
 
     Raises:
         UserError: Another process trains in it.
     """
     lock = FileLock(run_dir / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOK_S)
     except Timeout as error:
         raise UserError(
             f"Another process trains in '{run_dir}'. Wait for its end, or give this training a run of its own with "
             "--run_name."
         ) from error
+    (run_dir / LAUNCH).write_text(_launch(), encoding="utf-8")
     return lock
+
+
+def _launch() -> str:
+    """Tell this launch from others, alike in all of the processes that torchrun or srun started."""
+    return " ".join(os.environ.get(name, "") for name in LAUNCH_VARIABLES)
+
+
+def is_of_this_launch(run: Path) -> bool:
+    """Whether the first process of this launch trains in a run."""
+    launch = run / LAUNCH
+    return bool(_launch().strip()) and launch.is_file() and launch.read_text(encoding="utf-8") == _launch()
+
+
+def is_training(run_dir: Path) -> bool:
+    """Whether a process trains in a run."""
+    lock = FileLock(run_dir / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def newest_run(runs_dir: Path) -> Path | None:

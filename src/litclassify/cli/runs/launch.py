@@ -15,6 +15,9 @@ from litclassify.cli.runs.directory import (
     config_name,
     create_run_dir,
     discard_unused,
+    has_checkpoint,
+    is_of_this_launch,
+    is_training,
     is_unfinished,
     lock_for_training,
     unfinished_runs,
@@ -40,38 +43,6 @@ def launch() -> Iterator[None]:
             _held.popitem()[1].release()
 
 
-def take_newest_unfinished(parent: Path) -> Path | None:
-    """Give the newest run of a name that can go on, for this launch alone: others that look pass it over.
-
-    A process that another one has started takes that one's run. Those of torchrun or srun beside the first cannot ask
-    it, and give the newest run whoever trains in it.
-
-    Args:
-        parent: `<runs_dir>/<run_name>`.
-    """
-    if RUN_DIR in os.environ:
-        run_dir = Path(os.environ[RUN_DIR])
-        return run_dir if is_unfinished(run_dir) else None
-    runs = unfinished_runs(parent)
-    return next(filter(_take, runs) if _is_first_process() else iter(runs), None)
-
-
-def _take(run_dir: Path) -> bool:
-    try:
-        _hold(run_dir)
-    except UserError:
-        return False
-    if is_unfinished(run_dir):
-        return True
-    _held.pop(run_dir).release()  # It has just come to its end.
-    return False
-
-
-def _hold(run_dir: Path) -> None:
-    if run_dir not in _held:
-        _held[run_dir] = lock_for_training(run_dir)
-
-
 def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> Path:
     """Give the directory that all processes of this launch share.
 
@@ -95,6 +66,41 @@ def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> P
         _hold(run_dir)
     os.environ[RUN_DIR] = str(run_dir)
     return run_dir
+
+
+def run_to_resume(parent: Path) -> Path | None:
+    """Give the newest run of a name that can go on, alike in all processes of this launch; None if there is none.
+
+    The first process takes it at once: other launches that look at the same time pass it over.
+
+    Args:
+        parent: `<runs_dir>/<run_name>`.
+    """
+    if RUN_DIR in os.environ:
+        run = Path(os.environ[RUN_DIR])  # The first process has found it, or has made it.
+        return run if has_checkpoint(run) else None
+    can_go_on = _take if _is_first_process() else _is_left_to_this_launch
+    return next(filter(can_go_on, unfinished_runs(parent)), None)
+
+
+def _take(run_dir: Path) -> bool:
+    try:
+        _hold(run_dir)
+    except UserError:
+        return False
+    if is_unfinished(run_dir):
+        return True
+    _held.pop(run_dir).release()  # It has just come to its end.
+    return False
+
+
+def _is_left_to_this_launch(run_dir: Path) -> bool:
+    return not is_training(run_dir) or is_of_this_launch(run_dir)
+
+
+def _hold(run_dir: Path) -> None:
+    if run_dir not in _held:
+        _held[run_dir] = lock_for_training(run_dir)
 
 
 @rank_zero_only

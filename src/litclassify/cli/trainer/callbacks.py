@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 
 from litclassify.callbacks import (
+    BadImagesSummary,
     ConfiguredPatience,
     CurveLayout,
     GradientNorm,
@@ -25,7 +26,8 @@ from litclassify.callbacks import (
     ValidationMetrics,
 )
 from litclassify.cli.config.hyperparameters import flat_hyperparameters
-from litclassify.cli.runs.directory import CHECKPOINTS, METRICS_JSON
+from litclassify.cli.runs.directory import BAD_IMAGES, CHECKPOINTS, METRICS_JSON
+from litclassify.data.image_files_datamodule import ImageFilesDataModule
 
 # Columns beside the best value of the monitored metric; TensorBoard shows the first five unasked.
 HPARAMS_METRICS = ("val_acc", "val_f1", "val_loss", "test_acc", "test_f1", "test_loss")
@@ -87,6 +89,19 @@ def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, v
     if not multi_label and tests:
         callbacks.append(TestReport(verbose=verbose))
     return callbacks
+
+
+def bad_images(data: LightningDataModule, run_dir: Path) -> list[Callback]:
+    """Give what says which images could not be read, and let the data list them in the run.
+
+    Args:
+        data: That of the run.
+        run_dir: Where the list goes.
+    """
+    if not isinstance(data, ImageFilesDataModule) or data.on_bad_image == "error":
+        return []
+    data.bad_images.list_in(str(run_dir / BAD_IMAGES))
+    return [BadImagesSummary(data.bad_images)]
 
 
 def curves(config: Mapping[str, Any], texts: Mapping[str, str]) -> list[Callback]:
