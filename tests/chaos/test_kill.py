@@ -42,7 +42,7 @@ def killed_and_resumed(name: str, words: list[str], after_s: float, then: list[s
     kills = int(training.kill())
     resumed = train(name, then or words)
     assert resumed.wait() == 0, resumed.printed()
-    assert kills == ("going on with" in resumed.printed())
+    assert kills == ("going on with" in resumed.printed()), f"{training.printed()}\n{resumed.printed()}"
     return kills
 
 
