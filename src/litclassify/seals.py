@@ -44,12 +44,13 @@ def check_seal(path: Path, mistake: str) -> None:
         size = file.seek(0, os.SEEK_END)
         start = file.seek(max(0, size - COMMENT_BYTES - LAST_RECORD_BYTES))
         end = file.read()
-        record, comment = end[:LAST_RECORD_BYTES], end[LAST_RECORD_BYTES:]
-        if not record.startswith(LAST_RECORD):
+        place = max(0, end.rfind(LAST_RECORD))
+        record, comment = end[place : place + LAST_RECORD_BYTES], end[place + LAST_RECORD_BYTES :]
+        # Either may be damaged, or have lost its end.
+        if not record.endswith(OUR_COMMENT) and not comment.startswith(MARK):
             return
-        if not record.endswith(OUR_COMMENT) or comment != MARK + _checksum(
-            file, start + LAST_RECORD_BYTES - len(OUR_COMMENT)
-        ):
+        content_bytes = start + place + LAST_RECORD_BYTES - len(OUR_COMMENT)
+        if not record.endswith(OUR_COMMENT) or comment != MARK + _checksum(file, content_bytes):
             raise UserError(f"{mistake}: it is damaged.")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-# Depend on the clock.
-TIMED = ("images_per_second", "data_wait_share")
+# Logged once a second at most: which steps have one depends on the clock.
+TIMED = ("images_per_second", "data_wait_share", "grad_norm")
 
 
 def differences(run: Path, other: Path) -> list[str]:
@@ -27,8 +27,7 @@ def differences(run: Path, other: Path) -> list[str]:
 def flat(checkpoint: Path) -> dict[str, Any]:
     """Give the tensors and values of a checkpoint by their place in it, and paths as relative to their run."""
     content = torch.load(checkpoint, weights_only=True)
-    run = str(checkpoint.parents[1])
-    return {name.replace(run, ""): _relative(value, run) for name, value in _leaves(content, "")}
+    return {_relative(name, checkpoint): _relative(value, checkpoint) for name, value in _leaves(content, "")}
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
@@ -42,8 +41,11 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
         yield place, value
 
 
-def _relative(value: Any, run: str) -> Any:
-    return value.replace(run, "") if isinstance(value, str) else value
+def _relative(value: Any, checkpoint: Path) -> Any:
+    if not isinstance(value, str):
+        return value
+    # The run may have been moved since: it is recorded by its whole path, or from `runs` on.
+    return value.replace(str(checkpoint.parents[1]), "").replace(str(Path(*checkpoint.parts[-5:-2])), "")
 
 
 def _equal(value: Any, other: Any) -> bool:
@@ -58,7 +60,7 @@ def _rows(run: Path) -> list[dict[str, str]]:
 
 
 def scalars(run: Path) -> list[tuple[str, int, float]]:
-    """Give the scalars in the event files of a run, but those of speed: name, step and value."""
+    """Give the scalars in the event files of a run, but those that go by the clock: name, step and value."""
     found = []
     for file in run.glob("events.out.tfevents.*"):
         for event in EventFileLoader(str(file)).Load():

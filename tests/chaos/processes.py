@@ -1,13 +1,17 @@
 """Trainings in processes of their own, which can be killed at any time."""
 
+import logging
 import os
 import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import litclassify.cli.run  # noqa: F401 - and all that commands need, for the children
 from litclassify.cli import main
 
 TIMEOUT_S = 240
@@ -19,15 +23,16 @@ class Training:
     Args:
         words: Of the command line.
         output: File for what it prints.
+        prepare: Called in the child before the command.
     """
 
-    def __init__(self, words: list[str], output: Path) -> None:
+    def __init__(self, words: list[str], output: Path, prepare: Callable[[], object] | None = None) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         self.output = output
         self.pid = os.fork()
         if self.pid == 0:
-            _run(words, output)
+            _run(words, output, prepare)
 
     def kill(self) -> bool:
         """Send SIGKILL; say whether it was in time."""
@@ -67,13 +72,12 @@ class Training:
         return self.output.read_text(errors="replace")
 
 
-def _run(words: list[str], output: Path) -> None:
+def _run(words: list[str], output: Path, prepare: Callable[[], object] | None) -> None:
     code = 1
     try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
+        _print_into(output)
+        if prepare is not None:
+            prepare()
         main(words)
         code = 0
     except SystemExit as stop:
@@ -83,3 +87,23 @@ def _run(words: list[str], output: Path) -> None:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _print_into(output: Path) -> None:
+    """Let all that is printed, logged or warned of go into a file, as a test's own process does not."""
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
+    warnings.resetwarnings()
+    for category in (DeprecationWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
+    warnings.showwarning = _print_warning
+    for logger in map(logging.getLogger, list(logging.root.manager.loggerDict)):
+        for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(sys.stderr)
+
+
+def _print_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    sys.stderr.write(f"{category.__name__}: {message}\n")

@@ -6,6 +6,7 @@ from functools import partial
 
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.commands import find_command
+from litclassify.cli.file_errors import file_errors_explained
 from litclassify.cli.messages import exit_with_message
 from litclassify.cli.parsing.jsonargparse_patches import adapted_jsonargparse
 from litclassify.cli.runs.launch import launch
@@ -23,7 +24,7 @@ def run(args: list[str]) -> None:
         args: The words after the program's name.
     """
     try:
-        with process_set_up_for(args) as words:
+        with process_set_up_for(args) as words, file_errors_explained():
             command = (
                 find_command(words)
                 or find_series(words, args)

@@ -81,7 +81,9 @@ class PackedImagesFile(PackedImages):
         if content[:DIGEST_BYTES].tobytes() != digest:
             raise ValueError(f"'{file}' holds other images")
         super().__init__(content, paths, num_channels)
-        if len(content) != pixels_start + num_channels * int(self._table[:, 1:].prod(axis=1).sum()):
+        sizes = num_channels * self._table[:, 1:].prod(axis=1)
+        starts = pixels_start + np.concatenate([[0], np.cumsum(sizes)])
+        if len(content) != starts[-1] or not np.array_equal(self._table[:, 0], starts[:-1]):
             raise ValueError(f"'{file}' is damaged")
         self._arguments = (file, digest, list(paths), num_channels)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.cli.checkpoints.path import resolve_checkpoint
 from litclassify.cli.runs import directory
@@ -14,9 +15,10 @@ from litclassify.cli.runs.directory import (
     is_training,
     lock_for_training,
     newest_run,
-    newest_unfinished,
     run_dir_of,
+    unfinished_runs,
 )
+from litclassify.cli.runs.launch import launch, run_to_resume
 from litclassify.errors import UserError
 
 
@@ -80,36 +82,37 @@ def test_what_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_other_processes_of_a_launch_take_the_run_that_its_first_one_has_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = make_run(tmp_path / "run", best="a.ckpt", files=("a.ckpt",))
+    run = make_run(tmp_path / "run")
     for name in directory.LAUNCH_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(directory, "LAUNCH_WAIT_S", 0.2)
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
     monkeypatch.setenv("MASTER_PORT", "1234")
     lock = lock_for_training(run)
-    assert newest_unfinished(tmp_path) == run
+    assert run_to_resume(tmp_path) == run
     monkeypatch.setenv("MASTER_PORT", "5678")
-    assert newest_unfinished(tmp_path) is None
+    assert run_to_resume(tmp_path) is None
     monkeypatch.delenv("MASTER_PORT")
-    assert newest_unfinished(tmp_path) is None
+    assert run_to_resume(tmp_path) is None
     lock.release()
-    assert newest_unfinished(tmp_path) == run
+    assert run_to_resume(tmp_path) == run
 
 
-def test_newest_unfinished_run_goes_by_its_name(tmp_path: Path) -> None:
+def test_unfinished_runs_are_ordered_by_their_names(tmp_path: Path) -> None:
     """Not by times of files, which a copy changes."""
     names = ["2026-11-24_10-15-00", "2026-11-24_10-15-00_2", "2026-11-24_10-15-00_10", "2026-11-24_10-15-01"]
     runs = [make_run(tmp_path / name) for name in reversed(names)]
+    assert unfinished_runs(tmp_path) == runs
     for run in runs:
-        assert newest_unfinished(tmp_path) == run
         (run / "finished").touch()
-    assert newest_unfinished(tmp_path) is None
+    assert unfinished_runs(tmp_path) == []
 
 
 def test_runs_without_a_checkpoint_are_not_unfinished(tmp_path: Path) -> None:
     (tmp_path / "2026-11-24_10-15-00" / "checkpoints").mkdir(parents=True)
     (tmp_path / "2026-11-24_10-15-01").mkdir()
-    assert newest_unfinished(tmp_path) is None
-    assert newest_unfinished(tmp_path / "missing") is None
+    assert unfinished_runs(tmp_path) == []
+    assert unfinished_runs(tmp_path / "missing") == []
 
 
 def test_run_is_taken_by_one_training_at_a_time(tmp_path: Path) -> None:
@@ -117,11 +120,13 @@ def test_run_is_taken_by_one_training_at_a_time(tmp_path: Path) -> None:
     assert not is_training(newer)
     lock = lock_for_training(newer)
     assert is_training(newer)
-    assert newest_unfinished(tmp_path) == older
+    with launch():
+        assert run_to_resume(tmp_path) == older
     with pytest.raises(UserError, match="Another process trains in"):
         lock_for_training(newer)
     lock.release()
-    assert newest_unfinished(tmp_path) == newer
+    with launch():
+        assert run_to_resume(tmp_path) == newer
 
 
 def test_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def _last_first(run: Path) -> list[Path]:
         UserError: There is none that a training has written for that.
     """
     folder = run / CHECKPOINTS
-    written = [path for path in (folder / LAST, folder / PREVIOUS) if path.is_file()]
+    written = [path for path in (folder / LAST, folder / PREVIOUS) if path.exists()]
     if not written:
         raise UserError(f"--ckpt_path: the run '{run}' has no checkpoint '{CHECKPOINTS}/{LAST}'.")
     return [*written, *(path for path in _newest_first(run) if path not in written)]

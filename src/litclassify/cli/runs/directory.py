@@ -26,6 +26,8 @@ SERIES = "series.json"
 SUMMARY = "summary.json"
 LAUNCH_VARIABLES = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID", "MASTER_ADDR", "MASTER_PORT")
 LAUNCH_WAIT_S = 2
+# Who only looks whether a run is taken has its lock for a moment.
+LOOK_S = 0.2
 STAMP_LENGTH = len("2026-11-24_10-15-00")
 RESULTS = (BAD_IMAGES, CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 
@@ -69,7 +71,7 @@ def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
 def discard_unused(run_dir: Path) -> None:
     """Remove the directory of a run that ended before its first result: it has nothing of `RESULTS`."""
     if not any((run_dir / name).exists() for name in RESULTS):
-        shutil.rmtree(run_dir)
+        shutil.rmtree(run_dir, ignore_errors=True)  # It may be gone, or read-only by now.
         # Of the folders above, rmdir refuses those that hold other runs.
         with suppress(OSError):
             for parent in run_dir.parents[:2]:
@@ -86,18 +88,19 @@ def series_of(run_dir: Path) -> Path | None:
     return run_dir.parent if (run_dir.parent / SERIES).is_file() else None
 
 
-def newest_unfinished(parent: Path) -> Path | None:
-    """Give the newest run of a name that can go on: it has a checkpoint, did not come to its end, and is not running.
+def unfinished_runs(parent: Path) -> list[Path]:
+    """Give the runs of a name that have a checkpoint and did not come to their end, the newest first.
 
     Args:
         parent: `<runs_dir>/<run_name>`.
     """
     runs = sorted((path.parent for path in parent.glob(f"*/{CHECKPOINTS}")), key=_launched, reverse=True)
-    return next((run for run in runs if _can_go_on(run)), None)
+    return [run for run in runs if is_unfinished(run)]
 
 
-def _can_go_on(run: Path) -> bool:
-    return has_checkpoint(run) and not (run / FINISHED).exists() and (not is_training(run) or _is_of_this_launch(run))
+def is_unfinished(run: Path) -> bool:
+    """Whether a run has something to go on from, and something left to do."""
+    return has_checkpoint(run) and not (run / FINISHED).exists()
 
 
 def has_checkpoint(run: Path) -> bool:
@@ -119,7 +122,7 @@ def lock_for_training(run_dir: Path) -> FileLock:
     """
     lock = FileLock(run_dir / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOK_S)
     except Timeout as error:
         raise UserError(
             f"Another process trains in '{run_dir}'. Wait for its end, or give this training a run of its own with "
@@ -134,7 +137,7 @@ def _launch() -> str:
     return " ".join(os.environ.get(name, "") for name in LAUNCH_VARIABLES)
 
 
-def _is_of_this_launch(run: Path) -> bool:
+def is_of_this_launch(run: Path) -> bool:
     """Whether the first process of this launch trains in a run, which it says a moment after it has taken it."""
     end = time.monotonic() + (LAUNCH_WAIT_S if _launch().strip() else 0)
     while time.monotonic() < end:

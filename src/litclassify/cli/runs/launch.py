@@ -16,12 +16,15 @@ from litclassify.cli.runs.directory import (
     create_run_dir,
     discard_unused,
     has_checkpoint,
+    is_of_this_launch,
+    is_training,
+    is_unfinished,
     lock_for_training,
-    newest_unfinished,
+    unfinished_runs,
 )
 from litclassify.errors import UserError
 
-_held: list[BaseFileLock] = []
+_held: dict[Path, BaseFileLock] = {}
 
 
 @contextmanager
@@ -37,7 +40,7 @@ def launch() -> Iterator[None]:
     finally:
         os.environ.pop(RUN_DIR, None)
         while _held:
-            _held.pop().release()
+            _held.popitem()[1].release()
 
 
 def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> Path:
@@ -60,7 +63,7 @@ def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> P
         return parent / "made_by_the_first_process"
     run_dir = existing or create_run_dir(parent)
     if trains:
-        _held.append(lock_for_training(run_dir))
+        _hold(run_dir)
     os.environ[RUN_DIR] = str(run_dir)
     return run_dir
 
@@ -68,13 +71,36 @@ def run_dir_of_launch(existing: Path | None, parent: Path, *, trains: bool) -> P
 def run_to_resume(parent: Path) -> Path | None:
     """Give the newest run of a name that can go on, alike in all processes of this launch; None if there is none.
 
+    The first process takes it at once: other launches that look at the same time pass it over.
+
     Args:
         parent: `<runs_dir>/<run_name>`.
     """
-    if RUN_DIR not in os.environ:
-        return newest_unfinished(parent)
-    run = Path(os.environ[RUN_DIR])  # The first process has found it, or has made it.
-    return run if has_checkpoint(run) else None
+    if RUN_DIR in os.environ:
+        run = Path(os.environ[RUN_DIR])  # The first process has found it, or has made it.
+        return run if has_checkpoint(run) else None
+    can_go_on = _take if _is_first_process() else _is_left_to_this_launch
+    return next(filter(can_go_on, unfinished_runs(parent)), None)
+
+
+def _take(run_dir: Path) -> bool:
+    try:
+        _hold(run_dir)
+    except UserError:
+        return False
+    if is_unfinished(run_dir):
+        return True
+    _held.pop(run_dir).release()  # It has just come to its end.
+    return False
+
+
+def _is_left_to_this_launch(run_dir: Path) -> bool:
+    return not is_training(run_dir) or is_of_this_launch(run_dir)
+
+
+def _hold(run_dir: Path) -> None:
+    if run_dir not in _held:
+        _held[run_dir] = lock_for_training(run_dir)
 
 
 @rank_zero_only

@@ -1,6 +1,5 @@
 """What the Trainer refuses, said with the key as typed."""
 
-import errno
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +23,6 @@ ARGUMENTS = (
     (r"`?devices|You requested gpu|parse the .*device", "devices"),
     (r"transformer_engine|bitsandbytes|[Pp]recision", "precision"),
     (r"Timer", "max_time"),
-)
-# What is wrong with the disk or the user's rights to it, and not with the program.
-FILE_SYSTEM = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
-    *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG),
 )
 REMEDIES = {
     "accelerator": "\nSet it to auto, or add --trainer configs/trainer/cpu.yaml.",
@@ -55,7 +49,7 @@ def build_trainer(trainer_class: Callable[..., Trainer], settings: Mapping[str, 
 
 @contextmanager
 def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[None]:
-    """Say which argument of the Trainer is refused while it runs, that a checkpoint does not fit, or a file not open.
+    """Say which argument of the Trainer is refused while it runs, or that a checkpoint does not fit.
 
     Of a plain ValueError, which anything may raise, that is known only where it names the argument as Lightning does.
 
@@ -64,7 +58,7 @@ def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[N
         resumed: Whether it loads a checkpoint that the user gave.
 
     Raises:
-        UserError: Any of these.
+        UserError: Either of these.
     """
     try:
         yield
@@ -77,20 +71,10 @@ def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[N
         if name is None:
             raise
         raise _refusal(error, name, settings) from error
-    except OSError as error:
-        if error.errno not in FILE_SYSTEM:
-            raise
-        place = f"'{error.filename}': " if error.filename else ""
-        raise UserError(f"{place}{error.strerror}.{_consolation(error)}") from error
     except RuntimeError as error:
         if not resumed or "Error(s) in loading state_dict" not in str(error):
             raise
         raise weights_do_not_fit(str(error)) from error
-
-
-def _consolation(error: OSError) -> str:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return " What was written before is whole: with room again, fit --ckpt_path last goes on." if full else ""
 
 
 def _refusal(error: Exception, name: str | None, settings: Mapping[str, Any]) -> UserError:
