@@ -114,6 +114,7 @@ def test_printed_recipe_gives_bit_identical_losses(
     assert len(losses("recipe")) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_checkpoint_of_a_recipe_is_all_that_testing_needs(
     recipe: str, words: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]

@@ -99,6 +99,7 @@ def test_a_checkpoint_takes_views_that_it_was_not_trained_with(fit: Callable[...
     assert (run / "predictions.csv").is_file()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_keeps_the_views_it_was_trained_with(fit: Callable[..., Path]) -> None:
     views = ["--model.test_time_augmentation", "Shifts", "--model.test_time_augmentation.pixels", "2"]
     run = fit(*views, "--test_after_fit", "true")

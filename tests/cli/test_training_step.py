@@ -156,6 +156,7 @@ def test_channels_last_reaches_weights_and_images(monkeypatch: pytest.MonkeyPatc
     assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in seen)
 
 
+@pytest.mark.slow
 def test_compile_reaches_the_network_for_training_alone(
     cli: Callable[..., ClassificationCLI], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def loss_of_test(run: Path) -> float:
     return json.loads((run / "metrics.json").read_text())["test_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [EMA, SWA])
 def test_what_is_tested_is_the_average(fit: Fit, words: list[str]) -> None:
     run = fit(*words, "--model.optimizer.lr", "0.1", "--trainer.max_epochs", "3", "--test_after_fit", "true")

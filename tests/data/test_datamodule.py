@@ -208,6 +208,7 @@ def test_wrong_arguments_are_refused_at_once(kwargs, message):
 
 
 # Lightning 2.6 calls API that jsonargparse 4.49 deprecates.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 def test_command_line_stores_transforms_as_they_were_configured(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["main.py"])

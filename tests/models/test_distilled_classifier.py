@@ -139,6 +139,7 @@ def student_run() -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_digits_are_distilled_and_the_student_needs_its_teacher_no_more(fit: Fit) -> None:
     teacher = fit("--model.network.hidden_features", "[256]", "--trainer.max_epochs", "4") / "checkpoints" / "last.ckpt"
     main(recipe(teacher, "--trainer.max_epochs", "4", "--model.network.hidden_features", "[16]"))

@@ -203,6 +203,7 @@ def test_timm_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
         TimmNetwork(3, "resnet18")
 
 
+@pytest.mark.slow
 def test_timm_is_imported_for_its_networks_alone() -> None:
     code = "import litclassify.cli.application, sys; assert not {'timm', 'safetensors'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

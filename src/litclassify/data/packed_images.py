@@ -82,8 +82,9 @@ class PackedImagesFile(PackedImages):
             raise ValueError(f"'{file}' holds other images")
         super().__init__(content, paths, num_channels)
         sizes = num_channels * self._table[:, 1:].prod(axis=1)
-        starts = pixels_start + np.concatenate([[0], np.cumsum(sizes)])
-        if len(content) != starts[-1] or not np.array_equal(self._table[:, 0], starts[:-1]):
+        ends = pixels_start + np.cumsum(sizes)
+        starts = np.where(sizes > 0, ends - sizes, 0)  # A missing image has none.
+        if len(content) != ends[-1] or not np.array_equal(self._table[:, 0], starts):
             raise ValueError(f"'{file}' is damaged")
         self._arguments = (file, digest, list(paths), num_channels)
 

@@ -91,6 +91,7 @@ def test_callbacks_are_compared_by_place() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_runs_and_checkpoints_are_compared(fit: Fit, diff: Diff) -> None:
     first, second = fit(), fit("--model.optimizer.lr", "0.02", "--trainer.max_epochs", "1")
     code, rows = diff(first, second)

@@ -26,6 +26,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+@pytest.mark.slow
 @settings(
     max_examples=4,
     derandomize=True,

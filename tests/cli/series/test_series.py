@@ -59,6 +59,7 @@ def test_each_run_is_bit_for_bit_the_one_of_its_seed_alone(
     assert list((folder / "mean").glob("events.out.tfevents.*"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_process")
 def test_folds_validate_on_their_own_images_also_from_the_checkpoint(
     series_dir: SeriesDir, capsys: pytest.CaptureFixture[str]

@@ -73,9 +73,16 @@ class Hungry(MLP):
 def test_commands_end_with_a_few_lines(
     tmp_path: Path, fit: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "hungry.py").write_text(HUNGRY)
+    (tmp_path / "gluttonous.py").write_text(HUNGRY)
     monkeypatch.syspath_prepend(tmp_path)
-    hungry = ["--allow_import", "hungry", "--model.network", "hungry.Hungry", "--model.network.in_features", "64"]
+    hungry = [
+        "--allow_import",
+        "gluttonous",
+        "--model.network",
+        "gluttonous.Hungry",
+        "--model.network.in_features",
+        "64",
+    ]
     run = fit()
     for words in (
         ["fit", *SMALL],
