@@ -31,6 +31,7 @@ class SlowStep(Callback):
         time.sleep(0.5)
 
 
+@pytest.mark.slow
 def test_images_and_waiting_are_those_of_the_interval(tmp_path: Path) -> None:
     """A batch of 8 images takes 40 ms to load and 120 ms to train on."""
     data = DataLoader(SlowImages(), batch_size=8)

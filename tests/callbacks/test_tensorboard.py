@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG as CONFIG_TAG
 from tensorboard.plugins.hparams import plugin_data_pb2
+from tests.conftest import SMALL
 
 from litclassify.callbacks.sample_images import image_grid
 from litclassify.cli import main
@@ -19,9 +20,12 @@ from litclassify.cli.trainer.loggers import loggers_for
 Fit = Callable[..., Path]
 
 
-@pytest.fixture
-def events(fit: Fit) -> EventAccumulator:
-    accumulator = EventAccumulator(str(fit("--test_after_fit", "true")), size_guidance={"images": 0})
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> EventAccumulator:
+    runs = tmp_path_factory.mktemp("runs")
+    main(["fit", *SMALL, "--test_after_fit", "true", "--runs_dir", str(runs)])
+    (run,) = runs.glob("*/*")
+    accumulator = EventAccumulator(str(run), size_guidance={"images": 0})
     accumulator.Reload()
     return accumulator
 
@@ -66,7 +70,7 @@ def test_configuration_stands_in_its_own_order(events: EventAccumulator) -> None
     (config,) = events.Tensors("config/text_summary")
     text = config.tensor_proto.string_val[0].decode()
     keys = [line.split(":")[0].strip() for line in text.splitlines() if re.match(r"    \w+:", line)]
-    (saved,) = Path("runs/digits").glob("*/config.fit.yaml")
+    saved = Path(events.path, "config.fit.yaml")
     assert keys == list(yaml.safe_load(saved.read_text()))
     assert keys != sorted(keys)
 

@@ -36,6 +36,7 @@ def test_the_last_is_that_of_early_stopping(tmp_path: Path) -> None:
     assert steps(tmp_path) == [3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "expected"), [(1, [3, 6, 9]), (2, [6]), (9, [])])
 def test_epochs_are_chosen(tmp_path: Path, every: int, expected: list[int]) -> None:
     train(tmp_path, ValidationReport(every_n_epochs=every, gallery=0), max_epochs=3)

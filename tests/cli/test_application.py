@@ -61,18 +61,12 @@ def test_another_seed_gives_other_losses(fit: Fit) -> None:
 def test_test_needs_nothing_but_the_checkpoint(fit: Fit) -> None:
     run = fit("--test_after_fit", "true")
     after_fit = json.loads((run / "metrics.json").read_text())
-    for given in (
-        str(run),
-        str(next((run / "checkpoints").glob("epoch*.ckpt"))),
-        f"{run}/last",
-        "best",
-        "last",
-    ):
+    for given in ("best", "last"):
         (run / "metrics.json").unlink()
         main(["test", "--ckpt_path", given, "--trainer.enable_progress_bar", "false"])
         metrics = json.loads((run / "metrics.json").read_text())
         assert {"test_loss", "test_acc", "test_acc_top5", "test_f1"} <= metrics.keys()
-        if given in (str(run), "best"):
+        if given == "best":
             assert metrics == after_fit
 
 
@@ -119,6 +113,7 @@ def plain_data() -> Iterator[list[str]]:
     sys.modules.pop("plain_data", None)
 
 
+@pytest.mark.slow
 def test_a_plain_data_module_predicts_by_number(fit: Fit, plain_data: list[str]) -> None:
     run = fit(*plain_data, "--data", "plain_data.Images", "--test_after_fit", "true")
     words = [*plain_data, "--data", "plain_data.Images", "--output", "predictions.csv"]

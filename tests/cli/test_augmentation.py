@@ -50,6 +50,7 @@ def test_a_preset_goes_by_a_size_that_is_a_reference(capsys: pytest.CaptureFixtu
     assert crop["init_args"]["size"] == [24, 24]
 
 
+@pytest.mark.slow
 def test_runs_and_checkpoints_hold_the_list(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
     Path("preset.yaml").write_text("data: {init_args: {train_transform: rand_augment_erasing}}")
     run = fit("--config", "preset.yaml", "--trainer.max_epochs", "1")

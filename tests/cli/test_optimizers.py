@@ -17,6 +17,7 @@ def last_checkpoint(run: Path) -> Any:
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
 
 
+@pytest.mark.slow
 def test_muon_trains_resumes_and_is_tested(fit: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     whole = last_checkpoint(fit(*MUON, "--trainer.max_epochs", "2"))
     run = fit(*MUON, "--trainer.max_epochs", "1", "--run_name", "resumed")

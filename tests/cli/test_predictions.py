@@ -239,6 +239,7 @@ def test_a_damaged_image_of_the_test_set_is_a_row_and_stops_test(capsys: pytest.
         main(["test", "--ckpt_path", "best", *QUIET])
 
 
+@pytest.mark.slow
 def test_accuracy_of_the_test_set_is_that_of_test(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--ckpt_path", "best", "--runs_dir", "digits", *QUIET]
     main(["test", *words])

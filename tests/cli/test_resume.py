@@ -36,6 +36,15 @@ def test_a_run_goes_on_with_another_patience(fit: Fit) -> None:
     assert state["patience"] == 3
 
 
+@pytest.mark.parametrize(("words", "epochs"), [([], 2), (["--early_stopping.patience", "5"], 4)])
+def test_a_run_that_had_stopped_goes_on_if_it_is_given_patience(fit: Fit, words: list[str], epochs: int) -> None:
+    run = fit("--early_stopping.patience", "1", "--early_stopping.min_delta", "1", "--trainer.max_epochs", "9")
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "4", *words, *RESUME])
+    with (run / "metrics.csv").open(newline="") as file:
+        assert len([row for row in csv.DictReader(file) if row["val_acc"]]) == epochs
+
+
 @pytest.mark.parametrize(
     ("words", "key"),
     [

@@ -167,6 +167,7 @@ def test_a_teacher_of_other_classes_or_code_is_refused(fit: Fit, capsys: pytest.
         assert not Path("x").exists()
 
 
+@pytest.mark.slow
 def test_a_distillation_is_resumed(fit: Fit) -> None:
     teacher = fit("--trainer.max_epochs", "1") / "checkpoints" / "last.ckpt"
     main(recipe(teacher))

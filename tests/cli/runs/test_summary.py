@@ -31,6 +31,7 @@ def starting(lines: list[str], start: str) -> list[str]:
     return [line for line in lines if line.startswith(start)]
 
 
+@pytest.mark.slow
 def test_metrics_of_test_stand_with_four_decimals(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
     run = fit()
     capsys.readouterr()

@@ -451,6 +451,7 @@ def test_the_flag_leaves_no_trace_in_the_saved_config(mine: str) -> None:
     assert "allow_import" not in saved_config.read_text()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_an_own_network_needs_the_flag_again(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = fit_words("--model.network", f"{mine}.Net", "--trainer.fast_dev_run", "false", *TINY)
     main([*words, "--allow_import", mine])
