@@ -48,15 +48,31 @@ class MadeUp(ImageDataModule):
 
 
 class Stopwatch(Callback):
-    """Measure the training steps of each epoch, and what comes between two epochs: validation, checkpoints, lines."""
+    """Measure the training steps of each epoch, and what comes between two epochs: validation, checkpoints, lines.
+
+    A checkpoint of an epoch is written before the first step of the next one.
+    """
 
     def __init__(self) -> None:
         self.begins: list[float] = []
         self.ends: list[float] = []
+        self.saving: list[float] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the time of checkpoints."""
+        save = trainer.save_checkpoint
+
+        def timed(*args: Any) -> None:
+            began = time.perf_counter()
+            save(*args)
+            self.saving[-1] += time.perf_counter() - began
+
+        trainer.save_checkpoint = timed  # type: ignore[method-assign]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """An epoch begins, and with it the time of its steps."""
         self.begins.append(time.perf_counter())
+        self.saving.append(0.0)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """All steps of the epoch are done."""
@@ -65,11 +81,13 @@ class Stopwatch(Callback):
 
     def steps_s(self) -> list[float]:
         """Seconds of the steps of each epoch but the first, which warms up."""
-        return [end - begin for begin, end in zip(self.begins, self.ends, strict=True)][1:]
+        epochs = zip(self.begins, self.ends, self.saving, strict=True)
+        return [end - begin - saving for begin, end, saving in epochs][1:]
 
     def between_s(self) -> list[float]:
         """Seconds from the last step of an epoch to the beginning of the next."""
-        return [begin - end for end, begin in zip(self.ends, self.begins[1:], strict=False)]
+        gaps = zip(self.ends, self.begins[1:], self.saving[1:], strict=False)
+        return [begin - end + saving for end, begin, saving in gaps]
 
 
 class LossRecorder(Callback):
