@@ -8,7 +8,8 @@ from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 class ConfiguredPatience(Callback):
     """Let a resumed run stop by the patience it is given: Lightning restores that of the checkpoint.
 
-    A run that had stopped stays so, unless it is given more patience: Lightning would train until the next validation.
+    A run that had stopped stays so, unless it is given more patience, or is not to stop for that reason any more:
+    Lightning would train until the next validation.
 
     Args:
         early_stopping: The callback, as configured.
@@ -20,10 +21,18 @@ class ConfiguredPatience(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the patience back, after the states of callbacks have been restored."""
-        stopping = self.early_stopping
-        stopping.patience = self.patience
-        waits_again = stopping.wait_count < self.patience
-        if stopping.stopping_reason == EarlyStoppingReason.PATIENCE_EXHAUSTED and waits_again:
-            stopping.stopping_reason = EarlyStoppingReason.NOT_STOPPED
-        if stopping.stopping_reason != EarlyStoppingReason.NOT_STOPPED:
+        self.early_stopping.patience = self.patience
+        if self._still_stops():
             trainer.should_stop = True
+        else:
+            self.early_stopping.stopping_reason = EarlyStoppingReason.NOT_STOPPED
+
+    def _still_stops(self) -> bool:
+        stopping = self.early_stopping
+        stops = {
+            EarlyStoppingReason.PATIENCE_EXHAUSTED: stopping.wait_count >= self.patience,
+            EarlyStoppingReason.STOPPING_THRESHOLD: stopping.stopping_threshold is not None,
+            EarlyStoppingReason.DIVERGENCE_THRESHOLD: stopping.divergence_threshold is not None,
+            EarlyStoppingReason.NON_FINITE_METRIC: stopping.check_finite,
+        }
+        return stops.get(stopping.stopping_reason, False)
