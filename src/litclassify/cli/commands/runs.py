@@ -19,7 +19,7 @@ from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.config.yaml_text import FAST, load_yaml
-from litclassify.cli.runs.directory import METRICS_CSV, METRICS_JSON, config_name, series_of
+from litclassify.cli.runs.directory import FINISHED, METRICS_CSV, METRICS_JSON, config_name, series_of
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 
@@ -122,10 +122,8 @@ def read_run(path: Path) -> Run:
     values = [row[monitor] for row in rows if monitor in row and not math.isnan(row[monitor])]
     if values:
         metrics["best"] = min(values) if mode == "min" else max(values)
-    # Written when training ends, also when early stopping ends it.
-    ended = f"best_{monitor}" in metrics
     limit = max_epochs if isinstance(max_epochs, int) and max_epochs >= 0 else None
-    return Run(path, epochs, limit, ended or epochs == limit, monitor, mode, metrics)
+    return Run(path, epochs, limit, (path / FINISHED).exists(), monitor, mode, metrics)
 
 
 def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
