@@ -63,6 +63,55 @@ def test_what_the_state_of_the_optimizer_holds_cannot_be_changed(
     assert key in capsys.readouterr().err
 
 
+def test_a_refused_continuation_leaves_the_run_as_it_was(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit()
+    first = next((run / "checkpoints").glob("epoch000*"))
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", str(first), "--model.optimizer.lr", "0.77", "--trainer.max_epochs", "9", *RESUME])
+    after = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    ignored = {".training.launch"}
+    assert {name: after.get(name) for name in before.keys() - ignored} == {
+        name: content for name, content in before.items() if name not in ignored
+    }
+
+
+@pytest.mark.parametrize("key", ["to_remove", "to_save", "best_model_path", "last_model_path"])
+def test_a_checkpoint_that_lays_claim_to_other_files_is_refused(
+    fit: Fit, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    run = fit()
+    path = run / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    folder = f"{run}/checkpoints"
+    claimed = f"{folder}/../../../victim.ckpt"
+    state = {"dirpath": folder, key: claimed if key.endswith("path") else [claimed]}
+    checkpoint["callbacks"] = {"ModelCheckpoint{}": state}
+    torch.save(checkpoint, path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", str(path), "--trainer.max_epochs", "9", *RESUME])
+    assert "training on could delete it" in capsys.readouterr().err
+
+
+def test_a_run_above_the_current_directory_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    main(["fit", *SMALL, "--runs_dir", "../runs", "--trainer.max_epochs", "1"])
+    (run,) = Path("../runs").glob("*/*")
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "2", *RESUME])
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
+
+
+def test_a_schedule_of_accumulation_holds_in_the_middle_of_an_epoch(fit: Fit) -> None:
+    words = ["--data.batch_size", "160", "--trainer.max_epochs", "1", "--checkpoint.every_n_train_steps", "1"]
+    words += ["--checkpoint.filename", "step{step}", "--checkpoint.monitor", "null", "--checkpoint.save_top_k", "-1"]
+    words += ["--trainer.callbacks+", "GradientAccumulationScheduler", "--trainer.callbacks.scheduling", "{0: 4}"]
+    run = fit(*words)
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+    main(["fit", "--ckpt_path", str(run / "checkpoints" / "step1.ckpt"), *RESUME])
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
 def test_the_curve_goes_on_where_it_stopped(fit: Fit) -> None:
     run = fit()
     main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "4", *RESUME])

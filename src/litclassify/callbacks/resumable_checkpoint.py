@@ -114,6 +114,8 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write the state in which an exception came, if that is asked for; what else was due is lost."""
+        if self._to_save:
+            self._last_global_step_saved = -1
         self._to_save.clear()
         self._to_remove.clear()
         super().on_exception(trainer, pl_module, exception)
@@ -179,7 +181,8 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def _remove(self, trainer: Trainer) -> None:
         for path in self._to_remove:
-            super()._remove_checkpoint(trainer, path)
+            if Path(path).parent == Path(self.dirpath or ""):  # A checkpoint of somebody else may list anything.
+                super()._remove_checkpoint(trainer, path)
         self._to_remove = []
 
     @staticmethod

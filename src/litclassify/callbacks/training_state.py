@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.trainer.states import TrainerFn
 
 from litclassify.errors import UserError
@@ -67,7 +68,9 @@ class TrainingState(Callback):
         loop = trainer.fit_loop.epoch_loop
         assert isinstance(loop, ResumableEpochLoop)
         with _refused():
-            loop.start_at(Position(**loaded["position"]))
+            position = Position(**loaded["position"])
+            _accumulate_as_in(position.epoch, trainer)
+            loop.start_at(position)
             logged = {name: torch.tensor(value, device=pl_module.device) for name, value in loaded["metrics"].items()}
             processes = loaded["processes"]
             self._process = processes[trainer.global_rank] if len(processes) == trainer.world_size else None
@@ -79,6 +82,13 @@ class TrainingState(Callback):
             with _refused():
                 restore_process_state(pl_module, self._process)
             self._process = None
+
+
+def _accumulate_as_in(epoch: int, trainer: Trainer) -> None:
+    """Set what is set when an epoch starts, and not once more in its middle."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined] # set by Lightning's callback connector
+        if isinstance(callback, GradientAccumulationScheduler):
+            trainer.accumulate_grad_batches = callback.get_accumulate_grad_batches(epoch)
 
 
 @contextmanager

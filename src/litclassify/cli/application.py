@@ -264,9 +264,8 @@ class ClassificationCLI(LightningCLI):
             settings["profiler"] = settings["profiler"] or NoProfiler()  # Barebones refuses every profiler.
             if not settings["fast_dev_run"]:
                 self.run_dir = self.find_run_dir()
-                if self.subcommand == "fit":
-                    self._take_up(self.run_dir)
-                save_record(self.run_dir, self.subcommand, **self._record())
+                if self.subcommand != "fit":
+                    save_record(self.run_dir, self.subcommand, **self._record())
         settings["default_root_dir"] = self.run_dir
         settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
         settings["callbacks"] = self._callbacks(settings)
@@ -283,6 +282,7 @@ class ClassificationCLI(LightningCLI):
         checkpoint = self.checkpoint
         if checkpoint is not None and checkpoint.next_step is not None and run_dir_of(checkpoint.path) == run_dir:
             cut_logs(run_dir, checkpoint.next_step)
+        save_record(run_dir, self.subcommand, **self._record())
 
     def find_run_dir(self) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
@@ -392,6 +392,8 @@ class ClassificationCLI(LightningCLI):
             )
         if self.checkpoint is not None:
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
+        if self.run_dir is not None:  # What is refused up to here leaves a run as it was.
+            self._take_up(self.run_dir)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""

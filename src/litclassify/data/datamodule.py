@@ -332,7 +332,7 @@ class ImageDataModule(LightningDataModule, ABC):
             pin_memory=torch.cuda.is_available() and dataset.device.type == "cpu",
             # To begin anew, a loader draws a number: not from the generator that a training draws from.
             generator=torch.Generator().manual_seed(0),
-            worker_init_fn=_leave_interrupts_to_the_main_process,
+            worker_init_fn=_leave_signals_to_the_main_process,
         )
 
     @property
@@ -366,9 +366,11 @@ def _identity(batch: T) -> T:
     return batch
 
 
-def _leave_interrupts_to_the_main_process(_worker: int) -> None:
-    """Let a step that Ctrl-C finds in the main process have its batch."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_signals_to_the_main_process(_worker: int) -> None:
+    """Let the step that a signal to all processes finds in the main one have its batch."""
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _at_least(minimum: int, value: int, key: str) -> int:

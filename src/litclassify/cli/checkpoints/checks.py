@@ -1,9 +1,11 @@
 """What a checkpoint must have in common with the run that continues it."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from litclassify.callbacks.resumable_checkpoint import PATHS
 from litclassify.cli.checkpoints.checkpoint import Checkpoint
 from litclassify.cli.config.keys import flatten
 from litclassify.errors import UserError
@@ -61,12 +63,19 @@ def check_recorded_paths(states: Any) -> None:
         UserError: One of them is no checkpoint in the directory of checkpoints.
     """
     for state in states.values() if isinstance(states, Mapping) else ():
-        if not isinstance(state, Mapping) or "best_k_models" not in state:
+        if not isinstance(state, Mapping):
             continue
-        own = [state.get("kth_best_model_path"), state.get("last_model_path"), *state["best_k_models"]]
-        own += [*state.get("to_save", ()), *state.get("to_remove", ())]
-        for file in map(str, filter(None, own)):
-            path = Path(file)
-            inside = Path(str(state.get("dirpath", ""))) in path.parents and ".." not in path.parts
-            if not inside or path.suffix != ".ckpt":
+        folder = str(state.get("dirpath") or "")
+        for file in _recorded_paths(state):
+            inside = Path(os.path.relpath(file, folder or os.curdir))
+            if not folder or len(inside.parts) != 1 or inside.name == os.pardir or inside.suffix != ".ckpt":
                 raise UserError(f"--ckpt_path: the checkpoint calls '{file}' its own, and training on could delete it.")
+
+
+def _recorded_paths(state: Mapping[str, Any]) -> Iterator[str]:
+    """Give all paths in the state of a `ModelCheckpoint`."""
+    for name in PATHS:
+        if state.get(name):
+            yield str(state[name])
+    for name in ("best_k_models", "to_save", "to_remove"):
+        yield from map(str, state.get(name) or ())

@@ -79,12 +79,10 @@ def _last_first(run: Path) -> list[Path]:
     """Give the checkpoints of a run in the order in which to go on from them.
 
     Raises:
-        UserError: There is none that a training has written for that.
+        UserError: There is none.
     """
     folder = run / CHECKPOINTS
     written = [path for path in (folder / LAST, folder / PREVIOUS) if path.exists()]
-    if not written:
-        raise UserError(f"--ckpt_path: the run '{run}' has no checkpoint '{CHECKPOINTS}/{LAST}'.")
     return [*written, *(path for path in _newest_first(run) if path not in written)]
 
 

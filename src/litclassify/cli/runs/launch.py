@@ -22,6 +22,7 @@ from litclassify.cli.runs.directory import (
     lock_for_training,
     unfinished_runs,
 )
+from litclassify.durable_files import replacing
 from litclassify.errors import UserError
 
 _held: dict[Path, BaseFileLock] = {}
@@ -118,8 +119,9 @@ def mark_finished(run_dir: Path) -> None:
 @rank_zero_only
 def save_record(run_dir: Path, subcommand: str, config: str, environment: str) -> None:
     """Write what a subcommand was called with, as YAML, and what it was called in, as JSON."""
-    (run_dir / config_name(subcommand)).write_text(config, encoding="utf-8")
-    (run_dir / f"environment.{subcommand}.json").write_text(environment + "\n", encoding="utf-8")
+    for name, text in ((config_name(subcommand), config), (f"environment.{subcommand}.json", environment + "\n")):
+        with replacing(run_dir / name) as file:
+            file.write(text.encode())
 
 
 def _is_first_process() -> bool:
