@@ -184,6 +184,7 @@ def test_any_function_that_takes_num_classes_is_a_network(build: Build) -> None:
 
 def test_an_enum_of_strings_is_saved_as_text_and_leaves_yaml_as_it_is(build: Build) -> None:
     cli = build(*from_yaml({"trainer": {"callbacks": [{"class_path": "Timer"}]}}))
+    cli.before_fit()
     (timer,) = yaml.safe_load((cli.run_dir / "config.fit.yaml").read_text())["trainer"]["callbacks"]
     assert timer["init_args"]["interval"] == "step"
     with pytest.raises(yaml.representer.RepresenterError):
