@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tests.chaos.comparison import TIMED, scalars
 from tests.conftest import REPOSITORY, SMALL
 
 from litclassify.cli import main
@@ -20,8 +20,6 @@ from litclassify.models import ImageClassifier
 
 AUTO = ["fit", *SMALL, "--data.batch_size", "128", "--trainer.log_every_n_steps", "2"]
 AUTO += ["--checkpoint.every_n_train_steps", "3", "--resume", "auto", "--runs_dir", "all"]
-# Depend on the clock.
-TIMED = ("images_per_second", "data_wait_share", "grad_norm")
 
 
 def stop(step: int, *words: str) -> None:
@@ -69,16 +67,6 @@ def only_run() -> Path:
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open(newline="") as file:
         return [{name: value for name, value in row.items() if name not in TIMED} for row in csv.DictReader(file)]
-
-
-def scalars(run: Path) -> list[tuple[str, int, float]]:
-    found = []
-    for file in run.glob("events.out.tfevents.*"):
-        for event in EventFileLoader(str(file)).Load():
-            for value in event.summary.value:
-                if value.tag not in TIMED and value.metadata.plugin_data.plugin_name == "scalars":
-                    found.append((value.tag, event.step, value.tensor.float_val[0]))
-    return sorted(found)
 
 
 def last(run: Path) -> dict[str, Any]:

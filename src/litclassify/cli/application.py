@@ -1,7 +1,6 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
 import json
-import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -29,21 +28,14 @@ from litclassify.cli.arguments import (
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_line import CommandLine
-from litclassify.cli.config.keys import place_of_class, short_name
+from litclassify.cli.config.keys import place_of_class
 from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
 from litclassify.cli.messages import own_error
-from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
+from litclassify.cli.run_choice import parent_of_runs, take_up, unfinished_run
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
-from litclassify.cli.runs.launch import (
-    mark_finished,
-    mark_unfinished,
-    run_dir_of_launch,
-    run_to_resume,
-    save_record,
-)
-from litclassify.cli.runs.logs import cut_logs
+from litclassify.cli.runs.launch import mark_finished, run_dir_of_launch, save_record
 from litclassify.cli.runs.record import describe_environment
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary, report_interruption
 from litclassify.cli.search.learning_rate import (
@@ -68,7 +60,7 @@ from litclassify.cli.trainer.callbacks import (
 from litclassify.cli.trainer.console import console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
-from litclassify.cli.trainer.out_of_memory import memory_explained
+from litclassify.cli.trainer.out_of_memory import check_can_halve, memory_explained
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
 from litclassify.cli.trainer.predictions import (
     origin_of_predictions,
@@ -171,17 +163,11 @@ class ClassificationCLI(LightningCLI):
         given = self.command_line.last_value("ckpt_path")
         if given is not None:
             raise UserError(f"--resume auto looks for a run itself: leave out --ckpt_path '{given}', or --resume.")
-        self.config = parser.parse_args(self.command_line.words)
-        self.subcommand = self.config.subcommand
-        kept = self.config[self.subcommand].checkpoint
-        if kept is not None and kept.get("init_args.dirpath") is not None:
-            raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
-        run = run_to_resume(self.parent_of_runs())
-        if run is None:
-            return
-        self.resumes_by_itself = True
-        rank_zero_info(f"--resume auto: going on with '{run}'.")
-        self.command_line = self.command_line.resuming(f"{run}/last")
+        config = parser.parse_args(self.command_line.words)
+        run = unfinished_run(config.fit, self.command_line)
+        if run is not None:
+            self.resumes_by_itself = True
+            self.command_line = self.command_line.resuming(f"{run}/last")
 
     def _flags_from_environment(self, words: list[str]) -> list[str]:
         names = {name: top_level_names(parser) for name, parser in self._subcommand_parsers.items()}
@@ -276,14 +262,6 @@ class ClassificationCLI(LightningCLI):
             trainer.strategy.checkpoint_io = DurableCheckpointIO()
         return trainer
 
-    def _take_up(self, run_dir: Path) -> None:
-        """Begin to train in a run, which forgets what it logged after the checkpoint that it goes on from."""
-        mark_unfinished(run_dir)
-        checkpoint = self.checkpoint
-        if checkpoint is not None and checkpoint.next_step is not None and run_dir_of(checkpoint.path) == run_dir:
-            cut_logs(run_dir, checkpoint.next_step)
-        save_record(run_dir, self.subcommand, **self._record())
-
     def find_run_dir(self) -> Path:
         """Give the run of the checkpoint, unless a fit is to have a run of its own."""
         existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
@@ -293,17 +271,8 @@ class ClassificationCLI(LightningCLI):
         return run_dir_of_launch(existing, self.parent_of_runs(), trains=trains)
 
     def parent_of_runs(self) -> Path:
-        """Give `<runs_dir>/<run_name>`.
-
-        Raises:
-            UserError: That is not below `runs_dir`.
-        """
-        config = self.config[self.subcommand]
-        files = self.command_line.config_files
-        name = config.run_name or (files[0].stem if files else short_name(config.data.class_path).lower())
-        if not name.isprintable() or name.startswith("~") or Path(name).is_absolute() or ".." in Path(name).parts:
-            raise UserError(f"run_name must name a folder below runs_dir, got {name!r}.", "run_name")
-        return Path(config.trainer.default_root_dir or "", config.runs_dir, name)
+        """Give `<runs_dir>/<run_name>`."""
+        return parent_of_runs(self.config[self.subcommand], self.command_line)
 
     def _record(self) -> dict[str, str]:
         config = self.config[self.subcommand]
@@ -385,15 +354,12 @@ class ClassificationCLI(LightningCLI):
         Raises:
             UserError: It cannot.
         """
-        if OOM_MARK in os.environ and self.trainer.world_size > 1:
-            raise UserError(
-                f"halve_batch_on_oom takes one process, and trainer.devices starts {self.trainer.world_size}. Lower "
-                "data.batch_size by hand."
-            )
+        check_can_halve(self.trainer.world_size)
         if self.checkpoint is not None:
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
         if self.run_dir is not None:  # What is refused up to here leaves a run as it was.
-            self._take_up(self.run_dir)
+            take_up(self.run_dir, self.checkpoint)
+            save_record(self.run_dir, "fit", **self._record())
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -17,6 +18,7 @@ from litclassify.data.decode import UnreadableImageError, Window, decode_window
 from litclassify.data.first_transform import FirstWindow
 from litclassify.data.packed_images import PackedImages, PackedImagesFile, pack_images
 from litclassify.data.reading import find_unreadable, mean_pixels, read_files, sample_sizes
+from litclassify.durable_files import replacing
 from litclassify.errors import UserError
 
 VERSION = 1
@@ -130,17 +132,8 @@ def _state(path: str) -> str:
 
 def _write(file: str, digest: bytes, paths: Sequence[str], images: Iterator[Tensor | None]) -> None:
     rank_zero_info(f"Decoding {len(paths)} images into '{file}'.")
-    partial_file = f"{file}.part"  # Only one process at a time writes it: the one that has the lock.
-    try:
-        with open(partial_file, "wb") as output:
-            pack_images(output, digest, images, len(paths))
-            output.flush()
-            os.fsync(output.fileno())
-        os.replace(partial_file, file)
-    except BaseException:
-        if os.path.exists(partial_file):
-            os.unlink(partial_file)
-        raise
+    with replacing(Path(file)) as output:  # Only one process at a time writes it: the one that has the lock.
+        pack_images(output, digest, images, len(paths))
 
 
 def _decode_all(

@@ -4,8 +4,11 @@ import csv
 import io
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
+
+from litclassify.durable_files import replacing
 
 Row = list[str]
 
@@ -54,9 +57,8 @@ class SharedTable:
         Raises:
             OSError: It cannot be written.
         """
-        with open(f"{self.file}.part", "wb") as file:
+        with replacing(Path(self.file)) as file:
             file.write(self._as_bytes([self.columns, *rows]))
-        os.replace(f"{self.file}.part", self.file)
         self._read_to = 0
 
     def _as_bytes(self, rows: Sequence[Row]) -> bytes:

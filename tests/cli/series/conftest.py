@@ -8,16 +8,18 @@ import yaml
 
 from litclassify.cli import main
 from litclassify.cli.own_variables import RUN_DIR
-from litclassify.cli.series import loop
+from litclassify.cli.series import batch_halving, loop
 
 Ending = int | type[BaseException]
 
 
 @pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train the runs of a series in this process: to start one takes seconds."""
+def in_process(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Train in this process what is to have one of its own: to start one takes seconds. Gives the words of each."""
+    seen: list[list[str]] = []
 
     def run(words: list[str], run_dir: Path, typed: list[str]) -> int:
+        seen.append(words)
         os.environ[RUN_DIR] = str(run_dir)
         try:
             main(words)
@@ -25,7 +27,9 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
             return int(stop.code or 0)
         return 0
 
-    monkeypatch.setattr(loop, "run_process", run)
+    for module in (loop, batch_halving):
+        monkeypatch.setattr(module, "run_process", run)
+    return seen
 
 
 class Stub:

@@ -12,8 +12,7 @@ import yaml
 from tests.conftest import REPOSITORY, SMALL
 
 from litclassify.cli import main
-from litclassify.cli.own_variables import OOM_MARK, RUN_DIR
-from litclassify.cli.series import batch_halving
+from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.series.batch_halving import BatchSize
 
 HALVE = ["--halve_batch_on_oom", "true"]
@@ -40,24 +39,6 @@ def hungry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
-@pytest.fixture
-def attempts(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Train in this process: to start one takes seconds. Gives the words of each attempt."""
-    seen: list[list[str]] = []
-
-    def run(words: list[str], run_dir: Path, typed: list[str]) -> int:
-        seen.append(words)
-        os.environ[RUN_DIR] = str(run_dir)
-        try:
-            main(words)
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        return 0
-
-    monkeypatch.setattr(batch_halving, "run_process", run)
-    return seen
-
-
 def only_run() -> Path:
     (run,) = Path("runs").glob("*/*")
     return run
@@ -74,12 +55,12 @@ def test_steps_see_as_many_images(images: int, sizes: list[int]) -> None:
 
 @pytest.mark.usefixtures("hungry")
 def test_the_run_starts_again_until_memory_suffices(
-    attempts: list[list[str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    in_process: list[list[str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The validation images, all in one batch, count too."""
     monkeypatch.setenv("FITS", "64")
     main(["fit", *WORDS])
-    assert len(attempts) == 3
+    assert len(in_process) == 3
     assert "batch_size 256: training starts again, with 128 and trainer.accumulate_grad_batches 2." in caplog.text
     config = yaml.safe_load((only_run() / "config.fit.yaml").read_text())
     assert (config["data"]["init_args"]["batch_size"], config["trainer"]["accumulate_grad_batches"]) == (64, 4)
@@ -92,14 +73,14 @@ def test_the_run_starts_again_until_memory_suffices(
 
 @pytest.mark.usefixtures("hungry")
 def test_it_goes_on_from_the_newest_checkpoint(
-    attempts: list[list[str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    in_process: list[list[str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("FITS", "130")
     monkeypatch.setenv("FIRST", "7")  # Of five steps in an epoch.
     main(["fit", *WORDS, "--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01"])
     last = only_run() / "checkpoints" / "last.ckpt"
     assert f"batch_size 256: training goes on from {last}, with 128" in caplog.text
-    assert attempts[1][3:5] == ["--ckpt_path", str(last)]
+    assert in_process[1][3:5] == ["--ckpt_path", str(last)]
     checkpoint = torch.load(last, weights_only=True)
     assert (checkpoint["global_step"], checkpoint["epoch"]) == (10, 1)
     schedule = checkpoint["lr_schedulers"][0]
@@ -108,23 +89,23 @@ def test_it_goes_on_from_the_newest_checkpoint(
 
 @pytest.mark.usefixtures("hungry")
 def test_single_images_end_it(
-    attempts: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    in_process: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FITS", "0")
     with pytest.raises(SystemExit) as ended:
         main(["fit", *WORDS, "--data.batch_size", "3", "--trainer.limit_train_batches", "2"])
     assert ended.value.code == 2
-    assert [words[-5] for words in attempts] == ["3", "1"]
+    assert [words[-5] for words in in_process] == ["3", "1"]
     printed = capsys.readouterr().err
     assert "has not enough memory" in printed
     assert "data.batch_size is" not in printed
 
 
-def test_other_mistakes_end_it_at_once(attempts: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_mistakes_end_it_at_once(in_process: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["fit", *SMALL, *HALVE, "--model.optimizer.lr", "-1"])
     assert ended.value.code == 2
-    assert len(attempts) == 1
+    assert len(in_process) == 1
     assert "Invalid learning rate: -1" in capsys.readouterr().err
     assert not Path("runs").exists()
 
@@ -137,7 +118,7 @@ def test_other_mistakes_end_it_at_once(attempts: list[list[str]], capsys: pytest
     ],
 )
 def test_what_it_does_not_go_with_is_refused(
-    attempts: list[list[str]], capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+    in_process: list[list[str]], capsys: pytest.CaptureFixture[str], words: list[str], expected: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["fit", *SMALL, *HALVE, *words])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from litclassify.cli.runs.directory import SERIES
+from litclassify.durable_files import replacing
 from litclassify.errors import UserError
 
 Kind = Literal["seed", "fold"]
@@ -48,9 +49,8 @@ class Series:
     def save(self) -> None:
         """Write the record, complete before it has its name."""
         record = {"kind": self.kind, "words": self.words, "exit_codes": self.exit_codes}
-        partial = self.folder / f".{SERIES}.part"
-        partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        partial.replace(self.folder / SERIES)
+        with replacing(self.folder / SERIES) as file:
+            file.write((json.dumps(record, indent=2) + "\n").encode())
 
 
 def load_series(folder: Path) -> Series:

@@ -30,6 +30,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def check_can_halve(world_size: int) -> None:
+    """Refuse to start again with smaller batches in several processes.
+
+    Raises:
+        UserError: A command that would do so has started this one.
+    """
+    if OOM_MARK in os.environ and world_size > 1:
+        raise UserError(
+            f"halve_batch_on_oom takes one process, and trainer.devices starts {world_size}. Lower data.batch_size by "
+            "hand."
+        )
+
+
 @contextmanager
 def memory_explained(config: Namespace, *, trains: bool) -> Iterator[None]:
     """Say which settings to lower where memory runs out.

@@ -1,0 +1,61 @@
+"""Which run a command works in, and how a training begins there."""
+
+from pathlib import Path
+
+from jsonargparse import Namespace
+from lightning.pytorch.utilities import rank_zero_info
+
+from litclassify.cli.checkpoints.checkpoint import Checkpoint
+from litclassify.cli.command_line import CommandLine
+from litclassify.cli.config.keys import short_name
+from litclassify.cli.runs.directory import run_dir_of
+from litclassify.cli.runs.launch import mark_unfinished, run_to_resume
+from litclassify.cli.runs.logs import cut_logs
+from litclassify.errors import UserError
+
+
+def parent_of_runs(config: Namespace, command_line: CommandLine) -> Path:
+    """Give `<runs_dir>/<run_name>`.
+
+    Args:
+        config: Configuration of a subcommand.
+        command_line: What it comes from.
+
+    Raises:
+        UserError: That is not below `runs_dir`.
+    """
+    files = command_line.config_files
+    name = config.run_name or (files[0].stem if files else short_name(config.data.class_path).lower())
+    if not name.isprintable() or name.startswith("~") or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UserError(f"run_name must name a folder below runs_dir, got {name!r}.", "run_name")
+    return Path(config.trainer.default_root_dir or "", config.runs_dir, name)
+
+
+def unfinished_run(config: Namespace, command_line: CommandLine) -> Path | None:
+    """Give the run that `--resume auto` goes on with; None if there is none.
+
+    Args:
+        config: Configuration of `fit`.
+        command_line: What it comes from.
+
+    Raises:
+        UserError: The checkpoints of such runs lie elsewhere.
+    """
+    if config.checkpoint is not None and config.checkpoint.get("init_args.dirpath") is not None:
+        raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
+    run = run_to_resume(parent_of_runs(config, command_line))
+    if run is not None:
+        rank_zero_info(f"--resume auto: going on with '{run}'.")
+    return run
+
+
+def take_up(run_dir: Path, checkpoint: Checkpoint | None) -> None:
+    """Begin to train in a run, which forgets what it logged after the checkpoint that it goes on from.
+
+    Args:
+        run_dir: Directory of the run.
+        checkpoint: Where training goes on; None for a new one.
+    """
+    mark_unfinished(run_dir)
+    if checkpoint is not None and checkpoint.next_step is not None and run_dir_of(checkpoint.path) == run_dir:
+        cut_logs(run_dir, checkpoint.next_step)
