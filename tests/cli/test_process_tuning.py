@@ -1,11 +1,19 @@
 import ctypes
 import gc
+import os
 import subprocess
 import sys
 
 import pytest
+import torch
 
-from litclassify.cli.process_tuning import ALLOCATOR_VARIABLES, keep_freed_memory, uncollected_imports
+from litclassify.cli.process_tuning import (
+    ALLOCATOR_VARIABLES,
+    CUDA_CHECK,
+    keep_freed_memory,
+    quick_cuda_check,
+    uncollected_imports,
+)
 
 FAULTS = """
 import resource
@@ -73,3 +81,25 @@ def test_a_process_that_has_torch_is_left_alone():
     with uncollected_imports():
         assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
+
+
+def test_without_a_device_nvml_is_not_searched_for(monkeypatch):
+    monkeypatch.setenv(CUDA_CHECK, "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with quick_cuda_check():
+        monkeypatch.setattr(torch.cuda, "device_count", None)  # What asks NVML.
+        assert torch.cuda.is_available() == (torch._C._cuda_getDeviceCount() > 0)
+    assert os.environ[CUDA_CHECK] == "1"
+
+
+def test_with_a_device_processes_can_still_be_forked(monkeypatch):
+    monkeypatch.setenv(CUDA_CHECK, "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with quick_cuda_check():
+        assert os.environ[CUDA_CHECK] == "1"
+
+
+def test_a_check_that_is_not_lightnings_is_left_alone(monkeypatch):
+    monkeypatch.delenv(CUDA_CHECK, raising=False)
+    with quick_cuda_check():
+        assert CUDA_CHECK not in os.environ

@@ -1,4 +1,4 @@
-"""How a process is set up before it loads torch. Both save time and change no result."""
+"""How a process is set up. All of it saves time and changes no result."""
 
 import ctypes
 import gc
@@ -12,6 +12,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 NEVER = -1
 ALLOCATOR_VARIABLES = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 MAX_KEPT_BYTES = 1 << 30
+CUDA_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 @contextmanager
@@ -47,3 +48,24 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, MAX_KEPT_BYTES)
         mallopt(M_TRIM_THRESHOLD, NEVER)
+
+
+@contextmanager
+def quick_cuda_check() -> Iterator[None]:
+    """Let torch remember inside that there is no CUDA device, if there is none.
+
+    Optimizers ask at each step. Lightning makes torch ask NVML, so that processes which asked can still be forked, and
+    where there is no driver that library is searched for each time: 0.2 ms, a fifth of the step of a small network.
+    Without a device, there is nothing that a fork could break.
+    """
+    import torch  # noqa: PLC0415
+
+    before = os.environ.get(CUDA_CHECK)
+    if before != "1" or torch.cuda.device_count() > 0:
+        yield
+        return
+    os.environ[CUDA_CHECK] = "0"
+    try:
+        yield
+    finally:
+        os.environ[CUDA_CHECK] = before

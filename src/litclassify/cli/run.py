@@ -9,6 +9,7 @@ from litclassify.cli.commands import find_command
 from litclassify.cli.file_errors import file_errors_explained
 from litclassify.cli.messages import exit_with_message
 from litclassify.cli.parsing.jsonargparse_patches import adapted_jsonargparse
+from litclassify.cli.process_tuning import quick_cuda_check
 from litclassify.cli.runs.launch import launch
 from litclassify.cli.series.batch_halving import find_halving
 from litclassify.cli.series.command import find_series
@@ -49,5 +50,5 @@ def process_set_up_for(args: Sequence[str]) -> Iterator[list[str]]:
     Raises:
         UserError: `--allow_import` has no value, or names what stays closed.
     """
-    with quiet_lightning(), launch(), adapted_jsonargparse(), trusted_imports(args) as words:
+    with quiet_lightning(), quick_cuda_check(), launch(), adapted_jsonargparse(), trusted_imports(args) as words:
         yield words
