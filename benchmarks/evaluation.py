@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.comparison import alternate, print_table
 from litclassify.callbacks import TestReport
-from litclassify.data.in_memory import ImageTensorDataset
+from litclassify.data.datasets.in_memory import ImageTensorDataset
 from litclassify.models import ImageClassifier
 from litclassify.networks import ResNet9
 

@@ -22,11 +22,12 @@ from torch import Tensor
 from torch.utils.data import default_collate
 from torchvision.transforms import Compose, PILToTensor, RandomHorizontalFlip, RandomResizedCrop, v2
 
-from litclassify.data import ImageFilesDataset, decode, plain_jpeg
-from litclassify.data.find_images import list_images
-from litclassify.data.image_cache import cache_on_disk
-from litclassify.data.packed_images import PackedImagesDataset
-from litclassify.data.transforms import compose
+from litclassify.data import ImageFilesDataset
+from litclassify.data.augmentation.transforms import compose
+from litclassify.data.datasets.image_cache import cache_on_disk
+from litclassify.data.datasets.packed_images import PackedImagesDataset
+from litclassify.data.decoding import decode, plain_jpeg
+from litclassify.data.listing.find_images import list_images
 from litclassify.randomness import SampleRandomness, torch_seeded
 
 IMAGE_SIZE = 224

@@ -9,7 +9,7 @@ from lightning.pytorch.cli import LightningCLI
 from torchvision.transforms import v2
 
 from litclassify.data import MNIST, Digits, ImageFolder
-from litclassify.data.reading import usable_cpus
+from litclassify.data.decoding.reading import usable_cpus
 from litclassify.errors import UserError
 
 

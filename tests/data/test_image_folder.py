@@ -58,7 +58,7 @@ def test_folders_are_scanned_once(make_folder, monkeypatch):
     data = ImageFolder(make_folder(ONE_FOLDER))
     assert data.class_names == ["cat", "dog"]
     data.setup("fit")
-    monkeypatch.setattr("litclassify.data.class_folders.scan_class_folders", None)
+    monkeypatch.setattr("litclassify.data.listing.class_folders.scan_class_folders", None)
     data.setup("test")
     assert data.class_names == ["cat", "dog"]
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torchvision.transforms import v2
 
 from litclassify.data import ImageTensorDataset
-from litclassify.data.batch_transforms import vectorize
-from litclassify.data.folds import stratified_folds
+from litclassify.data.augmentation.batch_transforms import vectorize
 from litclassify.data.samplers import InOrderSampler, ShuffledSampler, balanced_counts, even_batch_size
-from litclassify.data.splits import divide, hold_out
+from litclassify.data.splitting.folds import stratified_folds
+from litclassify.data.splitting.splits import divide, hold_out
 from litclassify.errors import UserError
 from litclassify.randomness import SampleRandomness
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from litclassify.data import ImageTensorDataset
-from litclassify.data.files import ImageFilesDataset
+from litclassify.data.datasets.files import ImageFilesDataset
 from litclassify.data.residency import move_to_accelerator
 from litclassify.errors import UserError
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from litclassify.audit.finding import Finding
 from litclassify.data import ImageDataModule, ImageFolder
-from litclassify.data.find_images import only_images
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
+from litclassify.data.listing.find_images import only_images
 from litclassify.errors import UserError
 
 SPLITS = ("train", "val", "test")

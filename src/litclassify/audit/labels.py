@@ -9,7 +9,7 @@ from litclassify.audit.features import Features, thumbnail_features
 from litclassify.audit.finding import Finding
 from litclassify.audit.inventory import Sample
 from litclassify.audit.measures import Measures, Pixels
-from litclassify.data.folds import stratified_folds
+from litclassify.data.splitting.folds import stratified_folds
 from litclassify.errors import UserError
 
 FOLDS = 5

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torchvision.datasets.utils import download_url
 
+from litclassify.data.augmentation.transforms import TransformList
 from litclassify.data.downloaded import DownloadedDataModule
 from litclassify.data.in_memory_datamodule import DataFacts
-from litclassify.data.transforms import TransformList
 from litclassify.errors import UserError
 
 IMAGE_BYTES = 3 * 32 * 32

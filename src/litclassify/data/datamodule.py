@@ -12,18 +12,18 @@ from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from litclassify.data.class_folders import folder_targets
-from litclassify.data.datasets import ImageDataset, Sample, Split
-from litclassify.data.files import ImageFilesDataset
-from litclassify.data.find_images import find_images
-from litclassify.data.folds import Fold, check_fold, hold_out_fold
-from litclassify.data.prediction_dataset import PredictionDataset, PredictionSample
-from litclassify.data.presets import NamedTransforms, Views, build, padded_crop, preset_steps
-from litclassify.data.reading import usable_cpus
+from litclassify.data.augmentation.presets import NamedTransforms, Views, build, padded_crop, preset_steps
+from litclassify.data.augmentation.transforms import TransformList, check_transforms, compose
+from litclassify.data.datasets.files import ImageFilesDataset
+from litclassify.data.datasets.image_dataset import ImageDataset, Sample, Split
+from litclassify.data.datasets.prediction_dataset import PredictionDataset, PredictionSample
+from litclassify.data.decoding.reading import usable_cpus
+from litclassify.data.listing.class_folders import folder_targets
+from litclassify.data.listing.find_images import find_images
 from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import InOrderSampler, ShuffledSampler, even_batch_size
-from litclassify.data.splits import hold_out
-from litclassify.data.transforms import TransformList, check_transforms, compose
+from litclassify.data.splitting.folds import Fold, check_fold, hold_out_fold
+from litclassify.data.splitting.splits import hold_out
 from litclassify.errors import UserError
 from litclassify.randomness import global_seed
 

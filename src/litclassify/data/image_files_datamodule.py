@@ -11,18 +11,18 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torchvision.transforms import v2
 
-from litclassify.data.bad_images import BadImages
-from litclassify.data.bad_samples import find_bad, find_missing, without_bad
+from litclassify.data.augmentation.presets import Step, Views, padded_crop
+from litclassify.data.augmentation.transforms import TransformList, compose
+from litclassify.data.damage.bad_images import BadImages
+from litclassify.data.damage.bad_samples import find_bad, find_missing, without_bad
 from litclassify.data.datamodule import STAGE_SPLITS, ImageDataModule
-from litclassify.data.datasets import ImageDataset, Split
-from litclassify.data.exclusions import positions_left, read_exclusions
-from litclassify.data.files import ImageFilesDataset
-from litclassify.data.image_cache import Shrink, cache_in_memory, cache_on_disk, is_small
-from litclassify.data.in_memory import ImageTensorDataset
-from litclassify.data.labelled_files import LabelledFiles, Samples
-from litclassify.data.packed_images import PackedImages, PackedImagesDataset
-from litclassify.data.presets import Step, Views, padded_crop
-from litclassify.data.transforms import TransformList, compose
+from litclassify.data.datasets.files import ImageFilesDataset
+from litclassify.data.datasets.image_cache import Shrink, cache_in_memory, cache_on_disk, is_small
+from litclassify.data.datasets.image_dataset import ImageDataset, Split
+from litclassify.data.datasets.in_memory import ImageTensorDataset
+from litclassify.data.datasets.packed_images import PackedImages, PackedImagesDataset
+from litclassify.data.listing.exclusions import positions_left, read_exclusions
+from litclassify.data.listing.labelled_files import LabelledFiles, Samples
 from litclassify.errors import UserError
 
 DEFAULT_SPLIT = 0.1
@@ -195,7 +195,7 @@ class ImageFilesDataModule(ImageDataModule):
                 samples.paths, samples.targets, transform, self.num_channels, split, bad_images=listed
             )
         images = self._images_on_disk if cache == "disk" else self._images_in_memory(samples)
-        samples = self._readable(split, samples, partial(find_missing, images))
+        samples = self._readable(split, samples, partial(find_missing, images.missing))
         pixels = images.as_tensor()
         if pixels is None:
             return PackedImagesDataset(samples.paths, samples.targets, transform, images, split)

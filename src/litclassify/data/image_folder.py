@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from litclassify.data.class_folders import ClassFiles, label_samples, scan_labelled, scan_training_classes
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
-from litclassify.data.labelled_files import LabelledFiles, Samples
+from litclassify.data.listing.class_folders import ClassFiles, label_samples, scan_labelled, scan_training_classes
+from litclassify.data.listing.labelled_files import LabelledFiles, Samples
 
 
 class ImageFolder(ImageFilesDataModule):

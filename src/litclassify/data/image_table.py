@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from litclassify.data.class_folders import MIN_CLASSES, quote_names
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
-from litclassify.data.labelled_files import LabelledFiles, Samples
-from litclassify.data.table_file import Column, Table, read_table
+from litclassify.data.listing.class_folders import MIN_CLASSES, quote_names
+from litclassify.data.listing.labelled_files import LabelledFiles, Samples
+from litclassify.data.listing.table_file import Column, Table, read_table
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 

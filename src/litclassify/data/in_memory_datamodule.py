@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torchvision.transforms import v2
 
+from litclassify.data.augmentation.transforms import TransformList, compose
 from litclassify.data.datamodule import ImageDataModule
-from litclassify.data.in_memory import ImageTensorDataset
-from litclassify.data.transforms import TransformList, compose
+from litclassify.data.datasets.in_memory import ImageTensorDataset
 
 
 @dataclass(frozen=True)

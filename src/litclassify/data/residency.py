@@ -4,8 +4,8 @@ from typing import Literal
 
 import torch
 
-from litclassify.data.datasets import ImageDataset
-from litclassify.data.in_memory import ImageTensorDataset
+from litclassify.data.datasets.image_dataset import ImageDataset
+from litclassify.data.datasets.in_memory import ImageTensorDataset
 from litclassify.errors import UserError
 
 MAX_RESIDENT_SHARE = 0.25

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DistributedSampler
 
-from litclassify.data.datasets import ImageDataset
-from litclassify.data.splits import apportion
+from litclassify.data.datasets.image_dataset import ImageDataset
+from litclassify.data.splitting.splits import apportion
 
 Indices = NDArray[np.int64]
 

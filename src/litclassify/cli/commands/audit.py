@@ -27,7 +27,7 @@ from litclassify.cli.commands.tables import print_table
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
 from litclassify.data import ImageDataModule
-from litclassify.data.reading import usable_cpus
+from litclassify.data.decoding.reading import usable_cpus
 from litclassify.errors import UserError
 from litclassify.terminal import printable
 

@@ -15,7 +15,7 @@ from litclassify.cli.config.classes import argument_names, class_names
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.parsing.error_tree import Leaf, read_tree
 from litclassify.cli.trust.imports import refusal
-from litclassify.data.presets import Preset
+from litclassify.data.augmentation.presets import Preset
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 

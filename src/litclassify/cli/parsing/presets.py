@@ -6,8 +6,8 @@ from jsonargparse import ArgumentParser, Namespace
 from jsonargparse._util import import_object
 
 from litclassify.cli.config.classes import argument_defaults
+from litclassify.data.augmentation.presets import Preset, Step, preset_steps
 from litclassify.data.datamodule import ImageDataModule, as_height_width
-from litclassify.data.presets import Preset, Step, preset_steps
 
 
 def spell_out_presets(parser: ArgumentParser, config: Namespace, subcommand: str | None) -> Namespace:

@@ -1,0 +1,1 @@
+"""What is done about images that cannot be read."""

@@ -1,0 +1,1 @@
+"""Data sets of images: from files, in memory, in a cache."""

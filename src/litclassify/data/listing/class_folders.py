@@ -1,0 +1,101 @@
+"""Folders of class folders: the name of a folder is the class of the images in it."""
+
+import os
+from collections.abc import Sequence
+
+from litclassify.data.listing.find_images import list_images
+from litclassify.errors import UserError
+
+MIN_CLASSES = 2
+
+ClassFiles = dict[str, list[str]]
+"""Image files by class name, both sorted."""
+
+LabelledPaths = tuple[list[str], list[int]]
+"""Image files and their targets."""
+
+
+def scan_class_folders(folder: str) -> ClassFiles:
+    """List the images of every class folder in `folder`; hidden files and folders are passed over.
+
+    Raises:
+        UserError: `folder` does not exist.
+    """
+    if not os.path.isdir(folder):
+        raise UserError(
+            f"data.root: there is no folder '{folder}'. Give the folder that holds one folder per class, or "
+            "train/ (and val/ and test/) with one folder per class."
+        )
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    return {name: list_images(os.path.join(folder, name)) for name in names}
+
+
+def scan_training_classes(folder: str) -> ClassFiles:
+    """The same, where each folder found defines a class.
+
+    Raises:
+        UserError: There are fewer than two classes, or one without images.
+    """
+    classes = scan_class_folders(folder)
+    if len(classes) < MIN_CLASSES:
+        raise UserError(
+            f"num_classes must be at least {MIN_CLASSES}, got {len(classes)}: '{folder}' holds "
+            f"{_folders(list(classes))}. Put one folder per class under data.root."
+        )
+    empty = [name for name, files in classes.items() if not files]
+    if empty:
+        raise UserError(
+            f"data.root: no images in {_folders(empty)} of '{folder}'. Every class needs images: add some, "
+            "or remove the folder."
+        )
+    return classes
+
+
+def label_samples(classes: ClassFiles, class_names: Sequence[str]) -> LabelledPaths:
+    """Flatten `classes` to files and targets, which are positions in `class_names`."""
+    index = {name: position for position, name in enumerate(class_names)}
+    paths = [file for files in classes.values() for file in files]
+    targets = [index[name] for name, files in classes.items() for _ in files]
+    return paths, targets
+
+
+def scan_labelled(folder: str, class_names: Sequence[str]) -> LabelledPaths:
+    """Files and targets of an evaluation folder, which may lack classes but not have ones of its own.
+
+    Raises:
+        UserError: It has a class that is not in `class_names`, or no images.
+    """
+    classes = scan_class_folders(folder)
+    unknown = [name for name in classes if name not in class_names]
+    if unknown:
+        raise UserError(
+            f"data.root: '{folder}' holds {_folders(unknown)}, but the training classes are "
+            f"{quote_names(class_names)}. Rename or remove what does not belong."
+        )
+    paths, targets = label_samples(classes, class_names)
+    if not paths:
+        raise UserError(f"data.root: no images in '{folder}'. Add some, or remove the folder.")
+    return paths, targets
+
+
+def folder_targets(folder: str, paths: Sequence[str], class_names: Sequence[str]) -> list[int]:
+    """Give the position in `class_names` of the folder that each of `paths` lies in; all -1 if one lies elsewhere."""
+    index = {name: position for position, name in enumerate(class_names)}
+    start = os.path.join(os.path.expanduser(folder), "")
+    found = [
+        index.get(path.removeprefix(start).partition(os.sep)[0], -1) if path.startswith(start) else -1 for path in paths
+    ]
+    return found if min(found) >= 0 else [-1] * len(paths)
+
+
+def quote_names(names: Sequence[str], limit: int = 5) -> str:
+    """Up to `limit` names in quotes, and how many there are if that is not all."""
+    shown = ", ".join(f"'{name}'" for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown}, … ({len(names)} in all)"
+
+
+def _folders(names: Sequence[str]) -> str:
+    if not names:
+        return "no folders"
+    return f"{'one folder' if len(names) == 1 else f'{len(names)} folders'} ({quote_names(names)})"
