@@ -91,6 +91,7 @@ class ClassificationCLI(LightningCLI):
     resumes_by_itself = False
 
     def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
+        self.args = args
         self.typed = args if typed is None else typed
         try:
             super().__init__(
@@ -111,12 +112,17 @@ class ClassificationCLI(LightningCLI):
 
     # --- Arguments ---
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Name the subcommands, each with the arguments of its Trainer method that have no place in a config."""
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # static in Lightning, which calls it alike
+        """Name the subcommands, each with the arguments of its Trainer method that have no place in a config.
+
+        That is the one which is called: to build the parsers of the others, too, takes most of the time until a config
+        is parsed. All are there where any could be meant, as by a variable of the environment.
+        """
         # Checkpoints always load without unpickling, and predictions go to a file.
         skipped = {"weights_only", "return_predictions"}
-        return {name: skip | skipped for name, skip in LightningCLI.subcommands().items()}
+        found = {name: skip | skipped for name, skip in LightningCLI.subcommands().items()}
+        called = next(iter(self.args), None)
+        return found if called not in found or variables_for_arguments() else {called: found[called]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add this application's arguments, and the links from data to model."""

@@ -69,13 +69,15 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
     """Add the arguments of single subcommands, and say what is different about those of Lightning.
 
     Args:
-        parsers: The parser of each subcommand.
+        parsers: The parser of each subcommand that is there.
     """
-    for parser in parsers.values():
+    for subcommand, parser in parsers.items():
         let_precision_be_automatic(parser)
         parser._option_string_actions["--ckpt_path"].help = CKPT_PATH_HELP
-    _add_arguments_of_fit(parsers["fit"])
-    _add_arguments_of_predict(parsers["predict"])
+        if subcommand == "fit":
+            _add_arguments_of_fit(parser)
+        if subcommand == "predict":
+            _add_arguments_of_predict(parser)
 
 
 def _add_arguments_of_fit(parser: LightningArgumentParser) -> None:
