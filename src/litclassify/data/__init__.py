@@ -1,4 +1,4 @@
-from litclassify.data.augmentation.transforms import TransformList
+from litclassify.data.augmentation.transforms import TransformList, compose
 from litclassify.data.cifar import CIFAR10, CIFAR100
 from litclassify.data.datamodule import ImageDataModule
 from litclassify.data.datasets.files import ImageFilesDataset
@@ -25,5 +25,6 @@ __all__ = [
     "ImageTensorDataset",
     "ShuffledSampler",
     "TransformList",
+    "compose",
     "find_images",
 ]
