@@ -8,14 +8,17 @@ import numpy as np
 from litclassify.evaluation import class_scores
 from litclassify.evaluation.bootstrap import FROM_COUNTS
 from litclassify.evaluation.calibration import brier_score, expected_calibration_error
-from litclassify.evaluation.class_scores import class_counts
 from litclassify.evaluation.evaluation import Evaluation, Floats
+from litclassify.evaluation.label_evaluation import AnyEvaluation
 from litclassify.evaluation.ranking import area_under_roc, average_precision, threshold_curve
 
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Scores of each class, float64 (K,). Where no image has the class, `auroc` and `average_precision` are nan."""
+    """Scores of each class or label, float64 (K,).
+
+    Where no image has it, `auroc` and `average_precision` are nan, and `auroc` where all have it.
+    """
 
     support: Floats
     precision: Floats
@@ -25,11 +28,11 @@ class ClassTable:
     average_precision: Floats
 
 
-def class_table(evaluation: Evaluation) -> ClassTable:
-    """Score each class against all others."""
-    counts = class_counts(evaluation.confusion)
+def class_table(evaluation: AnyEvaluation) -> ClassTable:
+    """Score each class against all others, or each label by itself."""
+    counts = evaluation.counts
     columns = np.ascontiguousarray(evaluation.probabilities.T)
-    curves = [threshold_curve(scores, evaluation.targets == k) for k, scores in enumerate(columns)]
+    curves = [threshold_curve(scores, evaluation.positives(k)) for k, scores in enumerate(columns)]
     return ClassTable(
         support=counts.support,
         precision=class_scores.precision(counts),
@@ -78,13 +81,14 @@ def some_metrics(evaluation: Evaluation, names: Iterable[str]) -> dict[str, floa
 
 def _metric(name: str, evaluation: Evaluation, table: ClassTable | None) -> float:
     if name in FROM_COUNTS:
-        return float(FROM_COUNTS[name](class_counts(evaluation.confusion)))
+        return float(FROM_COUNTS[name](evaluation.counts))
     if name in RANKED:
         assert table is not None
-        return _mean_of_known(RANKED[name](table))
+        return mean_of_known(RANKED[name](table))
     return FROM_IMAGES[name](evaluation)
 
 
-def _mean_of_known(values: Floats) -> float:
+def mean_of_known(values: Floats) -> float:
+    """Give the mean of what is a number; nan if nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

@@ -8,9 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from litclassify.evaluation import Evaluation, class_table
+from litclassify.evaluation import Evaluation, LabelEvaluation, class_table
 from litclassify.evaluation.figures import (
     Example,
+    LabelExample,
     as_rgb,
     class_figure,
     confidence_figure,
@@ -18,12 +19,13 @@ from litclassify.evaluation.figures import (
     coverage_figure,
     explanation_figure,
     gallery_figure,
+    label_figure,
     overlay,
     precision_recall_figure,
     reliability_figure,
     roc_figure,
 )
-from tests.evaluation.evaluations import DEGENERATE, at_random, of
+from tests.evaluation.evaluations import DEGENERATE, LABELS, at_random, labels_at_random, of
 
 FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
     "counts": lambda e: confusion_figure(e, normalised=False),
@@ -45,6 +47,22 @@ def texts_of(figure: Figure) -> list[str]:
 @pytest.mark.parametrize("evaluation", DEGENERATE.values(), ids=list(DEGENERATE))
 def test_every_evaluation_can_be_drawn(name: str, evaluation: Evaluation) -> None:
     FIGURES[name](evaluation).draw_without_rendering()
+
+
+@pytest.mark.parametrize("figure", [label_figure, precision_recall_figure, roc_figure])
+@pytest.mark.parametrize("evaluation", LABELS.values(), ids=list(LABELS))
+def test_several_labels_can_be_drawn(figure: Callable[..., Figure], evaluation: LabelEvaluation) -> None:
+    figure(evaluation, class_table(evaluation)).draw_without_rendering()
+
+
+def test_labels_have_a_bar_and_a_mark_each() -> None:
+    evaluation = labels_at_random(num_labels=30)
+    table = class_table(evaluation)
+    axes = label_figure(evaluation, table).axes[0]
+    shown = np.argsort(table.f1, kind="stable")[:25]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx(table.f1[shown])
+    np.testing.assert_allclose(axes.collections[0].get_offsets()[:, 0], table.average_precision[shown])
+    assert axes.get_title() == "the lowest 25 of 30 labels"
 
 
 def test_cells_hold_their_numbers_as_long_as_they_can_be_read() -> None:
@@ -108,3 +126,15 @@ def test_prediction_and_target_are_explained_side_by_side(count: int) -> None:
     assert len(figure.axes) == count
     assert (axes.get_title(loc="left"), axes.get_title(loc="right")) == ("dog 0.90", "cat 0.05")
     assert axes.images[0].get_array().shape == (8, 17, 3)
+
+
+def test_a_label_is_explained_beside_its_image() -> None:
+    example = LabelExample(np.zeros((3, 8, 8), np.uint8), "a.png", "dog", 0.9, ["cat", "$x^2$"])
+    assert example.title == "dog 0.90\ncat, \\$x^2\\$"
+    assert LabelExample(example.image, "a.png", "dog", 0.1, []).title == "dog 0.10\nno label"
+    axes = explanation_figure([example], np.ones((1, 1, 8, 8))).axes[0]
+    assert (axes.get_title(loc="left"), axes.get_title(loc="right")) == ("", "dog 0.90")
+    picture = axes.images[0].get_array()
+    assert picture.shape == (8, 17, 3)
+    assert (picture[:, :8] == 0).all()
+    gallery_figure([example]).draw_without_rendering()

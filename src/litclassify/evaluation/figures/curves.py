@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from litclassify.evaluation.evaluation import Evaluation, Floats
+from litclassify.evaluation.evaluation import Floats
 from litclassify.evaluation.figures.style import COLOURS, GREY, new_figure, shortened, unit_square
+from litclassify.evaluation.label_evaluation import AnyEvaluation
 from litclassify.evaluation.metrics import ClassTable
 from litclassify.evaluation.ranking import Curve, threshold_curve
 
@@ -15,16 +16,16 @@ from litclassify.evaluation.ranking import Curve, threshold_curve
 MAX_NAMED = len(COLOURS)
 
 
-def precision_recall_figure(evaluation: Evaluation, table: ClassTable) -> Figure:
-    """Draw precision over recall of each class against the rest; the worst by average precision have a colour."""
+def precision_recall_figure(evaluation: AnyEvaluation, table: ClassTable) -> Figure:
+    """Draw precision over recall of each class or label; the worst by average precision have a colour."""
     figure, axes = new_figure()
     _draw(axes, evaluation, table.average_precision, lambda curve: (curve.recall, curve.precision), "AP")
     unit_square(axes, "recall", "precision")
     return figure
 
 
-def roc_figure(evaluation: Evaluation, table: ClassTable) -> Figure:
-    """Draw recall over the false positive rate of each class against the rest; the worst by area have a colour."""
+def roc_figure(evaluation: AnyEvaluation, table: ClassTable) -> Figure:
+    """Draw recall over the false positive rate of each class or label; the worst by area have a colour."""
     figure, axes = new_figure()
     _draw(axes, evaluation, table.auroc, lambda curve: (curve.false_positive_rate, curve.recall), "AUC")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", linewidth=1)
@@ -34,7 +35,7 @@ def roc_figure(evaluation: Evaluation, table: ClassTable) -> Figure:
 
 def _draw(
     axes: Axes,
-    evaluation: Evaluation,
+    evaluation: AnyEvaluation,
     areas: Floats,
     points: Callable[[Curve], tuple[Floats, Floats]],
     area: str,
@@ -44,7 +45,7 @@ def _draw(
     names = shortened(evaluation.class_names)
     coloured = dict(zip(known[-MAX_NAMED:][::-1], COLOURS, strict=False))
     for k in known:
-        x, y = points(threshold_curve(evaluation.probabilities[:, k], evaluation.targets == k))
+        x, y = points(threshold_curve(evaluation.probabilities[:, k], evaluation.positives(k)))
         label = f"{names[k]}  {area} {areas[k]:.3f}" if k in coloured else None
         axes.step(x, y, where="post", color=coloured.get(k, GREY), linewidth=1.6 if k in coloured else 0.8, label=label)
     if coloured:
