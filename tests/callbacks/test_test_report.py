@@ -12,6 +12,7 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -165,6 +166,13 @@ class Refusing(nn.Module):
 def test_a_network_that_cannot_be_explained_is_tested_all_the_same(tmp_path: Path) -> None:
     assert explained_after_test(Refusing, tmp_path) == set()
     assert (tmp_path / "report.html").is_file()
+
+
+def test_a_divided_network_is_not_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("litclassify.callbacks.activation_maps.SHARDED", SingleDeviceStrategy)
+    with pytest.warns(UserWarning, match="not explained: SingleDeviceStrategy divides the network"):
+        assert explained_after_test(LeNet, tmp_path) == set()
+    assert (tmp_path / "report" / "worst_predictions.png").is_file()
 
 
 @pytest.mark.filterwarnings("ignore:.*sampler has shuffling enabled.*")
