@@ -222,6 +222,11 @@ def test_folds_judge_the_images_that_they_were_not_trained_on(folder: Path, caps
     assert sorted(series.rglob("*")) == before
 
 
+def test_one_of_several_processes_is_refused(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    assert "audit is one process" in mistake("audit", "--data", "Digits")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

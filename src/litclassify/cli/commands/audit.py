@@ -23,6 +23,7 @@ from litclassify.cli.commands.label_judges import LabelJudge
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
+from litclassify.cli.runs.launchers import is_one_of_several
 from litclassify.data import ImageDataModule
 from litclassify.data.reading import usable_cpus
 from litclassify.errors import UserError
@@ -78,6 +79,8 @@ def main(words: list[str]) -> None:
     arguments, rest = parser.parse_known_args(words)
     if not 0.5 < arguments.likeness <= 1:  # noqa: PLR2004
         raise UserError(f"--likeness must be above 0.5 and at most 1, got {arguments.likeness}.")
+    if is_one_of_several():
+        raise UserError("audit is one process, which starts others itself: call it without torchrun or srun.")
     if arguments.ckpt_path is not None:
         rest += ["--ckpt_path", arguments.ckpt_path]
     application = DataOnly(["fit", *rest])
