@@ -1,6 +1,6 @@
 """The figures that describe an evaluation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from litclassify.evaluation.bootstrap import FROM_COUNTS
 from litclassify.evaluation.calibration import brier_score, expected_calibration_error
 from litclassify.evaluation.evaluation import Evaluation, Floats
 from litclassify.evaluation.label_evaluation import AnyEvaluation
-from litclassify.evaluation.ranking import area_under_roc, average_precision, threshold_curve
+from litclassify.evaluation.ranking import Curve, area_under_roc, average_precision, threshold_curve
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,28 @@ class ClassTable:
     f1: Floats
     auroc: Floats
     average_precision: Floats
+    curves: Sequence[Curve]
+    """Of each, K, thinned for drawing."""
 
 
 def class_table(evaluation: AnyEvaluation) -> ClassTable:
     """Score each class against all others, or each label by itself."""
     counts = evaluation.counts
-    columns = np.ascontiguousarray(evaluation.probabilities.T)
-    curves = [threshold_curve(scores, evaluation.positives(k)) for k, scores in enumerate(columns)]
+    auroc, precisions, curves = [], [], []
+    # One after the other: all points of all curves may take more memory than the logits.
+    for k, scores in enumerate(np.ascontiguousarray(evaluation.probabilities.T)):
+        curve = threshold_curve(scores, evaluation.positives(k))
+        auroc.append(area_under_roc(curve))
+        precisions.append(average_precision(curve))
+        curves.append(curve.thinned())
     return ClassTable(
         support=counts.support,
         precision=class_scores.precision(counts),
         recall=class_scores.recall(counts),
         f1=class_scores.f1(counts),
-        auroc=np.array([area_under_roc(curve) for curve in curves]),
-        average_precision=np.array([average_precision(curve) for curve in curves]),
+        auroc=np.array(auroc),
+        average_precision=np.array(precisions),
+        curves=curves,
     )
 
 

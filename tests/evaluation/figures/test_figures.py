@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -83,6 +84,21 @@ def test_a_thousand_classes_have_a_pixel_each() -> None:
     figure.draw_without_rendering()
     box = figure.axes[0].get_window_extent()
     assert min(box.width, box.height) >= 1000
+
+
+def test_a_single_image_among_many_classes_is_to_be_seen() -> None:
+    targets = np.arange(5000) % 500
+    predicted = targets.copy()
+    predicted[123] = 400
+    logits = np.zeros((5000, 500), np.float32)
+    logits[np.arange(5000), predicted] = 5
+    figure = confusion_figure(of(logits, targets), normalised=False)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    column, row = figure.axes[0].transData.transform((400, 123)).round().astype(int)
+    pixels = np.asarray(canvas.buffer_rgba())[::-1, :, :3]
+    assert pixels[row, column].astype(int).sum() < 0.8 * 3 * 255
+    assert (pixels[row + 8, column] == 255).all()
 
 
 def test_the_worst_classes_are_named() -> None:
