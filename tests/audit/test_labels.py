@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from litclassify.audit.inventory import Sample
-from litclassify.audit.labels import cross_validated_probabilities, find_label_errors
-from litclassify.audit.measures import measure
+from litclassify.audit.labels import cross_validated_probabilities, find_label_errors, rough_features
+from litclassify.audit.measures import Measures, measure
 from litclassify.errors import UserError
 
 NAMES = ["cat", "dog"]
@@ -43,6 +43,26 @@ def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch: pytest.Mo
         find_label_errors(samples_of([0, 1]), NAMES, np.full((2, 2), 0.5))
 
 
+@pytest.mark.parametrize(
+    "labels", [[0], [0, 1], [0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1], [0] * 5 + [1], [0] * 9, [0, 1] * 9]
+)
+def test_any_number_of_images_can_be_judged(labels: list[int]) -> None:
+    generator = np.random.default_rng(0)
+    samples, features = samples_of(labels), generator.normal(size=(len(labels), 5)).astype(np.float32)
+    probabilities = cross_validated_probabilities(samples, NAMES, features)
+    judged = ~np.isnan(probabilities).any(axis=1)
+    assert np.allclose(probabilities[judged].sum(axis=1), 1)
+    assert judged.all() == (min(labels.count(0), labels.count(1)) > 1)
+    find_label_errors(samples, NAMES, probabilities)
+
+
+def test_images_that_cannot_be_read_are_not_judged() -> None:
+    features = rough_features([*measure([np.zeros((8, 8), np.uint8)] * 10), Measures(error="broken")])
+    assert np.isnan(features).all(axis=1).tolist() == [False] * 10 + [True]
+    probabilities = cross_validated_probabilities(samples_of([0, 1] * 5 + [1]), NAMES, features)
+    assert np.isnan(probabilities).any(axis=1).tolist() == [False] * 10 + [True]
+
+
 def test_swapped_digits_are_suspected() -> None:
     digits = load_digits()
     images = (digits.images * 15).astype(np.uint8)[:600]
@@ -50,7 +70,7 @@ def test_swapped_digits_are_suspected() -> None:
     labels = digits.target[:600].copy()
     labels[:12] = (labels[:12] + 5) % 10
     samples = [Sample(str(i), "train", names[label]) for i, label in enumerate(labels)]
-    probabilities = cross_validated_probabilities(samples, measure(list(images)), names)
+    probabilities = cross_validated_probabilities(samples, names, rough_features(measure(list(images))))
     assert np.allclose(probabilities.sum(axis=1), 1)
     found = [int(one.path) for one in find_label_errors(samples, names, probabilities)]
     assert len(set(range(12)) & set(found)) >= 9

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ def picture() -> Image.Image:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "empty: 0 bytes"),
+        (b"", "The file is empty"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "no image: it begins with b'%!PS"),
         (PAGE.encode(), "no image: it begins with b'<!DOCTYPE html"),
         (b"\xff\xd8\xff\xe0 and no more", "Truncated File Read"),
     ],
@@ -35,6 +37,14 @@ def test_a_truncated_file_has_the_words_of_the_decoder(picture: Image.Image, tmp
 
 def test_a_missing_file_is_a_reason(tmp_path: Path) -> None:
     assert measure([str(tmp_path / "none.jpg")])[0].error == "cannot be opened: No such file or directory"
+
+
+@pytest.mark.timeout(20)
+def test_what_would_be_waited_for_is_a_reason(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "endless.jpg").symlink_to("/dev/zero")
+    for name in ("pipe.jpg", "endless.jpg"):
+        assert measure([str(tmp_path / name)])[0].error == "It is no regular file"
 
 
 def test_a_decompression_bomb_is_a_reason(

@@ -6,15 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from tests.callbacks.observed import IMAGES, TARGETS, VAL, classifier, train
-from tests.models.test_image_classifier import CLASSES
+from tests.models.test_image_classifier import CLASSES, quiet_trainer
 from torch import Tensor, nn
 
 from litclassify.callbacks import EmbeddingProjector
 from litclassify.callbacks.feature_collector import pooled, thumbnails
 from litclassify.errors import UserError
 from litclassify.test_time_augmentation import Flip
+
+
+def stance() -> str:
+    """How compiled networks run."""
+    from torch._dynamo.eval_frame import _stance  # noqa: PLC0415 - set anew by name
+
+    return str(_stance.stance)
 
 
 def written(folder: Path, split: str) -> Path:
@@ -75,6 +84,69 @@ def test_of_several_views_the_first_is_taken(tmp_path: Path) -> None:
 def test_no_hook_stays_behind(tmp_path: Path) -> None:
     outcome = train(tmp_path, EmbeddingProjector())
     assert not any(module._forward_pre_hooks for module in outcome["trainer"].model.network.modules())
+
+
+class BrokenOffError(Exception):
+    pass
+
+
+class Breaks(Callback):
+    def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
+        if not trainer.sanity_checking:
+            raise BrokenOffError
+
+    on_test_batch_end = on_validation_batch_end
+
+
+def no_trace_is_left(model: nn.Module) -> bool:
+    hooks = any(module._forward_pre_hooks for module in model.modules())
+    return not hooks and stance() == "default"
+
+
+def test_nothing_stays_behind_where_an_evaluation_breaks_off(tmp_path: Path) -> None:
+    model = classifier(criterion=nn.CrossEntropyLoss())  # The default is shared, and stays in evaluation mode.
+    with pytest.raises(BrokenOffError):
+        train(tmp_path, EmbeddingProjector(), Breaks(), model=model)
+    assert no_trace_is_left(model)
+    trainer = quiet_trainer(logger=TensorBoardLogger(tmp_path), callbacks=[EmbeddingProjector(), Breaks()])
+    with pytest.raises(BrokenOffError):
+        trainer.test(model, VAL, verbose=False)
+    assert no_trace_is_left(model)
+
+
+def test_a_network_that_has_shown_enough_runs_as_before(tmp_path: Path) -> None:
+    model, seen = classifier(), []
+
+    class Watches(Callback):
+        def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
+            seen.append(no_trace_is_left(model))
+
+    train(tmp_path, EmbeddingProjector(max_images=15), Watches(), model=model, max_epochs=1, num_sanity_val_steps=0)
+    assert seen == [False, True, True]
+
+
+def test_a_compiled_network_shows_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # Inductor takes half a minute.
+    for name in ("plain", "compiled"):
+        train(tmp_path / name, EmbeddingProjector(), model=classifier(compile=name == "compiled"), max_epochs=1)
+    plain, compiled = (np.loadtxt(written(tmp_path / name, "val") / "tensors.tsv") for name in ("plain", "compiled"))
+    np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-4)
+
+
+class Bypassed(nn.Module):
+    """Uses the weights of its head, and not the head."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.body, self.head = nn.Sequential(nn.Flatten(), nn.Linear(64, 8)), nn.Linear(8, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.linear(self.body(images), self.head.weight, self.head.bias)
+
+
+def test_a_head_that_is_never_called_is_said(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="shows nothing of val: the network does without its head"):
+        train(tmp_path, EmbeddingProjector(), model=classifier(Bypassed))
 
 
 class NoHead(nn.Sequential):

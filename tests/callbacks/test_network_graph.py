@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from tests.callbacks.observed import DrawingNetwork, classifier, events, train
 from torch import Tensor, nn
 
@@ -40,6 +41,13 @@ def test_a_network_that_cannot_be_traced_gives_a_line(tmp_path: Path, capsys: py
     (line,) = [str(warning.message) for warning in caught if "NetworkGraph" in str(warning.message)]
     assert line == "NetworkGraph: Untraceable cannot be traced, there is no graph: no tracer, please"
     assert "Error occurs" not in capsys.readouterr().out
+    assert not events(tmp_path).Tags()["graph"]
+
+
+def test_a_divided_network_is_not_traced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("litclassify.callbacks.network_graph.SHARDED", SingleDeviceStrategy)
+    with pytest.warns(UserWarning, match="NetworkGraph: SingleDeviceStrategy divides the network"):
+        train(tmp_path, NetworkGraph())
     assert not events(tmp_path).Tags()["graph"]
 
 

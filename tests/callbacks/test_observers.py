@@ -41,7 +41,7 @@ OBSERVERS: dict[str, Make] = {
     "ValidationReport": lambda: ValidationReport(every_n_epochs=2, gallery=2),
     "WeightHistograms": WeightHistograms,
 }
-SINGLE_LABEL = ("EmbeddingProjector", "ValidationMetrics", "ValidationReport")
+SINGLE_LABEL = ("EmbeddingProjector", "ValidationMetrics")
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from sklearn.datasets import load_digits
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.conftest import SMALL
 from torch import nn
 from torch.optim import AdamW
 from torch.utils.data import DataLoader, TensorDataset
 
-from litclassify.callbacks import TestReport
+from litclassify.callbacks import MetricsFile, TestReport
 from litclassify.cli import main
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier, MultiLabelClassifier
@@ -166,6 +168,13 @@ def test_a_network_that_cannot_be_explained_is_tested_all_the_same(tmp_path: Pat
     assert (tmp_path / "report.html").is_file()
 
 
+def test_a_divided_network_is_not_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("litclassify.callbacks.activation_maps.SHARDED", SingleDeviceStrategy)
+    with pytest.warns(UserWarning, match="not explained: SingleDeviceStrategy divides the network"):
+        assert explained_after_test(LeNet, tmp_path) == set()
+    assert (tmp_path / "report" / "worst_predictions.png").is_file()
+
+
 @pytest.mark.filterwarnings("ignore:.*sampler has shuffling enabled.*")
 def test_images_in_another_order_are_not_shown_as_what_they_are_not(trainer: Trainer, tmp_path: Path) -> None:
     trainer.test(classifier(), loader_of_digits(shuffle=True), verbose=False)
@@ -173,10 +182,65 @@ def test_images_in_another_order_are_not_shown_as_what_they_are_not(trainer: Tra
     assert (tmp_path / "report" / "confusion_matrix.png").is_file()
 
 
-def test_several_labels_are_refused(trainer: Trainer) -> None:
-    model = MultiLabelClassifier(lambda num_classes: MLP(num_classes, in_features=64), AdamW, list("0123456789"))
-    with pytest.raises(UserError, match="leave it out of trainer.callbacks"):
-        trainer.test(model, loader_of_digits(), verbose=False)
+LABEL_PICTURES = {
+    *("label_scores", "precision_and_recall", "roc", "wrong_labels", "wrong_labels_explained"),
+    *("missed_labels", "missed_labels_explained"),
+}
+
+
+def test_several_labels_are_reported_on(tmp_path: Path) -> None:
+    digits = load_digits()
+    # Whether a digit is odd, is at most 4, is 7, or is 10, which none is.
+    targets = np.stack([digits.target % 2 == 1, digits.target <= 4, digits.target == 7, digits.target == 10], axis=1)
+    images = torch.from_numpy(digits.images / 16).float()[:, None]
+    torch.manual_seed(0)
+    names = ["odd", "small", "seven", "ten"]
+    model = MultiLabelClassifier(LeNet, AdamW, names, criterion=nn.BCEWithLogitsLoss(), threshold=0.51)
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=TensorBoardLogger(tmp_path, name="", version=""),
+        default_root_dir=tmp_path,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[TestReport(resamples=5, gallery=3, explain=2), MetricsFile(tmp_path / "metrics.json")],
+    )
+    trainer.test(model, DataLoader(TensorDataset(images, torch.from_numpy(targets)), batch_size=500), verbose=False)
+    model.eval()
+    with torch.no_grad():
+        predicted = (model(images).sigmoid() > 0.51).numpy()
+    expected = precision_recall_fscore_support(targets, predicted, average=None, zero_division=0)
+    with (tmp_path / "report" / "labels.csv").open() as file:
+        rows = {row["label"]: row for row in csv.DictReader(file)}
+    for k, name in enumerate(names):
+        scores = [float(rows[name][column]) for column in ("precision", "recall", "f1", "images")]
+        assert scores == pytest.approx([column[k] for column in expected], abs=6e-5)
+    assert rows["ten"]["average_precision"] == "undefined"
+    assert {path.stem for path in (tmp_path / "report").glob("*.png")} == LABEL_PICTURES
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    means = ("acc", "exact_match", "precision", "recall", "f1", "precision_micro", "recall_micro", "f1_micro")
+    assert set(metrics) == {f"test_{name}" for name in (*means, "auroc", "map", "loss")}
+    assert metrics["test_precision"] == pytest.approx(np.mean(expected[0]))
+    written = predictions(tmp_path)
+    assert [row["target"].split(";") for row in written[:2]] == [["small"], ["odd", "small"]]
+    right = np.mean([row["target"] == row["label"] for row in written])
+    assert right == pytest.approx(metrics["test_exact_match"])
+    for part in ("Labels", "Averages", "Thresholds", "Wrong labels explained"):
+        assert part in (tmp_path / "report.html").read_text()
+        assert f"## {part}" in (tmp_path / "report.md").read_text()
+    found = EventAccumulator(str(tmp_path), size_guidance={"images": 0})
+    found.Reload()
+    assert {tag.removeprefix("test/") for tag in found.Tags()["images"]} == LABEL_PICTURES
+    assert {tag for tag in found.Tags()["tensors"] if "/pr/" in tag} == {
+        f"test/pr/{n}" for n in ("odd", "small", "seven")
+    }
+
+
+def test_another_model_is_refused(trainer: Trainer) -> None:
+    class Other(LightningModule):
+        def test_step(self, batch: object, batch_idx: int) -> None: ...
+
+    with pytest.raises(UserError, match="TestReport is for an ImageClassifier, got Other: leave it out"):
+        trainer.test(Other(), loader_of_digits(), verbose=False)
 
 
 @pytest.mark.parametrize("argument", ["resamples", "gallery", "explain"])

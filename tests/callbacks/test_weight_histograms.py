@@ -1,13 +1,20 @@
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from tests.callbacks.observed import classifier, events, train
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch.plugins import MixedPrecision
+from lightning.pytorch.strategies import FSDPStrategy
+from tests.callbacks.observed import DrawingNetwork, classifier, events, train
+from tests.models.test_image_classifier import CLASSES
 
 from litclassify.callbacks import WeightHistograms
 from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
 
 
 class Witness(Callback):
@@ -36,6 +43,27 @@ def test_histograms_are_of_the_last_step_and_of_the_weights_after_it(tmp_path: P
             assert histogram.num == values.numel()
             assert histogram.sum == pytest.approx(float(values.sum()), abs=1e-5)
             assert (histogram.min, histogram.max) == pytest.approx((float(values.min()), float(values.max())))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_gradients_are_shown_without_the_scale_of_half_precision(fused: bool, tmp_path: Path) -> None:
+    precision = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
+    # In half precision the convolution has no kernel on every CPU.
+    precision.autocast_context_manager = nullcontext  # type: ignore[method-assign, assignment, return-value]
+    seed_everything(0, verbose=False)
+    model = ImageClassifier(DrawingNetwork, partial(torch.optim.SGD, lr=0.1, fused=fused), CLASSES)
+    witness = Witness()
+    train(tmp_path, witness, WeightHistograms(), model=model, plugins=[precision], max_epochs=1)
+    gradient = witness.gradients[-1] / (1024 if fused else 1)
+    (point,) = events(tmp_path).Histograms("gradients/5.weight")
+    assert 0 < float(gradient.abs().max()) < 10
+    assert point.histogram_value.sum_squares == pytest.approx(float(gradient.square().sum()), rel=1e-4)
+
+
+def test_divided_weights_are_refused() -> None:
+    sharded: Any = SimpleNamespace(strategy=FSDPStrategy())
+    with pytest.raises(UserError, match="needs all weights in one process, and FSDPStrategy divides them"):
+        WeightHistograms().setup(sharded, classifier(), "fit")
 
 
 def test_every_parameter_is_there_and_frozen_ones_have_no_gradient(tmp_path: Path) -> None:

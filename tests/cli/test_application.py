@@ -102,6 +102,19 @@ class Unnamed(Images):
 class WithoutTest(Images):
     def test_dataloader(self):
         return LightningDataModule.test_dataloader(self)
+
+class OneInAList(Images):
+    def test_dataloader(self):
+        return [Images.test_dataloader(self)]
+
+class Several(Images):
+    def test_dataloader(self):
+        return [Images.test_dataloader(self)] * 2
+
+    val_dataloader = predict_dataloader = test_dataloader
+
+class SeveralTests(Several):
+    val_dataloader = Images.val_dataloader
 """
 
 
@@ -126,6 +139,7 @@ def test_a_plain_data_module_predicts_by_number(fit: Fit, plain_data: list[str])
     [
         ("Unnamed", "data: Unnamed has no class_names"),
         ("WithoutTest", "test_after_fit needs a test set. `test_dataloader` must be implemented"),
+        ("SeveralTests", "data: test_dataloader gives several loaders, and one is taken. Join their data sets"),
     ],
 )
 def test_what_a_plain_data_module_lacks_is_named(
@@ -135,6 +149,23 @@ def test_what_a_plain_data_module_lacks_is_named(
         main(["fit", *SMALL, *plain_data, "--data", f"plain_data.{name}", "--test_after_fit", "true"])
     assert stop.value.code == 2
     assert expected in capsys.readouterr().err
+
+
+def test_a_loader_in_a_list_is_one(fit: Fit, plain_data: list[str]) -> None:
+    run = fit(*plain_data, "--data", "plain_data.OneInAList", "--test_after_fit", "true")
+    assert len(read_csv(run / "test_predictions.csv")) == 9
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_several_loaders_are_refused(
+    command: str, fit: Fit, plain_data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit(*plain_data, "--data", "plain_data.Images")
+    with pytest.raises(SystemExit) as stop:
+        main([command, *plain_data, "--data", "plain_data.Several", "--ckpt_path", str(run)])
+    assert stop.value.code == 2
+    name = {"validate": "val", "test": "test", "predict": "predict"}[command]
+    assert f"data: {name}_dataloader gives several loaders" in capsys.readouterr().err
 
 
 def test_a_plain_data_module_is_asked_for_after_training(

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.conftest import REPOSITORY, SMALL
 
 RAND_AUGMENT = ["--data.train_transform", "rand_augment"]
@@ -66,6 +68,25 @@ def test_two_processes_predict_in_order() -> None:
     rows = {name: list(csv.DictReader(Path(f"{name}.csv").read_text().splitlines())) for name in ("together", "alone")}
     assert [row["path"] for row in rows["together"]] == [f"test/{i}" for i in range(359)]
     assert [row["label"] for row in rows["together"]] == [row["label"] for row in rows["alone"]]
+
+
+@pytest.mark.slow
+def test_two_processes_explain_as_one_does() -> None:
+    lenet = ["--model.network", "LeNet", "--model.optimizer", "AdamW", "--model.optimizer.lr", "0.01"]
+    launch("fit", *SMALL, *lenet)
+    pictures = {}
+    for name, words in {"together": DDP, "alone": ["--trainer.devices", "1"]}.items():
+        launch("predict", "--ckpt_path", "best", "--output", f"{name}.csv", "--explain", name, *words)
+        launch("test", "--ckpt_path", "best", *words)
+        report = sorted(Path("runs").glob("*/*/report/*explained.png"))
+        assert [path.stem for path in report] == ["confident_mistakes_explained", "worst_predictions_explained"]
+        seen = {path.name: np.asarray(Image.open(path)) for path in [*report, *Path(name).iterdir()]}
+        pictures[name] = seen
+    assert pictures["together"].keys() == pictures["alone"].keys()
+    assert len(pictures["alone"]) == 359 + 2
+    for name, picture in pictures["alone"].items():
+        # Batches of other sizes round otherwise.
+        assert (np.abs(picture.astype(int) - pictures["together"][name]) > 8).mean() < 0.01, name
 
 
 SEEN = """

@@ -2,9 +2,12 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from lightning.pytorch.strategies import FSDPStrategy
 from PIL import Image
 from tests.cli.image_predictions import FOLDER, PREDICT
 from tests.conftest import SMALL
@@ -119,6 +122,13 @@ def test_names_are_safe_and_not_too_long(tmp_path: Path) -> None:
     for name in [*names, "x" * 300, "😀" * 300]:
         assert len(_short(name).encode()) <= 100
         assert "/" not in _short(name)
+
+
+def test_a_divided_network_is_refused(tmp_path: Path) -> None:
+    sharded: Any = SimpleNamespace(strategy=FSDPStrategy())
+    with pytest.raises(UserError, match="needs the whole network, and FSDPStrategy divides it"):
+        PredictionExplainer(tmp_path / "seen", ["a", "b"]).setup(sharded, None, "predict")  # type: ignore[arg-type]
+    assert not (tmp_path / "seen").exists()
 
 
 def test_a_class_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ COLORS = {
     "green": ((9, 1, 15, 7), (0, 220, 0)),
     "blue": ((1, 9, 7, 15), (0, 0, 220)),
 }
+METRICS = (
+    *("loss", "acc", "exact_match", "map", "auroc"),
+    *("precision", "recall", "f1", "precision_micro", "recall_micro", "f1_micro"),
+)
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 LENET = [
     *["--model.network", "LeNet", "--model.network.in_channels", "3"],
@@ -66,8 +70,13 @@ def test_several_labels_are_learnt_tested_and_predicted(shapes: list[set[str]]) 
     main(["fit", *SEVERAL, *LENET, "--trainer.max_epochs", "12", "--run_name", "m", "--test_after_fit", "true"])
     run = run_dir("m")
     tested = json.loads((run / "metrics.json").read_text())
-    assert set(tested) == {f"test_{name}" for name in ("loss", "acc", "map", "f1", "f1_micro", "exact_match")}
+    assert set(tested) == {f"test_{name}" for name in METRICS}
     assert tested["test_map"] > 0.95
+    for name in ("report.html", "report.md", "report/labels.csv", "report/label_scores.png"):
+        assert (run / name).is_file()
+    with (run / "test_predictions.csv").open() as file:
+        right = [row["target"] == row["label"] for row in csv.DictReader(file)]
+    assert sum(right) / len(right) == pytest.approx(tested["test_exact_match"])
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert "ModelCheckpoint{'monitor': 'val_map'" in "".join(checkpoint["callbacks"])
     assert all("-val_map" in path.name for path in run.glob("checkpoints/epoch*"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from litclassify.evaluation import Evaluation
+from litclassify.evaluation import Evaluation, LabelEvaluation
 
 
 def at_random(num_images: int = 500, num_classes: int = 6, seed: int = 0) -> Evaluation:
@@ -41,4 +41,39 @@ DEGENERATE = {
     "one class of two": of([[2, 1], [1, 2], [3, 0]], [0, 0, 0]),
     "one image": of([[1, 2, 0]], [1]),
     "huge logits": of([[1e4, -1e4, 0], [0, 1e4, -1e4], [0, 3e3, 5e3]], [0, 1, 1]),
+}
+
+
+def labels_at_random(num_images: int = 400, num_labels: int = 5, seed: int = 0) -> LabelEvaluation:
+    """Labels of which the first is common and the last is rare."""
+    generator = np.random.default_rng(seed)
+    targets = generator.random((num_images, num_labels)) < np.linspace(0.6, 0.05, num_labels)
+    return labels_of(generator.normal(size=targets.shape) + 2 * targets - 1, targets)
+
+
+def labels_of(logits: object, targets: object, threshold: float = 0.5) -> LabelEvaluation:
+    values = np.asarray(logits, dtype=np.float32)
+    names = [f"label {k}" for k in range(values.shape[1])]
+    return LabelEvaluation(values, np.asarray(targets, dtype=np.bool_), names, threshold)
+
+
+def _labels_with(column: object, threshold: float = 0.5) -> LabelEvaluation:
+    """Give labels at random with a last one that all images have, or none."""
+    evaluation = labels_at_random(seed=3)
+    targets = evaluation.targets.copy()
+    targets[:, -1] = column
+    return labels_of(evaluation.logits, targets, threshold)
+
+
+LABELS = {
+    "at random": labels_at_random(),
+    "a label without images": _labels_with(False),
+    "a label that all have": _labels_with(True),
+    "a high threshold": _labels_with(False, threshold=0.9),
+    "ties": labels_of(labels_at_random(seed=1).logits.round(), labels_at_random(seed=1).targets),
+    "no label at all": labels_of(np.zeros((4, 3)), np.zeros((4, 3))),
+    "all right": labels_of([[5, -5], [-5, 5], [5, 5]], [[1, 0], [0, 1], [1, 1]]),
+    "all wrong": labels_of([[-5, 5], [5, -5], [-5, -5]], [[1, 0], [0, 1], [1, 1]]),
+    "one image": labels_of([[1, -2, 0]], [[1, 0, 1]]),
+    "huge logits": labels_of([[1e4, -1e4], [-3e3, 5e3], [1e4, 1e4]], [[1, 0], [1, 0], [0, 1]]),
 }

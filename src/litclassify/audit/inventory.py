@@ -15,6 +15,8 @@ from litclassify.data import ImageDataModule, ImageFolder
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
 from litclassify.data.listing.find_images import only_images
 from litclassify.errors import UserError
+from litclassify.image_formats import known_formats
+from litclassify.regular_file import open_regular
 
 SPLITS = ("train", "val", "test")
 
@@ -148,7 +150,7 @@ def _all_files(folder: str) -> Iterator[str]:
 
 def _not_listed(file: str, path: str, split: str, class_name: str) -> Finding:
     try:
-        with Image.open(file) as image:
+        with open_regular(file) as stream, Image.open(stream, formats=known_formats()) as image:
             return Finding("no_image_ending", f"It holds {image.format}.", path, split, class_name)
     except Exception:  # Pillow's readers raise whatever their parsing meets.
         return Finding("other_file", "No image.", path, split, class_name)

@@ -1,5 +1,6 @@
 """Suspected label errors, from probabilities of classifiers that never saw the image."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -7,8 +8,9 @@ import numpy.typing as npt
 
 from litclassify.audit.features import Features, thumbnail_features
 from litclassify.audit.finding import Finding
+from litclassify.audit.hashing import SIDE
 from litclassify.audit.inventory import Sample
-from litclassify.audit.measures import Measures, Pixels
+from litclassify.audit.measures import Measures
 from litclassify.data.splitting.folds import stratified_folds
 from litclassify.errors import UserError
 
@@ -81,46 +83,57 @@ def find_label_errors(
 
 
 def cross_validated_probabilities(
-    samples: Sequence[Sample], measures: Sequence[Measures], class_names: Sequence[str]
+    samples: Sequence[Sample], class_names: Sequence[str], features: Features
 ) -> Probabilities:
-    """Give probabilities by linear discriminant analysis of small features, each fold by a fit to the others.
+    """Give probabilities by linear discriminant analysis of features, each fold by a fit to the others.
 
     Its fits have a closed form: of 50,000 images they take seconds.
 
     Args:
         samples: The images, (N).
-        measures: Of each.
         class_names: Of the K classes.
+        features: Of each image, (N, F); NaN for images that cannot be read.
 
     Returns:
-        (N, K); NaN for images that cannot be read.
+        (N, K); NaN for images that cannot be read, and where there are too few images to judge them.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # noqa: PLC0415 - a second to import
 
-    readable = [i for i, one in enumerate(measures) if one.thumbnail is not None]
+    readable = np.flatnonzero(~np.isnan(features).any(axis=1))
     probabilities = np.full((len(samples), len(class_names)), np.nan)
     position = {name: k for k, name in enumerate(class_names)}
-    targets = np.array([position[samples[i].class_name] for i in readable], dtype=np.int64)
-    if len(np.unique(targets)) < 2:  # noqa: PLR2004
-        return probabilities
-    features = _standardised_features([one.thumbnail for one in measures if one.thumbnail is not None])
+    targets = np.array([position[samples[i].class_name] for i in readable.tolist()], dtype=np.int64)
+    scaled = _standardised(features[readable])
     for fold in stratified_folds(targets.tolist(), FOLDS, seed=0):
         others = np.setdiff1d(np.arange(len(readable)), fold)
-        if not fold or len(np.unique(targets[others])) < 2:  # noqa: PLR2004
+        # It takes more images than classes, of which there are two or more.
+        if not fold or not 1 < len(np.unique(targets[others])) < len(others):
             continue
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
-        model.fit(features[others], targets[others])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of a single image of a class, which adds nothing to the covariance.
+            model.fit(scaled[others], targets[others])
         rows = np.zeros((len(fold), len(class_names)))
-        rows[:, model.classes_] = model.predict_proba(features[fold])
-        probabilities[np.array(readable)[fold]] = rows
+        rows[:, model.classes_] = model.predict_proba(scaled[fold])
+        probabilities[readable[fold]] = rows
     return probabilities
 
 
-def _standardised_features(thumbnails: Sequence[Pixels]) -> Features:
-    parts = [
-        thumbnail_features(np.stack(thumbnails[start : start + AT_ONCE]))
-        for start in range(0, len(thumbnails), AT_ONCE)
-    ]
-    features = np.concatenate(parts)
+def rough_features(measures: Sequence[Measures]) -> Features:
+    """Give gradients and colours of thumbnails, (N, F); NaN for images that cannot be read."""
+    thumbnails = [np.zeros((SIDE, SIDE, 3), np.uint8) if one.thumbnail is None else one.thumbnail for one in measures]
+    features = np.concatenate(
+        [
+            thumbnail_features(np.stack(thumbnails[start : start + AT_ONCE]))
+            for start in range(0, len(thumbnails), AT_ONCE)
+        ]
+    )
+    features[[one.thumbnail is None for one in measures]] = np.nan
+    return features
+
+
+def _standardised(features: Features) -> Features:
+    if not len(features):
+        return features
     standardised: Features = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-3)
     return standardised

@@ -8,12 +8,15 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from litclassify.audit.hashing import SIDE, perceptual_hashes
+from litclassify.image_formats import known_formats
+from litclassify.regular_file import open_regular
 
 # Sharpness and tones of photographs are measured at this size, which makes them comparable.
 LONGER_SIDE = 256
@@ -88,9 +91,9 @@ def gray_of(images: Pixels) -> npt.NDArray[np.float32]:
     return gray
 
 
-def open_upright(content: io.BytesIO) -> Image.Image:
+def open_upright(content: BinaryIO) -> Image.Image:
     """Read an image as training does: upright, 8 bits, in RGB, on white."""
-    with Image.open(content) as file:
+    with Image.open(content, formats=known_formats()) as file:
         return _upright(file)
 
 
@@ -105,10 +108,10 @@ def _measure_file(path: str) -> Measures:
     found = Measures()
     content = b""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             content = file.read()
         found.content_hash = hashlib.blake2b(content, digest_size=16).digest()
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=known_formats()) as image:
             found.format, found.mode = image.format or "", image.mode
             found.width, found.height = image.size
             found.frames = getattr(image, "n_frames", 1)
@@ -168,8 +171,6 @@ def _reason(error: Exception, content: bytes) -> str:
     """Say what is wrong with a file: the decoder's words, and what the file seems to be."""
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be opened: {error.strerror}"
-    if not content:
-        return "empty: 0 bytes"
     if isinstance(error, UnidentifiedImageError):
         return f"no image: it begins with {content[:SHOWN_BYTES]!r}"
     text = str(error) or "no reason given"

@@ -14,6 +14,7 @@ from litclassify.audit.audit import Audit
 from litclassify.audit.finding import KINDS
 from litclassify.audit.measures import Source, open_upright
 from litclassify.pages import render_page
+from litclassify.regular_file import open_regular
 
 HTML, CSV, EXCLUDE = "audit.html", "audit.csv", "exclude.txt"
 COLUMNS = ("path", "split", "class", "kind", "severity", "detail", "other path")
@@ -86,14 +87,15 @@ def _picture(audit: Audit, places: Mapping[str, int], path: str) -> dict[str, An
     return {"path": path, "uri": uri}
 
 
+def _read_upright(path: str) -> Image.Image:
+    with open_regular(path) as file:
+        return open_upright(file)
+
+
 def _data_uri(source: Source) -> str:
     """Embed a picture, at most 112 pixels a side; empty if it cannot be read any more."""
     try:
-        image = (
-            Image.fromarray(source).convert("RGB")
-            if isinstance(source, np.ndarray)
-            else open_upright(io.BytesIO(Path(source).read_bytes()))
-        )
+        image = Image.fromarray(source).convert("RGB") if isinstance(source, np.ndarray) else _read_upright(source)
     except OSError:
         return ""
     image.thumbnail((THUMBNAIL, THUMBNAIL))

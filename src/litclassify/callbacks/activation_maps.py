@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from torch import Tensor
 
+from litclassify.callbacks.weight_average import SHARDED
 from litclassify.errors import UserError
 from litclassify.explanation import class_activation_map, find_feature_layer
 from litclassify.models import ImageClassifier
@@ -37,7 +38,14 @@ def activation_layer(trainer: Trainer, classifier: ImageClassifier, images: Tens
 def maps_if_any(
     trainer: Trainer, classifier: ImageClassifier, images: NDArray[np.generic], classes: NDArray[np.int64]
 ) -> NDArray[np.floating[Any]] | None:
-    """Give the maps (n, M, H, W) of images (n, C, H, W) and classes (n, M), or None from a network that has none."""
+    """Give the maps (n, M, H, W) of images (n, C, H, W) and classes (n, M), or None from a network that has none.
+
+    Of one that is divided among processes there are none, either: this one would wait for the others.
+    """
+    if isinstance(trainer.strategy, SHARDED):
+        name = type(trainer.strategy).__name__
+        rank_zero_warn(f"Predictions are not explained: {name} divides the network, and the report is of one process.")
+        return None
     pixels = torch.from_numpy(images)
     try:
         layer = activation_layer(trainer, classifier, pixels)

@@ -79,6 +79,11 @@ class EmbeddingProjector(Callback):
         if self._features is not None:
             self._features.close()
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Let the network run as before: what ended the evaluation may be caught."""
+        self.on_validation_end(trainer, pl_module)
+        self._features = None
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write those of the last validation."""
         self._write(trainer, pl_module, "val", trainer.val_dataloaders)
@@ -102,7 +107,7 @@ class EmbeddingProjector(Callback):
             return
         gathered = [column[: self.max_images] for column in collected.gather(trainer)]
         if not gathered:
-            rank_zero_warn(f"EmbeddingProjector shows nothing of {split}: a compiled network hides its features.")
+            rank_zero_warn(f"EmbeddingProjector shows nothing of {split}: the network does without its head.")
         elif trainer.is_global_zero:
             assert isinstance(pl_module, ImageClassifier)
             features, pictures, targets, predicted = gathered

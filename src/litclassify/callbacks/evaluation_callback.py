@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from litclassify.callbacks.evaluation_collector import EvaluationCollector
 from litclassify.callbacks.loader_images import single_loader
-from litclassify.evaluation import Evaluation
+from litclassify.evaluation import AnyEvaluation
 from litclassify.models import EvaluationOutput, ImageClassifier
 
 
@@ -37,7 +37,7 @@ class EvaluationCallback(Callback):
 
     on_test_batch_end = on_validation_batch_end  # type: ignore[assignment]
 
-    def _gather(self, trainer: Trainer, pl_module: LightningModule, loaders: Any) -> Evaluation:
+    def _gather(self, trainer: Trainer, pl_module: LightningModule, loaders: Any) -> AnyEvaluation:
         """Put the batches of all processes together; all have to ask.
 
         Args:

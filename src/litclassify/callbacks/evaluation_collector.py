@@ -11,8 +11,8 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from litclassify.callbacks.loader_images import keeps_order
 from litclassify.errors import UserError
-from litclassify.evaluation import Evaluation
-from litclassify.models import EvaluationOutput, ImageClassifier
+from litclassify.evaluation import AnyEvaluation, Evaluation, LabelEvaluation
+from litclassify.models import EvaluationOutput, ImageClassifier, MultiLabelClassifier
 
 
 class EvaluationCollector:
@@ -34,7 +34,7 @@ class EvaluationCollector:
         self._logits.append(output["logits"].float())
         self._targets.append(output["targets"])
 
-    def gather(self, trainer: Trainer, classifier: ImageClassifier, loader: Any) -> Evaluation:
+    def gather(self, trainer: Trainer, classifier: ImageClassifier, loader: Any) -> AnyEvaluation:
         """Put the images of all processes together, in the order of the data set, and forget them.
 
         Of W processes, process r has evaluated images r, r + W, …; those that a sampler has repeated, so that all have
@@ -47,9 +47,24 @@ class EvaluationCollector:
         """
         limit = len(loader.dataset) if keeps_order(loader) else None
         logits: NDArray[np.float32] = rows_of_all(self._logits, trainer)[:limit]
-        targets: NDArray[np.int64] = rows_of_all(self._targets, trainer)[:limit]
+        targets: NDArray[Any] = rows_of_all(self._targets, trainer)[:limit]
         self.clear()
+        if isinstance(classifier, MultiLabelClassifier):
+            return LabelEvaluation(logits, targets, classifier.class_names, classifier.threshold)
         return Evaluation(logits, targets, classifier.class_names, classifier.calibration_temperature)
+
+
+def check_classifier(callback: Callback, pl_module: LightningModule) -> None:
+    """Refuse a model that is no classifier of images.
+
+    Raises:
+        UserError: It is none.
+    """
+    if not isinstance(pl_module, ImageClassifier):
+        raise UserError(
+            f"{type(callback).__name__} is for an ImageClassifier, got {type(pl_module).__name__}: leave it out of "
+            "trainer.callbacks."
+        )
 
 
 def check_single_label(callback: Callback, pl_module: LightningModule) -> None:

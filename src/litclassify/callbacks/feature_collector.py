@@ -1,5 +1,7 @@
 """The features of the first images of an evaluation."""
 
+from contextlib import ExitStack
+
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
@@ -15,13 +17,18 @@ MIN_SIDE, MAX_SIDE = 32, 64
 class FeatureCollector:
     """Holds what the head of a network is given, and what the model says of it.
 
+    Until it has enough, or is closed, the head has a hook, and compiled networks run as they are: compiled, they would
+    run without hooks.
+
     Args:
         head: The module whose input are the features.
         limit: Of how many images of this process.
     """
 
     def __init__(self, head: nn.Module, limit: int) -> None:
-        self._hook = head.register_forward_pre_hook(self._see)
+        self._watch = ExitStack()
+        self._watch.callback(head.register_forward_pre_hook(self._see).remove)
+        self._watch.enter_context(torch.compiler.set_stance("force_eager"))
         self._limit = limit
         self._seen: Tensor | None = None
         self._batches: list[tuple[Tensor, ...]] = []
@@ -42,10 +49,12 @@ class FeatureCollector:
             columns = (pooled(features), thumbnails(images), output["targets"], output["logits"].argmax(dim=1))
             self._batches.append(tuple(column[: self._limit] for column in columns))
         self._limit -= len(images)
+        if self._limit <= 0:
+            self.close()
 
     def close(self) -> None:
         """Let the network run as before."""
-        self._hook.remove()
+        self._watch.close()
 
     def gather(self, trainer: Trainer) -> list[Tensor]:
         """Give features (N, D), thumbnails (N, 3, S, S), targets and predictions (N,) of all processes, if any."""

@@ -7,10 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, IterableDataset, SequentialSampler
 
+from litclassify.errors import UserError
+
 
 def single_loader(loaders: Any) -> Any:
     """Give the loader of an evaluation that has one, in a list or not."""
     return loaders[0] if isinstance(loaders, list | tuple) and len(loaders) == 1 else loaders
+
+
+def several_loaders(name: str) -> UserError:
+    """Say that one loader is taken.
+
+    Args:
+        name: Method of the data module that gives several.
+    """
+    return UserError(
+        f"data: {name} gives several loaders, and one is taken. Join their data sets with "
+        "torch.utils.data.ConcatDataset, or give them one after the other."
+    )
 
 
 def keeps_order(loader: Any) -> bool:

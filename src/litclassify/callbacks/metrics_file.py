@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 
 class MetricsFile(Callback):
@@ -20,7 +20,10 @@ class MetricsFile(Callback):
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write `{"test_acc": 0.98, …}`, without what is undefined."""
+        """Write `{"test_acc": 0.98, …}`, with null for what is no finite number, and say so: JSON has no others."""
         logged = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
-        metrics = {name: value for name, value in logged.items() if math.isfinite(value)}  # JSON has no others.
-        self.path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        metrics = {name: value if math.isfinite(value) else None for name, value in logged.items()}
+        self.path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        nulls = [f"{name} ({logged[name]})" for name, value in metrics.items() if value is None]
+        if nulls:
+            rank_zero_info(f"{self.path.name} holds null for what JSON has no number for: {', '.join(nulls)}.")

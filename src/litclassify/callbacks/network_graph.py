@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from litclassify.callbacks.tensorboard import tensorboard_writers
+from litclassify.callbacks.weight_average import SHARDED
 from litclassify.models import ImageClassifier
 from litclassify.networks import dry_run
 
@@ -32,6 +33,10 @@ class NetworkGraph(Callback):
 
 def _show(trainer: Trainer, classifier: ImageClassifier, images: Tensor) -> None:
     network = classifier.network
+    if isinstance(trainer.strategy, SHARDED):  # This process would wait for the others.
+        name = type(trainer.strategy).__name__
+        rank_zero_warn(f"NetworkGraph: {name} divides the network among processes, there is no graph.")
+        return
     for writer in tensorboard_writers(trainer):
         try:
             _add_graph(writer, network, classifier.normalize(images))

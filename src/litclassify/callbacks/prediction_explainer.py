@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from litclassify.callbacks.activation_maps import activation_layer, activation_maps
+from litclassify.callbacks.weight_average import SHARDED
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier, Prediction
 from litclassify.predictions import PredictionSource, escape_forbidden, places_of_process
@@ -61,8 +62,11 @@ class PredictionExplainer(Callback):
         """Make the folder.
 
         Raises:
-            UserError: It cannot be made, or not be written to.
+            UserError: It cannot be made, or not be written to, or no process has the whole network.
         """
+        if isinstance(trainer.strategy, SHARDED):
+            name = type(trainer.strategy).__name__
+            raise UserError(f"--explain needs the whole network, and {name} divides it: take trainer.strategy ddp.")
         with self._refusals_named():
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.folder, os.W_OK):

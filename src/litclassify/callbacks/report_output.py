@@ -15,15 +15,25 @@ from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from litclassify.callbacks.loader_images import keeps_order, read_images
-from litclassify.evaluation import ClassTable, Evaluation
+from litclassify.evaluation import (
+    AnyEvaluation,
+    ClassTable,
+    LabelEvaluation,
+    bootstrap_intervals,
+    label_intervals,
+)
 from litclassify.evaluation.report import (
     Picture,
     ReadMaps,
     Report,
     ReportTable,
     evaluation_pictures,
+    evaluation_tables,
     gallery_pictures,
     html_report,
+    label_galleries,
+    label_pictures,
+    label_tables,
     markdown_report,
     markdown_table,
 )
@@ -62,8 +72,26 @@ def print_table(table: ReportTable) -> None:
         console.print(f"… and {len(table.rows) - MAX_PRINTED} more, in {PICTURES}/{table.key}.csv", highlight=False)
 
 
+def tabulate(
+    evaluation: AnyEvaluation, table: ClassTable, metrics: Mapping[str, float], resamples: int = 0
+) -> list[ReportTable]:
+    """Give all tables.
+
+    Args:
+        evaluation: Of classes, or of several labels.
+        table: Scores of each.
+        metrics: Those of all together.
+        resamples: Draws for confidence intervals; 0 gives none.
+    """
+    if isinstance(evaluation, LabelEvaluation):
+        intervals = label_intervals(evaluation, resamples) if resamples else {}
+        return label_tables(evaluation, table, metrics, intervals)
+    intervals = bootstrap_intervals(evaluation, resamples) if resamples else {}
+    return evaluation_tables(evaluation, table, metrics, intervals)
+
+
 def draw(
-    evaluation: Evaluation,
+    evaluation: AnyEvaluation,
     table: ClassTable,
     loader: Any,
     paths: Sequence[str],
@@ -82,10 +110,13 @@ def draw(
         read_maps: Gives activation maps of images; None explains none.
         explain: Images that are explained in each gallery, at most.
     """
+    shows_images = gallery > 0 and keeps_order(loader)
+    options = (paths, partial(read_images, loader), gallery, read_maps, explain)
+    if isinstance(evaluation, LabelEvaluation):
+        pictures = label_pictures(evaluation, table)
+        return [*pictures, *label_galleries(evaluation, *options)] if shows_images else pictures
     pictures = evaluation_pictures(evaluation, table)
-    if gallery and keeps_order(loader):
-        pictures += gallery_pictures(evaluation, paths, partial(read_images, loader), gallery, read_maps, explain)
-    return pictures
+    return [*pictures, *gallery_pictures(evaluation, *options)] if shows_images else pictures
 
 
 def show(
@@ -99,9 +130,9 @@ def show(
         writer.add_text(f"{split}/{table.key}", markdown_table(table), step)
 
 
-def show_pr_curves(writer: SummaryWriter, evaluation: Evaluation, table: ClassTable, split: str, step: int) -> None:
+def show_pr_curves(writer: SummaryWriter, evaluation: AnyEvaluation, table: ClassTable, split: str, step: int) -> None:
     """Show precision and recall of each class, of more than 50 those with the lowest average precision."""
     known = [k for k in np.argsort(table.average_precision) if table.support[k]]
     for k in known[:MAX_PR_CURVES]:
-        positives, scores = evaluation.targets == k, evaluation.probabilities[:, k]
+        positives, scores = evaluation.positives(k), evaluation.probabilities[:, k]
         writer.add_pr_curve(f"{split}/pr/{evaluation.class_names[k]}", positives, scores, step)

@@ -8,12 +8,12 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation_collector import check_single_label
+from litclassify.callbacks.evaluation_collector import check_classifier
 from litclassify.callbacks.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard import tensorboard_writers
 from litclassify.errors import UserError
-from litclassify.evaluation import bootstrap_intervals, class_table, summary
-from litclassify.evaluation.predictions_file import write_predictions
+from litclassify.evaluation import LabelEvaluation, class_table, summary_of
+from litclassify.evaluation.predictions_file import write_label_predictions, write_predictions
 from litclassify.models import ImageClassifier
 
 RECORDS = ("config.*.yaml", "environment.*.json")
@@ -22,9 +22,9 @@ RECORDS = ("config.*.yaml", "environment.*.json")
 class TestReport(EvaluationCallback):
     """Log further metrics of a test, and write what it found into the run.
 
-    Metrics are those of `litclassify.evaluation.summary`: `test_f1`, `test_ece` and so on. The run gets `report.html`,
-    `report.md` with the figures and tables as files in `report/`, and `test_predictions.csv`; TensorBoard the same
-    figures, and curves of precision and recall.
+    Metrics are those of `litclassify.evaluation.summary`: `test_f1`, `test_ece` and so on; of several labels, those of
+    `label_summary`. The run gets `report.html`, `report.md` with the figures and tables as files in `report/`, and
+    `test_predictions.csv`; TensorBoard the same figures, and curves of precision and recall.
 
     The logits of all test images are held for it: 4 bytes for each image and class.
 
@@ -50,7 +50,7 @@ class TestReport(EvaluationCallback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse what it cannot report on, before training, if there is any."""
-        check_single_label(self, pl_module)
+        check_classifier(self, pl_module)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew."""
@@ -60,9 +60,11 @@ class TestReport(EvaluationCallback):
         """Log the metrics."""
         self._evaluation = self._gather(trainer, pl_module, trainer.test_dataloaders)
         self._table = class_table(self._evaluation)
-        self._metrics = summary(self._evaluation, self._table)
-        logged = {f"test_{name}": value for name, value in self._metrics.items() if name != "acc"}
-        pl_module.log_dict(logged, sync_dist=True)  # The classifier itself logs test_acc.
+        self._metrics = summary_of(self._evaluation, self._table)
+        assert isinstance(pl_module, ImageClassifier)
+        own = set(pl_module.test_metrics.keys())  # Which the classifier logs itself.
+        logged = {f"test_{name}": value for name, value in self._metrics.items()}
+        pl_module.log_dict({name: value for name, value in logged.items() if name not in own}, sync_dist=True)
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -70,33 +72,37 @@ class TestReport(EvaluationCallback):
         assert isinstance(pl_module, ImageClassifier)
         # matplotlib takes longer to import than a small test takes to run.
         from litclassify.callbacks import report_output  # noqa: PLC0415
-        from litclassify.evaluation import report as parts  # noqa: PLC0415
+        from litclassify.evaluation.report import Report  # noqa: PLC0415
 
         evaluation, table, loader = self._evaluation, self._table, single_loader(trainer.test_dataloaders)
         paths = image_paths(loader, len(evaluation), "test")
-        intervals = bootstrap_intervals(evaluation, self.resamples) if self.resamples else {}
         folder = Path(trainer.default_root_dir)
         read_maps = partial(maps_if_any, trainer, pl_module) if self.explain else None
-        report = parts.Report(
+        report = Report(
             title=f"Test of {folder.parent.name}, {folder.name}",
             facts=self._facts(trainer),
-            tables=parts.evaluation_tables(evaluation, table, self._metrics, intervals),
+            tables=report_output.tabulate(evaluation, table, self._metrics, self.resamples),
             pictures=report_output.draw(evaluation, table, loader, paths, self.gallery, read_maps, self.explain),
             texts=_records(folder),
         )
         if self.verbose:
-            report_output.print_table(report.table("classes"))
+            report_output.print_table(report.table("labels" if pl_module.multi_label else "classes"))
         report_output.write_report(report, folder)
-        write_predictions(evaluation, paths, folder)
+        if isinstance(evaluation, LabelEvaluation):
+            separator = getattr(trainer.datamodule, "label_separator", None) or ";"  # type: ignore[attr-defined]
+            write_label_predictions(evaluation, paths, folder, separator)
+        else:
+            write_predictions(evaluation, paths, folder)
         for writer in tensorboard_writers(trainer):
             report_output.show(writer, report.pictures, report.tables, "test", trainer.global_step)
             report_output.show_pr_curves(writer, evaluation, table, "test", trainer.global_step)
 
     def _facts(self, trainer: Trainer) -> dict[str, str]:
+        wrong = "with a wrong label" if isinstance(self._evaluation, LabelEvaluation) else "wrong"
         return {
             "checkpoint": str(trainer.ckpt_path or "the weights that training ended with"),
             "images": f"{len(self._evaluation)}",
-            "wrong": f"{int((~self._evaluation.correct).sum())}",
+            wrong: f"{int((~self._evaluation.correct).sum())}",
         }
 
 

@@ -2,7 +2,9 @@
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.combined_loader import CombinedLoader
 
+from litclassify.callbacks.loader_images import several_loaders
 from litclassify.errors import UserError
 
 
@@ -13,13 +15,15 @@ class TestSetCheck(Callback):
         """Build it.
 
         Raises:
-            UserError: The data has no test set, or it cannot be read.
+            UserError: The data has no test set, or several, or it cannot be read.
         """
         if stage != "fit":
             return
         datamodule = trainer.datamodule  # type: ignore[attr-defined] # set by Lightning's data connector
         try:
             datamodule.setup("test")
-            datamodule.test_dataloader()
+            loaders = datamodule.test_dataloader()
         except (UserError, MisconfigurationException) as error:
             raise UserError(f"test_after_fit needs a test set. {error}") from error
+        if len(CombinedLoader(loaders, "sequential").flattened) > 1:
+            raise several_loaders("test_dataloader")

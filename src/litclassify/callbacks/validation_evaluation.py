@@ -17,4 +17,6 @@ class ValidationEvaluation(EvaluationCallback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the batches together."""
-        self.evaluation = self._gather(trainer, pl_module, trainer.val_dataloaders)
+        evaluation = self._gather(trainer, pl_module, trainer.val_dataloaders)
+        assert isinstance(evaluation, Evaluation)
+        self.evaluation = evaluation

@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 from litclassify.callbacks.evaluation_callback import EvaluationCallback
 from litclassify.callbacks.evaluation_collector import check_single_label
 from litclassify.errors import UserError
-from litclassify.evaluation import METRICS, some_metrics
+from litclassify.evaluation import METRICS, Evaluation, some_metrics
 from litclassify.suggestions import nearest
 
 # The classifier itself logs val_acc.
@@ -45,6 +45,7 @@ class ValidationMetrics(EvaluationCallback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the metrics."""
         evaluation = self._gather(trainer, pl_module, trainer.val_dataloaders)
+        assert isinstance(evaluation, Evaluation)
         metrics = some_metrics(evaluation, self.names)
         logged = {f"val_{name}": value for name, value in metrics.items()}
         pl_module.log_dict(logged, sync_dist=True)  # They are the same in all processes, which Lightning cannot know.

@@ -5,11 +5,11 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation_collector import check_single_label
+from litclassify.callbacks.evaluation_collector import check_classifier
 from litclassify.callbacks.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
-from litclassify.evaluation import Evaluation, class_table, summary
+from litclassify.evaluation import AnyEvaluation, class_table, summary_of
 
 
 class ValidationReport(EvaluationCallback):
@@ -31,7 +31,7 @@ class ValidationReport(EvaluationCallback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse what it cannot report on, and forget the validation before."""
-        check_single_label(self, pl_module)
+        check_classifier(self, pl_module)
         self._begin(collects=self._is_due(trainer) and has_tensorboard(trainer))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -55,15 +55,14 @@ class ValidationReport(EvaluationCallback):
             self._show(trainer, self._gather(trainer, pl_module, trainer.val_dataloaders))
 
     @rank_zero_only
-    def _show(self, trainer: Trainer, evaluation: Evaluation) -> None:
+    def _show(self, trainer: Trainer, evaluation: AnyEvaluation) -> None:
         # matplotlib takes longer to import than a small validation takes to run.
         from litclassify.callbacks import report_output  # noqa: PLC0415
-        from litclassify.evaluation.report import evaluation_tables  # noqa: PLC0415
 
         table, loader = class_table(evaluation), single_loader(trainer.val_dataloaders)
         paths = image_paths(loader, len(evaluation), "val")
         pictures = report_output.draw(evaluation, table, loader, paths, self.gallery)
-        tables = evaluation_tables(evaluation, table, summary(evaluation, table), {})
+        tables = report_output.tabulate(evaluation, table, summary_of(evaluation, table))
         for writer in tensorboard_writers(trainer):
             report_output.show(writer, pictures, tables, "val", self._step)
             report_output.show_pr_curves(writer, evaluation, table, "val", self._step)

@@ -239,6 +239,11 @@ class ImageDataModule(LightningDataModule, ABC):
         )
         return self._make_loader(dataset, PredictionDataset(dataset, self.image_shape), self.batch_size, sampler)
 
+    def files_dataloader(self, paths: Sequence[str]) -> DataLoader[PredictionSample]:
+        """Any image files, in order, as `predict` sees them, with batches of the same kind."""
+        dataset = self._files_to_predict(paths, [-1] * len(paths))
+        return self._make_loader(dataset, PredictionDataset(dataset, self.image_shape), self.batch_size, None)
+
     @property
     def predict_dataset(self) -> ImageDataset:
         """What `predict` sees, in order."""
@@ -280,9 +285,11 @@ class ImageDataModule(LightningDataModule, ABC):
         if self.path is None:
             return self._test_set_to_predict()
         paths = find_images(self.path)
+        return self._files_to_predict(paths, folder_targets(self.path, paths, self.folder_classes))
+
+    def _files_to_predict(self, paths: Sequence[str], targets: list[int]) -> ImageDataset:
         transform = compose(self._resize_first(None) + self.transform_list("predict"))
-        targets = torch.tensor(folder_targets(self.path, paths, self.folder_classes))
-        return ImageFilesDataset(paths, targets, transform, self.num_channels, "predict")
+        return ImageFilesDataset(paths, torch.tensor(targets), transform, self.num_channels, "predict")
 
     def _test_set_to_predict(self) -> ImageDataset:
         return self._dataset("test")

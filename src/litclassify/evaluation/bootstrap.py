@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litclassify.evaluation import class_scores
-from litclassify.evaluation.class_scores import ClassCounts, macro
-from litclassify.evaluation.evaluation import Evaluation, Floats
+from litclassify.evaluation.class_scores import macro
+from litclassify.evaluation.evaluation import ClassCounts, Evaluation, Floats
 
 Interval = tuple[float, float]
 PERCENTILES = (2.5, 97.5)
@@ -41,7 +41,7 @@ def bootstrap_intervals(evaluation: Evaluation, resamples: int) -> dict[str, Int
     values["nll"] = np.array(
         [generator.choice(evaluation.losses, size=len(evaluation)).mean() for _ in range(resamples)]
     )
-    return {name: _interval(drawn) for name, drawn in values.items()}
+    return {name: interval_of(drawn) for name, drawn in values.items()}
 
 
 def _drawn_counts(confusion: NDArray[np.int64], resamples: int, generator: np.random.Generator) -> ClassCounts:
@@ -59,7 +59,8 @@ def _drawn_counts(confusion: NDArray[np.int64], resamples: int, generator: np.ra
     return ClassCounts(*drawn)
 
 
-def _interval(values: Floats) -> Interval:
+def interval_of(values: Floats) -> Interval:
+    """Give the range of the middle 95% of drawn values (R,), without those that are nan."""
     known = values[~np.isnan(values)]  # Chance may draw images of one class alone, of which kappa says nothing.
     if not known.size:
         return float("nan"), float("nan")

@@ -1,27 +1,11 @@
 """Scores of predictions, class by class and averaged."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litclassify.evaluation.evaluation import Floats
-
-
-class ClassCounts(NamedTuple):
-    """How many images of each class there are: (..., K) each."""
-
-    hits: NDArray[Any]
-    """Whose target and prediction are the class."""
-    support: NDArray[Any]
-    """Whose target is the class."""
-    predicted: NDArray[Any]
-    """Whose prediction is the class."""
-
-
-def class_counts(confusion: NDArray[Any]) -> ClassCounts:
-    """Count the images of a confusion matrix (K, K), targets in rows."""
-    return ClassCounts(np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+from litclassify.evaluation.evaluation import ClassCounts, Floats
 
 
 def precision(counts: ClassCounts) -> Floats:
@@ -44,6 +28,11 @@ def macro(scores: Floats, counts: ClassCounts) -> Floats:
     occurs = counts.support + counts.predicted > 0
     mean: Floats = (scores * occurs).sum(axis=-1) / occurs.sum(axis=-1)
     return mean
+
+
+def pooled(counts: ClassCounts) -> ClassCounts:
+    """Count as if all classes were one: (..., K) to (...,)."""
+    return ClassCounts(*(part.sum(axis=-1) for part in counts))
 
 
 def cohen_kappa(counts: ClassCounts) -> Floats:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,20 @@ from scipy.special import logsumexp, softmax
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+# Images.
+AT_ONCE = 1024
+
+
+class ClassCounts(NamedTuple):
+    """How many images of each class there are: (..., K) each."""
+
+    hits: NDArray[Any]
+    """That have the class, and are predicted to."""
+    support: NDArray[Any]
+    """That have the class."""
+    predicted: NDArray[Any]
+    """That are predicted to have it."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +73,19 @@ class Evaluation:
         return energies
 
     @cached_property
-    def correct(self) -> NDArray[np.bool_]:
+    def correct(self) -> Bools:
         """Whether the most probable class is the target, (N,)."""
-        correct: NDArray[np.bool_] = self.predicted == self.targets
+        correct: Bools = self.predicted == self.targets
         return correct
 
     @cached_property
     def losses(self) -> Floats:
         """Negative logarithm of the target's probability, float64 (N,)."""
-        scaled = self.logits.astype(np.float64) / self.temperature
-        losses: Floats = logsumexp(scaled, axis=1) - scaled[np.arange(len(self)), self.targets]
+        losses = np.empty(len(self))
+        for start in range(0, len(self), AT_ONCE):  # At once, doubles of all logits would take most of the time.
+            rows = slice(start, start + AT_ONCE)
+            scaled = self.logits[rows].astype(np.float64) / self.temperature
+            losses[rows] = logsumexp(scaled, axis=1) - scaled[np.arange(len(scaled)), self.targets[rows]]
         return losses
 
     @cached_property
@@ -76,6 +93,16 @@ class Evaluation:
         """Images by target (row) and prediction (column), int64 (K, K)."""
         cells = np.bincount(self.targets * self.num_classes + self.predicted, minlength=self.num_classes**2)
         return cells.reshape(self.num_classes, self.num_classes)
+
+    @property
+    def counts(self) -> ClassCounts:
+        """Images of each class, (K,) each."""
+        return ClassCounts(np.diagonal(self.confusion), self.confusion.sum(axis=1), self.confusion.sum(axis=0))
+
+    def positives(self, k: int) -> Bools:
+        """Which images have class k, (N,)."""
+        positives: Bools = self.targets == k
+        return positives
 
     def at_temperature(self, temperature: float) -> "Evaluation":
         """Give the same, with probabilities at another temperature."""

@@ -1,6 +1,6 @@
 """The figures that describe an evaluation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,14 +8,17 @@ import numpy as np
 from litclassify.evaluation import class_scores
 from litclassify.evaluation.bootstrap import FROM_COUNTS
 from litclassify.evaluation.calibration import brier_score, expected_calibration_error
-from litclassify.evaluation.class_scores import class_counts
 from litclassify.evaluation.evaluation import Evaluation, Floats
-from litclassify.evaluation.ranking import area_under_roc, average_precision, threshold_curve
+from litclassify.evaluation.label_evaluation import AnyEvaluation
+from litclassify.evaluation.ranking import Curve, area_under_roc, average_precision, threshold_curve
 
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Scores of each class, float64 (K,). Where no image has the class, `auroc` and `average_precision` are nan."""
+    """Scores of each class or label, float64 (K,).
+
+    Where no image has it, `auroc` and `average_precision` are nan, and `auroc` where all have it.
+    """
 
     support: Floats
     precision: Floats
@@ -23,20 +26,28 @@ class ClassTable:
     f1: Floats
     auroc: Floats
     average_precision: Floats
+    curves: Sequence[Curve]
+    """Of each, K, thinned for drawing."""
 
 
-def class_table(evaluation: Evaluation) -> ClassTable:
-    """Score each class against all others."""
-    counts = class_counts(evaluation.confusion)
-    columns = np.ascontiguousarray(evaluation.probabilities.T)
-    curves = [threshold_curve(scores, evaluation.targets == k) for k, scores in enumerate(columns)]
+def class_table(evaluation: AnyEvaluation) -> ClassTable:
+    """Score each class against all others, or each label by itself."""
+    counts = evaluation.counts
+    auroc, precisions, curves = [], [], []
+    # One after the other: all points of all curves may take more memory than the logits.
+    for k, scores in enumerate(np.ascontiguousarray(evaluation.probabilities.T)):
+        curve = threshold_curve(scores, evaluation.positives(k))
+        auroc.append(area_under_roc(curve))
+        precisions.append(average_precision(curve))
+        curves.append(curve.thinned())
     return ClassTable(
         support=counts.support,
         precision=class_scores.precision(counts),
         recall=class_scores.recall(counts),
         f1=class_scores.f1(counts),
-        auroc=np.array([area_under_roc(curve) for curve in curves]),
-        average_precision=np.array([average_precision(curve) for curve in curves]),
+        auroc=np.array(auroc),
+        average_precision=np.array(precisions),
+        curves=curves,
     )
 
 
@@ -78,13 +89,14 @@ def some_metrics(evaluation: Evaluation, names: Iterable[str]) -> dict[str, floa
 
 def _metric(name: str, evaluation: Evaluation, table: ClassTable | None) -> float:
     if name in FROM_COUNTS:
-        return float(FROM_COUNTS[name](class_counts(evaluation.confusion)))
+        return float(FROM_COUNTS[name](evaluation.counts))
     if name in RANKED:
         assert table is not None
-        return _mean_of_known(RANKED[name](table))
+        return mean_of_known(RANKED[name](table))
     return FROM_IMAGES[name](evaluation)
 
 
-def _mean_of_known(values: Floats) -> float:
+def mean_of_known(values: Floats) -> float:
+    """Give the mean of what is a number; nan if nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

@@ -8,6 +8,9 @@ from scipy.integrate import trapezoid
 
 from litclassify.evaluation.evaluation import Floats
 
+# A figure has about as many pixels.
+DRAWN_STEPS = 500
+
 
 class Curve(NamedTuple):
     """Counts at every threshold that makes a difference, from the highest down; float64 (T,), starting at 0."""
@@ -36,6 +39,16 @@ class Curve(NamedTuple):
         """Share of positives among what is at or above the threshold; 1 for nothing."""
         found = self.hits + self.false_alarms
         return np.divide(self.hits, found, out=np.ones_like(found), where=found > 0)
+
+    def thinned(self, steps: int = DRAWN_STEPS) -> "Curve":
+        """Give the points at which either rate has come a step further, of so many steps from 0 to 1."""
+        moved = [
+            np.diff(np.floor(steps * counts / max(counts[-1], 1)), prepend=-1) != 0
+            for counts in (self.hits, self.false_alarms)
+        ]
+        kept = moved[0] | moved[1]
+        kept[-1] = True
+        return Curve(*(values[kept] for values in self))
 
 
 def threshold_curve(scores: Floats, positives: NDArray[np.bool_]) -> Curve:

@@ -49,7 +49,7 @@ class MultiLabelClassifier(ImageClassifier):
                 "model.criterion: CrossEntropyLoss is for images with one class each. Take BCEWithLogitsLoss, or "
                 "ImageClassifier as model."
             )
-        self._threshold = threshold
+        self.threshold = threshold
         super().__init__(network, optimizer, class_names, criterion=criterion, **kwargs)
         for name, default in (("rejection", None), ("calibration_temperature", 1.0)):
             if getattr(self, name) != default:
@@ -58,7 +58,7 @@ class MultiLabelClassifier(ImageClassifier):
     def _make_metrics(self, prefix: str) -> MultiLabelMetrics:
         # Scores of all training images would be held for a figure that nobody goes by.
         ranked = prefix != "train_"
-        return MultiLabelMetrics(len(self.class_names), prefix, threshold=self._threshold, ranked=ranked)
+        return MultiLabelMetrics(len(self.class_names), prefix, threshold=self.threshold, ranked=ranked)
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
         """Give names of labels and probabilities for each image of a batch, which may lack targets."""
@@ -68,7 +68,7 @@ class MultiLabelClassifier(ImageClassifier):
             "index": probabilities.argmax(dim=1),
             "label": [
                 [name for name, has_it in zip(self.class_names, row, strict=True) if has_it]
-                for row in (probabilities > self._threshold).tolist()
+                for row in (probabilities > self.threshold).tolist()
             ],
             "probabilities": probabilities,
         }

@@ -1,6 +1,10 @@
 """`audit`."""
 
 import csv
+import os
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +113,99 @@ def test_a_table_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "error            1  Unreadable" in lines
 
 
+@pytest.mark.timeout(60)
+def test_pipes_are_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "train/dark/pipe.jpg")
+    os.mkfifo(folder / "train/dark/pipe")
+    audit(folder, "--output", "report")
+    with open("report/audit.csv", encoding="utf-8", newline="") as file:
+        found = {(row["path"], row["kind"]): row["detail"] for row in csv.DictReader(file)}
+    assert found["train/dark/pipe.jpg", "unreadable"] == "It is no regular file"
+    assert ("train/dark/pipe", "other_file") in found
+
+
+def test_few_images_are_judged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in [*folder.glob("train/*/*.png")]:
+        if path.stem not in ("0", "1"):
+            path.unlink()
+    for path in [*folder.glob("test/*/*.png")]:
+        path.unlink()
+    (folder / "test/dark").rmdir()
+    (folder / "test/bright").rmdir()
+    (folder / "test").rmdir()
+    main(["audit", "--data", "ImageFolder", "--data.root", str(folder)])
+    assert "images, 2 classes" in capsys.readouterr().out
+
+
+@pytest.fixture
+def trained(folder: Path) -> str:
+    """Train a network on the folder; gives its best checkpoint."""
+    words = ["--data.root", str(folder), "--data.image_size", "32", "--model.network", "ResNet9"]
+    words += ["--model.network.width", "4", "--model.optimizer", "AdamW", "--model.optimizer.lr", "0.01"]
+    main(["fit", "--data", "ImageFolder", *words, "--trainer.max_epochs", "2", "--trainer.accelerator", "cpu"])
+    (run,) = Path("runs").glob("*/*")
+    return str(run)
+
+
+def test_the_features_of_a_network_judge_labels(trained: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "train/dark/0.png").rename(folder / "train/bright/swapped.png")
+    damage_file = folder / "train/dark/1.png"
+    damage_file.write_bytes(b"broken")
+    before = {path: path.stat().st_mtime_ns for path in Path(trained).rglob("*")}
+    capsys.readouterr()
+    main(["audit", "--data", "ImageFolder", "--data.root", str(folder), "--ckpt_path", trained])
+    assert "train/bright/swapped.png 'dark'" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in Path(trained).rglob("*")} == before
+    # Its own data, where no other is named.
+    main(["audit", "--ckpt_path", trained, "--no_label_errors"])
+    assert "Unreadable" in capsys.readouterr().out
+
+
+def test_checkpoints_that_cannot_judge_are_refused(fit: Callable[..., Path], folder: Path) -> None:
+    run = fit()
+    for words, said in (
+        (["--ckpt_path", str(run)], "--ckpt_path judges the labels of image files"),
+        (["--ckpt_path", "none"], "--ckpt_path 'none' does not exist"),
+        (["--ckpt_path", str(run), "--predictions", "p.csv"], "both judge labels"),
+    ):
+        assert said in refusal("audit", *words)
+    data = ["--data", "ImageFolder", "--data.root", str(folder), "--data.image_size", "8"]
+    main(["audit", *data, "--ckpt_path", str(run), "--no_label_errors"])
+
+
+def refusal(*words: str) -> str:
+    """Run a mistaken command line where there are runs; gives its message."""
+    with pytest.raises(SystemExit) as stop, redirect_stderr(StringIO()) as printed:
+        main(list(words))
+    assert stop.value.code == 2
+    assert "Traceback" not in printed.getvalue()
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "said"),
+    [
+        (None, [], "there is no file 'table.csv'"),
+        ("path,class\n", [], "there is no column 'label' in 'table.csv'"),
+        ("path,label\na.png,x\nb.png,y\n", [], "2 of 2 files do not exist: 'a.png', 'b.png'"),
+        ("path,label\na.png,\n", [], "'label' is empty"),
+        ("path,label\na.png,x\n", [], "num_classes must be at least 2, got 1"),
+        ("path,label,split\na.png,x,train\nb.png,y,tset\n", [], "'split' is 'tset', but must be train, val or test"),
+        ("path,label\na.png,x\na.png,y\n", ["--data.root", "there"], "is there twice, with different labels"),
+        ("", [], "table.csv"),
+    ],
+)
+def test_what_a_table_is_refused_for_ends_with_code_2(
+    table: str | None, words: list[str], said: str, mistake: Mistake
+) -> None:
+    Path("there").mkdir()
+    Image.new("RGB", (8, 8)).save("there/a.png")
+    if table is not None:
+        Path("table.csv").write_text(table)
+    for label_errors in ([], ["--no_label_errors"]):
+        assert said in mistake("audit", "--data", "ImageTable", "--data.table", "table.csv", *words, *label_errors)
+
+
 @pytest.mark.slow
 def test_folds_judge_the_images_that_they_were_not_trained_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "train/dark/0.png").rename(folder / "train/bright/swapped.png")
@@ -123,6 +220,11 @@ def test_folds_judge_the_images_that_they_were_not_trained_on(folder: Path, caps
     printed = capsys.readouterr().out
     assert "train/bright/swapped.png 'dark'" in printed
     assert sorted(series.rglob("*")) == before
+
+
+def test_one_of_several_processes_is_refused(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    assert "audit is one process" in mistake("audit", "--data", "Digits")
 
 
 @pytest.mark.parametrize(

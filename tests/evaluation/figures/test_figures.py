@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from litclassify.evaluation import Evaluation, class_table
+from litclassify.evaluation import Evaluation, LabelEvaluation, class_table
 from litclassify.evaluation.figures import (
     Example,
+    LabelExample,
     as_rgb,
     class_figure,
     confidence_figure,
@@ -18,12 +20,13 @@ from litclassify.evaluation.figures import (
     coverage_figure,
     explanation_figure,
     gallery_figure,
+    label_figure,
     overlay,
     precision_recall_figure,
     reliability_figure,
     roc_figure,
 )
-from tests.evaluation.evaluations import DEGENERATE, at_random, of
+from tests.evaluation.evaluations import DEGENERATE, LABELS, at_random, labels_at_random, of
 
 FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
     "counts": lambda e: confusion_figure(e, normalised=False),
@@ -47,6 +50,22 @@ def test_every_evaluation_can_be_drawn(name: str, evaluation: Evaluation) -> Non
     FIGURES[name](evaluation).draw_without_rendering()
 
 
+@pytest.mark.parametrize("figure", [label_figure, precision_recall_figure, roc_figure])
+@pytest.mark.parametrize("evaluation", LABELS.values(), ids=list(LABELS))
+def test_several_labels_can_be_drawn(figure: Callable[..., Figure], evaluation: LabelEvaluation) -> None:
+    figure(evaluation, class_table(evaluation)).draw_without_rendering()
+
+
+def test_labels_have_a_bar_and_a_mark_each() -> None:
+    evaluation = labels_at_random(num_labels=30)
+    table = class_table(evaluation)
+    axes = label_figure(evaluation, table).axes[0]
+    shown = np.argsort(table.f1, kind="stable")[:25]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx(table.f1[shown])
+    np.testing.assert_allclose(axes.collections[0].get_offsets()[:, 0], table.average_precision[shown])
+    assert axes.get_title() == "the lowest 25 of 30 labels"
+
+
 def test_cells_hold_their_numbers_as_long_as_they_can_be_read() -> None:
     few = texts_of(confusion_figure(of(np.eye(3) * 5, [0, 1, 1]), normalised=False))
     assert few == ["1", "1", "1"]
@@ -65,6 +84,21 @@ def test_a_thousand_classes_have_a_pixel_each() -> None:
     figure.draw_without_rendering()
     box = figure.axes[0].get_window_extent()
     assert min(box.width, box.height) >= 1000
+
+
+def test_a_single_image_among_many_classes_is_to_be_seen() -> None:
+    targets = np.arange(5000) % 500
+    predicted = targets.copy()
+    predicted[123] = 400
+    logits = np.zeros((5000, 500), np.float32)
+    logits[np.arange(5000), predicted] = 5
+    figure = confusion_figure(of(logits, targets), normalised=False)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    column, row = figure.axes[0].transData.transform((400, 123)).round().astype(int)
+    pixels = np.asarray(canvas.buffer_rgba())[::-1, :, :3]
+    assert pixels[row, column].astype(int).sum() < 0.8 * 3 * 255
+    assert (pixels[row + 8, column] == 255).all()
 
 
 def test_the_worst_classes_are_named() -> None:
@@ -108,3 +142,15 @@ def test_prediction_and_target_are_explained_side_by_side(count: int) -> None:
     assert len(figure.axes) == count
     assert (axes.get_title(loc="left"), axes.get_title(loc="right")) == ("dog 0.90", "cat 0.05")
     assert axes.images[0].get_array().shape == (8, 17, 3)
+
+
+def test_a_label_is_explained_beside_its_image() -> None:
+    example = LabelExample(np.zeros((3, 8, 8), np.uint8), "a.png", "dog", 0.9, ["cat", "$x^2$"])
+    assert example.title == "dog 0.90\ncat, \\$x^2\\$"
+    assert LabelExample(example.image, "a.png", "dog", 0.1, []).title == "dog 0.10\nno label"
+    axes = explanation_figure([example], np.ones((1, 1, 8, 8))).axes[0]
+    assert (axes.get_title(loc="left"), axes.get_title(loc="right")) == ("", "dog 0.90")
+    picture = axes.images[0].get_array()
+    assert picture.shape == (8, 17, 3)
+    assert (picture[:, :8] == 0).all()
+    gallery_figure([example]).draw_without_rendering()

@@ -1,6 +1,5 @@
 """`python main.py audit --data ImageFolder --data.root FOLDER`."""
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,18 +13,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from litclassify.audit.audit import Audit, run_checks
 from litclassify.audit.finding import KINDS, Finding
 from litclassify.audit.inventory import Inventory, take_inventory
-from litclassify.audit.labels import confident_learning, cross_validated_probabilities, find_label_errors
 from litclassify.audit.measures import Measures
-from litclassify.audit.predictions import KnownProbabilities
 from litclassify.audit.reading import read_all
 from litclassify.audit.report import CSV, EXCLUDE, HTML, write_report
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.dry_run import ParsersOnly
-from litclassify.cli.commands.fold_predictions import add_folds, is_series
+from litclassify.cli.commands.label_judges import LabelJudge
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
+from litclassify.cli.runs.launchers import is_one_of_several
 from litclassify.data import ImageDataModule
 from litclassify.data.decoding.reading import usable_cpus
 from litclassify.errors import UserError
@@ -35,9 +33,6 @@ MIN_IMAGES = 20
 # Of the pairs that it leaves in CIFAR-10, all show the same (docs/audit.md).
 MIN_LIKENESS = 0.9
 EXAMPLES = 3
-# A rough classifier doubts many labels; of those in CIFAR-10 that it doubts this much, half are wrong where 2% of
-# the labels were exchanged (docs/audit.md).
-ROUGH_PLAUSIBILITY = 1e-3
 # With --strict.
 STRICT = ("refused", "unreadable", "leak")
 # So that no recipe is needed; nothing is built of it.
@@ -74,24 +69,33 @@ def main(words: list[str]) -> None:
         metavar="FILE",
         help="Predictions of networks that were not trained on these images, or the directory of fit --folds.",
     )
+    parser.add_argument(
+        "--ckpt_path",
+        metavar="CHECKPOINT",
+        help="Look for label errors by what the network of a checkpoint sees; without data, audit what it was trained "
+        "on.",
+    )
     parser.add_argument("--no_label_errors", action="store_true", help="Do not look for label errors.")
     arguments, rest = parser.parse_known_args(words)
     if not 0.5 < arguments.likeness <= 1:  # noqa: PLR2004
         raise UserError(f"--likeness must be above 0.5 and at most 1, got {arguments.likeness}.")
-    data = DataOnly(["fit", *rest]).build_data()
+    if is_one_of_several():
+        raise UserError("audit is one process, which starts others itself: call it without torchrun or srun.")
+    if arguments.ckpt_path is not None:
+        rest += ["--ckpt_path", arguments.ckpt_path]
+    application = DataOnly(["fit", *rest])
+    data = application.build_data()
     if arguments.output is not None:
         _make_folder(arguments.output)
     inventory = take_inventory(data)
-    if _judges_labels(arguments, inventory):
-        confident_learning()  # To miss it after all images are read would be late.
+    judge = LabelJudge(arguments, inventory, application.checkpoint)
     measures = _read(inventory)
-
     audit = run_checks(
         inventory,
         measures,
         min_images=arguments.min_images,
         min_likeness=arguments.likeness,
-        find_labels=partial(_find_labels, arguments, inventory, measures),
+        find_labels=partial(judge.find, measures),
     )
     print_summary(audit)
     if arguments.output is not None:
@@ -102,23 +106,6 @@ def main(words: list[str]) -> None:
         )
     if arguments.strict and not audit.findings.keys().isdisjoint(STRICT):
         raise SystemExit(1)
-
-
-def _judges_labels(arguments: argparse.Namespace, inventory: Inventory) -> bool:
-    return not arguments.no_label_errors and inventory.label_separator is None
-
-
-def _find_labels(arguments: argparse.Namespace, inventory: Inventory, measures: list[Measures]) -> list[Finding]:
-    if not _judges_labels(arguments, inventory):
-        return []
-    names = sorted({sample.class_name for sample in inventory.samples})
-    if not arguments.predictions:
-        rough = cross_validated_probabilities(inventory.samples, measures, names)
-        return find_label_errors(inventory.samples, names, rough, ROUGH_PLAUSIBILITY)
-    known = KnownProbabilities(inventory, names)
-    for given in arguments.predictions:
-        (add_folds if is_series(given) else KnownProbabilities.read)(known, given)
-    return find_label_errors(inventory.samples, names, known.values)
 
 
 class DataOnly(ParsersOnly):

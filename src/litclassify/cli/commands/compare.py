@@ -7,60 +7,60 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import ttest_ind
 
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.commands.runs import Run, number_text, read_run
+from litclassify.cli.commands.compared import Compared, read_compared
 from litclassify.cli.commands.tables import print_table
-from litclassify.cli.config.differences import differences
-from litclassify.cli.config.files import read_config
-from litclassify.cli.runs.directory import config_name
+from litclassify.cli.config.differences import differing_rows
 from litclassify.errors import UserError
 from litclassify.evaluation.paired import mcnemar_test
-from litclassify.evaluation.predictions_file import read_answers
 
-# What each run has of its own in any case.
-OWN_KEYS = ("config", "ckpt_path", "run_name", "runs_dir")
-Answers = Mapping[tuple[str, str], bool]
-"""Whether each test image, by path and target, is right."""
+# Fewer values have no spread.
+MIN_VALUES = 2
 
 
 def main(words: list[str]) -> None:
-    """Print metrics, differing settings and a paired test of runs side by side.
+    """Print metrics, differing settings and tests of runs side by side.
 
     Raises:
         UserError: There are fewer than two, or one is no run.
     """
     parser = CommandParser("compare", COMMANDS["compare"])
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="Directory of a run.")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="Directory of a run, or of several seeds.")
     given = parser.parse_args(words).runs
     folders = list(dict.fromkeys(given))
     if len(folders) < 2:  # noqa: PLR2004
         raise UserError(f"compare takes at least 2 runs, got {len(folders)}.")
-    for folder in folders:
-        if not (folder / config_name("fit")).is_file():
-            raise UserError(f"'{folder}' is no run: it has no {config_name('fit')}.")
-    names = _shortened(folders)
-    runs = [read_run(folder) for folder in folders]
-    print_table(["metric", *names], metric_rows(runs), numbers=names, whole=["metric"])
-    configs = [_config(folder) for folder in folders]
-    _print_section("Settings that differ", ["key", *names], differences(configs))
-    _print_section(
-        "Test images that only one of two has right (McNemar's test)",
-        ["A", "B", "only A", "only B", "p"],
-        paired_rows(dict(zip(names, map(read_answers, folders), strict=True))),
-    )
+    compared = dict(zip(_shortened(folders), map(read_compared, folders), strict=True))
+    names = list(compared)
+    print_table(["metric", *names], metric_rows(list(compared.values())), numbers=names, whole=["metric"])
+    settings = [each.settings for each in compared.values()]
+    _print_section("Settings that differ", ["key", *names], differing_rows(settings))
+    alone = {name: each for name, each in compared.items() if each.kind is None}
+    repeated = {name: each for name, each in compared.items() if each.kind == "seed"}
+    if len(alone) > 1:
+        title, header = (
+            "Test images that only one of two has right (McNemar's test)",
+            ["A", "B", "only A", "only B", "p"],
+        )
+        _print_section(title, header, paired_rows(alone))
+    if len(repeated) > 1:
+        title, header = "Means over seeds (Welch's t-test)", ["A", "B", "metric", "A - B", "p"]
+        _print_section(title, header, mean_rows(repeated))
 
 
-def metric_rows(runs: Sequence[Run]) -> list[list[str]]:
+def metric_rows(compared: Sequence[Compared]) -> list[list[str]]:
     """Give the best value of what was monitored, and all metrics of the last epoch and the test, one in a row."""
-    names = sorted({name for run in runs for name in run.metrics if name.startswith(("best", "test_", "val_"))})
-    return [[name, *(number_text(run.metrics.get(name)) for run in runs)] for name in names]
+    names = sorted({name for each in compared for name in each.values if name.startswith(("best", "test_", "val_"))})
+    return [[name, *(each.text(name) for each in compared)] for name in names]
 
 
-def paired_rows(answers: Mapping[str, Answers]) -> list[list[str]]:
+def paired_rows(runs: Mapping[str, Compared]) -> list[list[str]]:
     """Give a row for each two runs: how many images only one of them has right, and how likely that is by chance."""
     rows = []
+    answers = {name: run.answers for name, run in runs.items()}
     for (a, first), (b, second) in combinations(answers.items(), 2):
         if not first or first.keys() != second.keys():
             rows.append([a, b, "-", "-", "no common test images"])
@@ -70,15 +70,33 @@ def paired_rows(answers: Mapping[str, Answers]) -> list[list[str]]:
     return rows
 
 
+def mean_rows(series: Mapping[str, Compared]) -> list[list[str]]:
+    """Give a row for each two series: how far their means are apart, and how likely so far by chance.
+
+    The metric is the one that checkpoints go by, of the test if there is one.
+    """
+    rows = []
+    for (a, first), (b, second) in combinations(series.items(), 2):
+        metric = _metric_of(first, second)
+        values = [each.values.get(metric, []) for each in (first, second)]
+        if min(map(len, values)) < MIN_VALUES or not any(map(np.ptp, values)):
+            rows.append([a, b, metric, "-", "too few runs, or all alike"])
+            continue
+        p_value = float(ttest_ind(*values, equal_var=False).pvalue)
+        difference = float(np.mean(values[0]) - np.mean(values[1]))
+        rows.append([a, b, metric, f"{difference:+.4f}", f"{p_value:.2g}"])
+    return rows
+
+
+def _metric_of(first: Compared, second: Compared) -> str:
+    tested = str(first.runs[0].monitor).replace("val_", "test_", 1)
+    return tested if tested in first.values and tested in second.values else "best"
+
+
 def _shortened(folders: Sequence[Path]) -> list[str]:
     """Give the paths without what all of them begin with."""
     above = Path(os.path.commonpath([folder.absolute().parent for folder in folders]))
     return [str(folder.absolute().relative_to(above)) for folder in folders]
-
-
-def _config(run: Path) -> dict[str, object]:
-    config = read_config(run / config_name("fit"))
-    return {key: value for key, value in config.items() if key not in OWN_KEYS}
 
 
 def _print_section(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -24,7 +24,7 @@ COMMAND_OPTIONS: dict[str, Values] = {
 EXTENDED: dict[str, tuple[str, tuple[str, ...], Values]] = {
     "audit": (
         "fit",
-        ("--config", "--data"),
+        ("--config", "--data", "--ckpt_path"),
         {
             **{"--output": [], "--strict": [], "--min_images": [], "--likeness": [], "--predictions": []},
             "--no_label_errors": [],

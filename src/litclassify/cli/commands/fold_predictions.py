@@ -3,17 +3,14 @@
 from pathlib import Path
 from typing import cast
 
-from lightning.pytorch import Trainer
 from torch import cat
 
 from litclassify.audit.predictions import KnownProbabilities
-from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.checkpoints.path import resolve_checkpoint
-from litclassify.cli.commands.dry_run import DryRun
+from litclassify.cli.commands.predicting import Predicting, quiet_trainer
 from litclassify.cli.runs.directory import SERIES
-from litclassify.data import ImageDataModule, ImageDataset
+from litclassify.data import ImageDataset
 from litclassify.errors import UserError
-from litclassify.models import ImageClassifier
 from litclassify.suggestions import some_of
 
 
@@ -42,15 +39,11 @@ def add_folds(known: KnownProbabilities, series: Path) -> None:
         raise UserError(f"--predictions '{series}' has no folds: give the directory of fit --folds.")
     for fold in folds:
         checkpoint = resolve_checkpoint(str(fold), series)
-        run = Predicting(checkpoint)
-        run.model.load_state_dict(load(checkpoint)["state_dict"])
+        run = Predicting("validate", checkpoint)
         run.datamodule.prepare_data()
         run.datamodule.setup("validate")
         loader = run.datamodule.val_dataloader()
-        trainer = Trainer(
-            logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, devices=1
-        )
-        predictions = trainer.predict(run.model, loader)
+        predictions = quiet_trainer().predict(run.model, loader)
         assert predictions is not None
         probabilities = cat([batch["probabilities"].cpu() for batch in predictions])  # type: ignore[call-overload]
         if list(run.model.class_names) != known.class_names:
@@ -59,21 +52,3 @@ def add_folds(known: KnownProbabilities, series: Path) -> None:
         added = [known.add(path, row) for path, row in zip(paths, probabilities.tolist(), strict=True)]
         if not any(added):
             raise UserError(f"--predictions '{fold}': none of its images is here, such as '{paths[0]}'.")
-
-
-class Predicting(DryRun):
-    """A command line of `validate` that builds data and model, and runs and writes nothing.
-
-    Args:
-        checkpoint: Whose configuration they have.
-    """
-
-    model: ImageClassifier
-    datamodule: ImageDataModule
-
-    def __init__(self, checkpoint: Path) -> None:
-        super().__init__(["validate", "--ckpt_path", str(checkpoint)])
-
-    def instantiate_trainer(self, **_: object) -> Trainer:
-        """Build none: it would make a record in the run."""
-        return None  # type: ignore[return-value] # Nothing runs.

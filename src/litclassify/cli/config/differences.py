@@ -1,6 +1,6 @@
 """What differs between configurations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from litclassify.cli.config.files import Config
 from litclassify.cli.config.keys import flatten, same_class
@@ -10,7 +10,11 @@ ABSENT = "-"
 
 def differences(configs: Sequence[Config]) -> list[list[str]]:
     """Give a row for each key that differs: the key as typed on the command line, and its value in each."""
-    flat = [dict(flatten(config)) for config in configs]
+    return differing_rows([dict(flatten(config)) for config in configs])
+
+
+def differing_rows(flat: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """Give the same for what `flatten` gives of each config."""
     keys = _by_section([key for values in flat for key in values])
     rows = [[key, *(values.get(key, ABSENT) for values in flat)] for key in keys]
     return [row for row in rows if not all(_equal(row[1], value) for value in row[2:])]

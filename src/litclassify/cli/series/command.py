@@ -6,14 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from jsonargparse import Namespace
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from litclassify.cli.command_line import CommandLine, group_words
 from litclassify.cli.commands import Command
 from litclassify.cli.commands.dry_run import ParsersOnly
 from litclassify.cli.parsing.environment_variables import key_of, variables_for_arguments
 from litclassify.cli.runs.directory import SERIES, create_run_dir
+from litclassify.cli.runs.launchers import is_one_of_several
 from litclassify.cli.series.loop import run_series
 from litclassify.cli.series.series import OPTIONS, Kind, Series, load_series
 from litclassify.errors import UserError
@@ -157,8 +156,7 @@ def check_starts_alone(option: str) -> None:
     Raises:
         UserError: `torchrun` or `srun` has started this one.
     """
-    slurm = SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", "1")) > 1
-    if TorchElasticEnvironment.detect() or slurm:
+    if is_one_of_several():
         raise UserError(
             f"{option} starts its runs itself: call it without torchrun or srun. Each run then starts a process for "
             "each of trainer.devices."

@@ -80,13 +80,13 @@ def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, v
         subcommand: `fit`, `validate` or `test`.
         run_dir: Where test metrics go.
         tests: Whether there is a test.
-        multi_label: Whether images have several labels, for which there are no further metrics.
+        multi_label: Whether images have several labels, for which there are no further validation metrics.
         verbose: Whether to print what a test found.
     """
     callbacks: list[Callback] = [MetricsFile(run_dir / METRICS_JSON)]
     if not multi_label and subcommand != "test":
         callbacks.append(ValidationMetrics())
-    if not multi_label and tests:
+    if tests:
         callbacks.append(TestReport(verbose=verbose))
     return callbacks
 

@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
 
+from litclassify.callbacks.loader_images import several_loaders
 from litclassify.cli.checkpoints.checks import weights_do_not_fit
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest
@@ -72,6 +73,9 @@ def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[N
             raise
         raise _refusal(error, name, settings) from error
     except RuntimeError as error:
+        several = re.match(r"You provided multiple `(\w+)`", str(error))
+        if several is not None:
+            raise several_loaders(several[1]) from error
         if not resumed or "Error(s) in loading state_dict" not in str(error):
             raise
         raise weights_do_not_fit(str(error)) from error

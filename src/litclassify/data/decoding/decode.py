@@ -8,7 +8,6 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,9 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import resize
 
 from litclassify.data.decoding.plain_jpeg import PlainJpeg
-from litclassify.data.decoding.regular_file import open_regular
 from litclassify.errors import UserError
+from litclassify.image_formats import known_formats
+from litclassify.regular_file import open_regular
 
 RGB = 3
 JPEG_REDUCTIONS = (8, 4, 2)
@@ -28,11 +28,6 @@ JPEG_REDUCTIONS = (8, 4, 2)
 QUARTER_TURNS = (5, 6, 7, 8)
 LEFT_IS_AN_END = (2, 3, 6, 7)
 TOP_IS_AN_END = (3, 4, 7, 8)
-# What Pillow reads by itself; for others, such as EPS, it starts programs, whatever the file is called.
-FORMATS = (
-    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000"),
-    *("DDS", "DIB", "ICO", "PCX", "QOI", "SGI", "TGA"),
-)
 # Pillow raises all of these on damaged files: SyntaxError from its PNG reader, RuntimeError from those of AVIF and DDS.
 DAMAGES = (
     *(OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error, IndexError, KeyError, TypeError),
@@ -148,7 +143,7 @@ def image_size(path: str) -> tuple[int, int]:
 def _open(path: str) -> Iterator[Image.Image]:
     try:
         # Of a name, Pillow may map the file into memory, and one that shrinks then ends the process.
-        with open_regular(path) as stream, Image.open(stream, formats=_known_formats()) as file:
+        with open_regular(path) as stream, Image.open(stream, formats=known_formats()) as file:
             yield file
     except UserError:
         raise
@@ -156,12 +151,6 @@ def _open(path: str) -> Iterator[Image.Image]:
         reason = _reason(error)
         text = f"Cannot read '{path}' as an image: {reason} Repair or remove the file, or see data.on_bad_image."
         raise UnreadableImageError(text, reason=reason) from error
-
-
-@cache
-def _known_formats() -> list[str]:
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]  # Older versions of Pillow lack some.
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from litclassify.data.decoding.regular_file import open_regular
+from litclassify.regular_file import open_regular
 
 try:
     import simplejpeg

@@ -1,10 +1,12 @@
 """The confusion matrix as a picture."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from litclassify.evaluation.evaluation import Evaluation, Floats
@@ -14,6 +16,8 @@ MAX_NUMBERED = 20
 MAX_NAMED = 60
 # Of the scale: darker cells are lettered in white.
 DARK = 0.6
+# Without the palest tones, a single image among many classes, which is a dot of a pixel, can be seen.
+WITHOUT_PALE = ListedColormap(colormaps["Blues"](np.linspace(0.4, 1, 256)))
 
 
 def confusion_figure(evaluation: Evaluation, *, normalised: bool) -> Figure:
@@ -28,7 +32,7 @@ def confusion_figure(evaluation: Evaluation, *, normalised: bool) -> Figure:
     num_classes = evaluation.num_classes
     side = _side(num_classes)
     figure, axes = new_figure(side + 0.8, side)
-    picture = axes.imshow(np.ma.masked_equal(cells, 0), cmap="Blues", norm=_norm(cells, num_classes))
+    picture = axes.imshow(np.ma.masked_equal(cells, 0), interpolation="nearest", **_scale(cells, num_classes))
     figure.colorbar(picture, ax=axes, fraction=0.046, label="share of the target's images" if normalised else "images")
     axes.set(xlabel="prediction", ylabel="target")
     _name(axes, evaluation.class_names)
@@ -44,11 +48,13 @@ def _side(num_classes: int) -> float:
     return max(7.0, 2.0 + num_classes / DPI)
 
 
-def _norm(cells: Floats, num_classes: int) -> Normalize:
+def _scale(cells: Floats, num_classes: int) -> dict[str, Any]:
+    """Give colours and what they stand for."""
     highest = cells.max()
     if num_classes <= MAX_NAMED:
-        return Normalize(0, highest)
-    return LogNorm(cells[cells > 0].min() / 2, highest)
+        return {"cmap": "Blues", "norm": Normalize(0, highest)}
+    lowest = cells[cells > 0].min()
+    return {"cmap": WITHOUT_PALE, "norm": LogNorm(lowest, max(highest, 2 * lowest))}
 
 
 def _name(axes: Axes, class_names: Sequence[str]) -> None:

@@ -1,32 +1,35 @@
 """Precision, recall and false alarms over all thresholds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from litclassify.evaluation.evaluation import Evaluation, Floats
+from litclassify.evaluation.evaluation import Floats
 from litclassify.evaluation.figures.style import COLOURS, GREY, new_figure, shortened, unit_square
+from litclassify.evaluation.label_evaluation import AnyEvaluation
 from litclassify.evaluation.metrics import ClassTable
-from litclassify.evaluation.ranking import Curve, threshold_curve
+from litclassify.evaluation.ranking import Curve
 
 # More lines cannot be told apart: these are the worst.
 MAX_NAMED = len(COLOURS)
 
 
-def precision_recall_figure(evaluation: Evaluation, table: ClassTable) -> Figure:
-    """Draw precision over recall of each class against the rest; the worst by average precision have a colour."""
+def precision_recall_figure(evaluation: AnyEvaluation, table: ClassTable) -> Figure:
+    """Draw precision over recall of each class or label; the worst by average precision have a colour."""
     figure, axes = new_figure()
-    _draw(axes, evaluation, table.average_precision, lambda curve: (curve.recall, curve.precision), "AP")
+    names, areas = evaluation.class_names, table.average_precision
+    _draw(axes, names, table.curves, areas, lambda curve: (curve.recall, curve.precision), "AP")
     unit_square(axes, "recall", "precision")
     return figure
 
 
-def roc_figure(evaluation: Evaluation, table: ClassTable) -> Figure:
-    """Draw recall over the false positive rate of each class against the rest; the worst by area have a colour."""
+def roc_figure(evaluation: AnyEvaluation, table: ClassTable) -> Figure:
+    """Draw recall over the false positive rate of each class or label; the worst by area have a colour."""
     figure, axes = new_figure()
-    _draw(axes, evaluation, table.auroc, lambda curve: (curve.false_positive_rate, curve.recall), "AUC")
+    names, areas = evaluation.class_names, table.auroc
+    _draw(axes, names, table.curves, areas, lambda curve: (curve.false_positive_rate, curve.recall), "AUC")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", linewidth=1)
     unit_square(axes, "false positive rate", "true positive rate")
     return figure
@@ -34,17 +37,18 @@ def roc_figure(evaluation: Evaluation, table: ClassTable) -> Figure:
 
 def _draw(
     axes: Axes,
-    evaluation: Evaluation,
+    class_names: Sequence[str],
+    curves: Sequence[Curve],
     areas: Floats,
     points: Callable[[Curve], tuple[Floats, Floats]],
     area: str,
 ) -> None:
     """Draw the curves of all classes that have one, the best first."""
     known = [k for k in np.argsort(-areas) if not np.isnan(areas[k])]
-    names = shortened(evaluation.class_names)
+    names = shortened(class_names)
     coloured = dict(zip(known[-MAX_NAMED:][::-1], COLOURS, strict=False))
     for k in known:
-        x, y = points(threshold_curve(evaluation.probabilities[:, k], evaluation.targets == k))
+        x, y = points(curves[k])
         label = f"{names[k]}  {area} {areas[k]:.3f}" if k in coloured else None
         axes.step(x, y, where="post", color=coloured.get(k, GREY), linewidth=1.6 if k in coloured else 0.8, label=label)
     if coloured:

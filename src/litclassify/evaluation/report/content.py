@@ -1,17 +1,23 @@
 """What a report says, whatever it is written as."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import isnan
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from litclassify.evaluation.bootstrap import Interval
 from litclassify.evaluation.metrics import ClassTable
 
 CLASS_COLUMNS = ("precision", "recall", "f1", "auroc", "average_precision")
+ReadImages = Callable[[Sequence[int]], NDArray[np.generic]]
+"""Gives images, uint8 or float in [0, 1], (n, C, H, W), by their places in the data set."""
+ReadMaps = Callable[[NDArray[np.generic], NDArray[np.int64]], NDArray[np.floating[Any]] | None]
+"""Gives maps in [0, 1], (n, M, H, W), of where images (n, C, H, W) show classes (n, M); None if that is not known."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """From an evaluation to what its report says."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +23,18 @@ from litclassify.evaluation.figures import (
     roc_figure,
 )
 from litclassify.evaluation.metrics import ClassTable
-from litclassify.evaluation.report.content import CLASS_COLUMNS, Picture, ReportTable, class_rows, metric_rows
+from litclassify.evaluation.report.content import (
+    CLASS_COLUMNS,
+    Picture,
+    ReadImages,
+    ReadMaps,
+    ReportTable,
+    class_rows,
+    metric_rows,
+)
 
 MAX_PAIRS = 20
 KEPT = (1.0, 0.99, 0.95, 0.9, 0.8, 0.5)
-ReadImages = Callable[[Sequence[int]], NDArray[np.generic]]
-"""Gives images, uint8 or float in [0, 1], (n, C, H, W), by their places in the data set."""
-ReadMaps = Callable[[NDArray[np.generic], NDArray[np.int64]], NDArray[np.floating[Any]] | None]
-"""Gives maps in [0, 1], (n, M, H, W), of where images (n, C, H, W) show classes (n, M); None if that is not known."""
 
 
 def evaluation_tables(

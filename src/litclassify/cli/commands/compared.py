@@ -1,0 +1,82 @@
+"""What `compare` puts side by side: a run, or all runs of a series."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from litclassify.cli.commands.runs import Run, number_text, read_run
+from litclassify.cli.config.files import read_config
+from litclassify.cli.config.keys import flatten
+from litclassify.cli.runs.directory import SERIES, config_name
+from litclassify.errors import UserError
+from litclassify.evaluation.predictions_file import read_answers
+
+# What each run has of its own in any case.
+OWN_KEYS = ("config", "ckpt_path", "run_name", "runs_dir")
+VARIES = "(varies)"
+Answers = Mapping[tuple[str, str], bool]
+"""Whether each test image, by path and target, is right."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run by itself, or the runs of `fit --repeat` or `fit --folds` that ended well."""
+
+    folder: Path
+    runs: Sequence[Run]
+    kind: str | None = None
+    """What tells the runs of a series apart, `seed` or `fold`; None for a run by itself."""
+
+    @cached_property
+    def values(self) -> dict[str, list[float]]:
+        """Each metric of the runs that have it."""
+        names = dict.fromkeys(name for run in self.runs for name in run.metrics)
+        return {name: [run.metrics[name] for run in self.runs if name in run.metrics] for name in names}
+
+    def text(self, metric: str) -> str:
+        """Give a metric; of several runs its mean, and their standard deviation."""
+        values = self.values.get(metric)
+        if values is None or len(values) == 1:
+            return number_text(values[0] if values else None)
+        return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Each value under its key as typed; one that is not the same in all runs of a series, as the seed, says so."""
+        first, *others = (_settings(run.path) for run in self.runs)
+        return {key: value if all(o.get(key) == value for o in others) else VARIES for key, value in first.items()}
+
+    @property
+    def answers(self) -> Answers:
+        """Which test images are right; empty for a series, and for a run without a test."""
+        return {} if self.kind else read_answers(self.folder)
+
+
+def read_compared(folder: Path) -> Compared:
+    """Read a run or a series.
+
+    Raises:
+        UserError: It is neither, or a series of which no run has ended.
+    """
+    if (folder / config_name("fit")).is_file():
+        return Compared(folder, [read_run(folder)])
+    if not (folder / SERIES).is_file():
+        raise UserError(f"'{folder}' is no run: it has no {config_name('fit')}.")
+    try:
+        record = json.loads((folder / SERIES).read_text(encoding="utf-8"))
+        kind, ended = str(record["kind"]), [n for n, code in record["exit_codes"].items() if code == 0]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"'{folder / SERIES}' is damaged: {error}.") from error
+    runs = [read_run(folder / f"{kind}_{number}") for number in ended]
+    if not runs:
+        raise UserError(f"'{folder}' is a series of which no run has ended. fit --ckpt_path {folder} goes on with it.")
+    return Compared(folder, runs, kind)
+
+
+def _settings(run: Path) -> dict[str, str]:
+    config = read_config(run / config_name("fit"))
+    return dict(flatten({key: value for key, value in config.items() if key not in OWN_KEYS}))

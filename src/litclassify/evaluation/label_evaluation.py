@@ -1,0 +1,72 @@
+"""What a classifier said of images that have several labels, beside what is true."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit
+
+from litclassify.evaluation.evaluation import Bools, ClassCounts, Evaluation, Floats
+
+
+@dataclass(frozen=True)
+class LabelEvaluation:
+    """Logits and targets of N images, each of which has any of K labels, or none; in the order of the data set."""
+
+    logits: Floats
+    """float32 (N, K)."""
+    targets: Bools
+    """Which labels an image has, (N, K)."""
+    class_names: Sequence[str]
+    """K names."""
+    threshold: float = 0.5
+    """The probability above which a label is predicted."""
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """Probability of every label, float32 (N, K)."""
+        probabilities: Floats = expit(self.logits)
+        return probabilities
+
+    @cached_property
+    def predicted(self) -> Bools:
+        """Which labels are predicted, (N, K)."""
+        return self.predicted_above(self.threshold)
+
+    @cached_property
+    def correct(self) -> Bools:
+        """Whether all labels of an image are right, (N,)."""
+        correct: Bools = (self.predicted == self.targets).all(axis=1)
+        return correct
+
+    @cached_property
+    def losses(self) -> Floats:
+        """Binary cross-entropy of an image, the mean over its K decisions; float64 (N,)."""
+        losses: Floats = (np.logaddexp(0, self.logits) - self.logits * self.targets).mean(axis=1, dtype=np.float64)
+        return losses
+
+    @cached_property
+    def counts(self) -> ClassCounts:
+        """Images of each label, (K,) each."""
+        return self.counts_above(self.threshold)
+
+    def predicted_above(self, threshold: float) -> Bools:
+        """Which labels would be predicted with another threshold, (N, K)."""
+        predicted: Bools = self.probabilities > np.float32(threshold)
+        return predicted
+
+    def counts_above(self, threshold: float) -> ClassCounts:
+        """Images of each label with another threshold, (K,) each."""
+        predicted = self.predicted_above(threshold)
+        return ClassCounts(*(part.sum(axis=0) for part in (predicted & self.targets, self.targets, predicted)))
+
+    def positives(self, k: int) -> Bools:
+        """Which images have label k, (N,)."""
+        return self.targets[:, k]
+
+
+AnyEvaluation = Evaluation | LabelEvaluation
