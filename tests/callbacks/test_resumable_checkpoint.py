@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from tests.callbacks.resumed import BATCHES, StopError, Stopping, every_step, train
+from tests.callbacks.resumed import BATCHES, StopError, Stopping, differences, every_step, train
 
 from litclassify.callbacks import ResumableCheckpoint
 from litclassify.errors import UserError
@@ -82,6 +82,31 @@ class Numbers(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         pl_module.log("epoch_number", float(trainer.current_epoch))
+
+
+class Validated(Callback):
+    """Keeps the weights that are validated in each epoch, and after which batches."""
+
+    def __init__(self) -> None:
+        self.weights: dict[int, dict[str, torch.Tensor]] = {}
+        self.batches: list[int] = []
+
+    def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.weights[trainer.current_epoch] = {name: value.clone() for name, value in pl_module.state_dict().items()}
+        self.batches.append(trainer.fit_loop.epoch_loop.batch_idx)
+
+
+@pytest.mark.parametrize(("accumulated", "interval", "batches"), [(2, 3, [3]), (3, 1.0, [4]), (2, 1, [1, 3, 4])])
+def test_what_is_kept_for_a_metric_are_the_weights_that_had_it(
+    tmp_path: Path, accumulated: int, interval: float, batches: list[int]
+) -> None:
+    """A validation waits for the optimizer: in the middle of a step, the checkpoint would be of its end."""
+    kept = checkpoint(tmp_path, save_top_k=-1, filename="{epoch}", enable_version_counter=False)
+    seen = Validated()
+    train(tmp_path, kept, seen, accumulate_grad_batches=accumulated, val_check_interval=interval)
+    assert seen.batches == 2 * batches
+    for epoch, weights in seen.weights.items():
+        assert differences(weights, content(tmp_path / f"epoch={epoch}.ckpt")["state_dict"]) == []
 
 
 def test_names_of_one_state_share_one_file(tmp_path: Path) -> None:
