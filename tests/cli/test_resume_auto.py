@@ -149,13 +149,20 @@ def test_what_it_does_not_go_with(others: list[str], capsys: pytest.CaptureFixtu
     assert not runs()
 
 
-def test_checkpoints_that_lie_elsewhere_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """No run would ever be found unfinished."""
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--checkpoint.dirpath", "elsewhere"], "looks for checkpoints in runs: leave out checkpoint.dirpath."),
+        (["--checkpoint.save_weights_only", "true"], "from more than weights: leave out checkpoint.save_weights_only."),
+    ],
+)
+def test_checkpoints_from_which_it_could_never_go_on_are_refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main([*AUTO, "--checkpoint.dirpath", "elsewhere"])
-    assert (
-        "error: --resume auto looks for checkpoints in runs: leave out checkpoint.dirpath." in capsys.readouterr().err
-    )
+        main([*AUTO, *words])
+    assert expected in capsys.readouterr().err
+    assert not runs()
 
 
 def test_help_looks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from litclassify.callbacks.loss_guard import LossGuard
 from litclassify.durable_files import link
 from litclassify.errors import UserError
 from litclassify.resuming import position_of
@@ -172,12 +173,19 @@ class ResumableCheckpoint(ModelCheckpoint):
                 self._last_is_sound = True
                 self._last_written = time.monotonic()
             if not self._link(trainer, written, path):
-                trainer.save_checkpoint(path, self.save_weights_only)
+                self._save(trainer, path)
             written = path
         self._to_save = []
         self._remove(trainer)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(self)
+
+    def _save(self, trainer: Trainer, path: str) -> None:
+        if self.save_weights_only:  # Lightning asks no callback about weights alone.
+            for guard in trainer.callbacks:  # type: ignore[attr-defined] # set by Lightning's callback connector
+                if isinstance(guard, LossGuard):
+                    guard.refuse_spoiled_weights(trainer, trainer.lightning_module)
+        trainer.save_checkpoint(path, self.save_weights_only)
 
     def _remove(self, trainer: Trainer) -> None:
         for path in self._to_remove:

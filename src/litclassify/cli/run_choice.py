@@ -39,10 +39,12 @@ def unfinished_run(config: Namespace, command_line: CommandLine) -> Path | None:
         command_line: What it comes from.
 
     Raises:
-        UserError: The checkpoints of such runs lie elsewhere.
+        UserError: The checkpoints of such runs lie elsewhere, or hold too little.
     """
     if config.checkpoint is not None and config.checkpoint.get("init_args.dirpath") is not None:
         raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
+    if config.checkpoint is not None and config.checkpoint.get("init_args.save_weights_only"):
+        raise UserError("--resume auto goes on from more than weights: leave out checkpoint.save_weights_only.")
     run = run_to_resume(parent_of_runs(config, command_line))
     if run is not None:
         rank_zero_info(f"--resume auto: going on with '{run}'.")
