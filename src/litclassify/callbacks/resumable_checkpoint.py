@@ -2,12 +2,14 @@
 
 import os
 import time
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import AsyncCheckpointIO
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
@@ -168,17 +170,34 @@ class ResumableCheckpoint(ModelCheckpoint):
         written = ""
         for path in self._to_save:
             if path == last:
-                if self._last_is_sound:
-                    self._link(trainer, path, str(Path(path).with_name(PREVIOUS)))
-                self._last_is_sound = True
-                self._last_written = time.monotonic()
-            if not self._link(trainer, written, path):
+                self._write_last(trainer)
+            elif not self._link(trainer, written, path):
                 self._save(trainer, path)
-            written = path
+            # What is written in the background is not there yet to have a second name.
+            written = "" if isinstance(trainer.strategy.checkpoint_io, AsyncCheckpointIO) else path
         self._to_save = []
         self._remove(trainer)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(self)
+
+    def _write_last(self, trainer: Trainer) -> None:
+        """Write `last.ckpt`; the one before it becomes `previous.ckpt` after that.
+
+        So both are files of their own at any time, also if writing fails: damage to one leaves the other.
+        """
+        last = Path(self.last_model_path)
+        before = last.with_suffix(".before")
+        keeps = self._last_is_sound and self._link(trainer, str(last), str(before)) and trainer.is_global_zero
+        try:
+            self._save(trainer, str(last))
+            if keeps:
+                with suppress(FileNotFoundError):  # Who deletes checkpoints does not miss it.
+                    before.replace(last.with_name(PREVIOUS))
+        finally:
+            if keeps:
+                before.unlink(missing_ok=True)
+        self._last_is_sound = True
+        self._last_written = time.monotonic()
 
     def _save(self, trainer: Trainer, path: str) -> None:
         if self.save_weights_only:  # Lightning asks no callback about weights alone.
