@@ -357,9 +357,8 @@ class ClassificationCLI(LightningCLI):
         check_can_halve(self.trainer.world_size)
         if self.checkpoint is not None:
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
-        if self.run_dir is not None:  # What is refused up to here leaves a run as it was.
-            take_up(self.run_dir, self.checkpoint)
-            save_record(self.run_dir, "fit", **self._record())
+        if self.run_dir is not None:
+            take_up(self.trainer, self.run_dir, self.checkpoint, self._record())
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
