@@ -139,6 +139,22 @@ def test_damaged_last_is_said_and_the_one_before_it_taken(run: Path) -> None:
     assert (run / "finished").exists()
 
 
+@pytest.mark.parametrize("name", ["last.ckpt", "previous.ckpt"])
+@pytest.mark.filterwarnings("ignore:.*is damaged. The checkpoint before it is taken")
+def test_folder_in_the_place_of_a_checkpoint_is_refused_before_training(
+    run: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    file = run / "checkpoints" / name
+    file.unlink()
+    file.mkdir()
+    logged = (run / "metrics.csv").read_bytes()
+    with pytest.raises(SystemExit, match="2"):
+        main(AUTO)
+    printed = capsys.readouterr().err
+    assert f"error: '{file}' is a folder, where a checkpoint is going to be written: remove or" in printed
+    assert (run / "metrics.csv").read_bytes() == logged
+
+
 @pytest.mark.parametrize("others", [["--ckpt_path", "last"], ["--repeat", "2"], ["--folds", "2"]])
 def test_what_it_does_not_go_with(others: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
