@@ -196,6 +196,28 @@ def test_run_in_which_another_process_trains_is_refused(run: Path, capsys: pytes
     assert f"Another process trains in '{run}'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("folder", ["shared", "all/digits/other/checkpoints"])
+def test_folder_of_checkpoints_into_which_another_process_writes_is_refused(
+    capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    """By a training that was given the same one, or in whose run it lies."""
+    words = ["fit", *SMALL, "--checkpoint.dirpath", folder, "--trainer.max_epochs", "1"]
+    taken = Path(folder).parent if folder.endswith("checkpoints") else Path(folder)
+    taken.mkdir(parents=True)
+    lock = lock_for_training(taken)
+    try:
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+    finally:
+        lock.release()
+    printed = capsys.readouterr().err
+    assert f"error: Another process trains in '{taken.resolve()}'." in printed
+    assert "give this training another checkpoint.dirpath" in printed
+    assert not Path("runs").exists()
+    main(words)
+    assert Path(folder, "last.ckpt").is_file()
+
+
 @pytest.mark.slow
 def test_two_processes_go_on_with_the_same_run() -> None:
     command = [sys.executable, REPOSITORY / "main.py", *AUTO, "--trainer.strategy", "ddp", "--trainer.devices", "2"]

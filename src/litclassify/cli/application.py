@@ -33,7 +33,7 @@ from litclassify.cli.config.published import PUBLISHED, check_one_balance, check
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
-from litclassify.cli.run_choice import check_folders, parent_of_runs, take_up, unfinished_run
+from litclassify.cli.run_choice import claim_folders, parent_of_runs, take_up, unfinished_run
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
 from litclassify.cli.runs.launch import mark_finished, run_dir_of_launch, save_record
 from litclassify.cli.runs.record import describe_environment
@@ -358,7 +358,7 @@ class ClassificationCLI(LightningCLI):
         if self.checkpoint is not None:
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
         if self.run_dir is not None:
-            check_folders(self.trainer)
+            claim_folders(self.trainer, self.run_dir)
             take_up(self.trainer, self.run_dir, self.checkpoint, self._record())
 
     def after_fit(self) -> None:

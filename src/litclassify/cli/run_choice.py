@@ -16,8 +16,8 @@ from litclassify.cli.checkpoints.checks import check_way_is_free
 from litclassify.cli.checkpoints.last import make_last
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import short_name
-from litclassify.cli.runs.directory import run_dir_of
-from litclassify.cli.runs.launch import mark_unfinished, run_to_resume, save_record
+from litclassify.cli.runs.directory import CHECKPOINTS, run_dir_of
+from litclassify.cli.runs.launch import hold_checkpoints, mark_unfinished, run_to_resume, save_record
 from litclassify.cli.runs.logs import cut_logs, log_files
 from litclassify.errors import UserError
 
@@ -59,14 +59,20 @@ def unfinished_run(config: Namespace, command_line: CommandLine) -> Path | None:
     return run
 
 
-def check_folders(trainer: Trainer) -> None:
-    """See to it that checkpoints can be written where they go.
+def claim_folders(trainer: Trainer, run_dir: Path) -> None:
+    """See to it that checkpoints can be written where they go, and that no other training writes there.
+
+    Args:
+        trainer: That of the run.
+        run_dir: Directory of the run, which this launch has already.
 
     Raises:
-        UserError: They cannot.
+        UserError: Something lies in the way, or another training does.
     """
     for folder in _local_folders(trainer):
         check_way_is_free(folder)
+        if folder.resolve() != (run_dir / CHECKPOINTS).resolve():
+            hold_checkpoints(folder)
 
 
 def _local_folders(trainer: Trainer) -> Iterator[Path]:

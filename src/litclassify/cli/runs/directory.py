@@ -115,8 +115,12 @@ def _launched(run: Path) -> tuple[str, int, str]:
     return run.name[:STAMP_LENGTH], len(number), number
 
 
-def lock_for_training(run_dir: Path) -> FileLock:
-    """Take a run for this launch, until the lock is released or the process has ended.
+def lock_for_training(run_dir: Path, remedy: str = "a run of its own with --run_name") -> FileLock:
+    """Take a directory for this launch, until the lock is released or the process has ended.
+
+    Args:
+        run_dir: That of a run, or a folder of checkpoints outside of any.
+        remedy: What a training can be given in its place.
 
     Raises:
         UserError: Another process trains in it.
@@ -126,8 +130,7 @@ def lock_for_training(run_dir: Path) -> FileLock:
         lock.acquire(timeout=LOOK_S)
     except Timeout as error:
         raise UserError(
-            f"Another process trains in '{run_dir}'. Wait for its end, or give this training a run of its own with "
-            "--run_name."
+            f"Another process trains in '{run_dir}'. Wait for its end, or give this training {remedy}."
         ) from error
     (run_dir / LAUNCH).write_text(_launch(), encoding="utf-8")
     return lock
