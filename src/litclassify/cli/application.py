@@ -27,6 +27,7 @@ from litclassify.cli.arguments import (
 )
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
+from litclassify.cli.checkpoints.places import check_places
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import place_of_class
 from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
@@ -196,6 +197,7 @@ class ClassificationCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; what a configured class refuses is the user's mistake."""
         check_one_balance(self.config[self.subcommand])
+        check_places(self.config[self.subcommand].checkpoint)
         self.parser.add_instantiator(self._build, object)
         try:
             if self.config[self.subcommand].get("find_lr", False):

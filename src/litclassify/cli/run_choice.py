@@ -1,19 +1,17 @@
 """Which run a command works in, and how a training begins there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
-from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.utilities import rank_zero_info
 
-from litclassify.callbacks.weight_average import SHARDED
 from litclassify.cli.checkpoints.checkpoint import Checkpoint
-from litclassify.cli.checkpoints.checks import check_way_is_free
 from litclassify.cli.checkpoints.last import make_last
+from litclassify.cli.checkpoints.places import check_way_is_free, local_folders
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.runs.directory import CHECKPOINTS, run_dir_of
@@ -69,20 +67,10 @@ def claim_folders(trainer: Trainer, run_dir: Path) -> None:
     Raises:
         UserError: Something lies in the way, or another training does.
     """
-    for folder in _local_folders(trainer):
+    for folder in local_folders(trainer):
         check_way_is_free(folder)
         if folder.resolve() != (run_dir / CHECKPOINTS).resolve():
             hold_checkpoints(folder)
-
-
-def _local_folders(trainer: Trainer) -> Iterator[Path]:
-    """Give the folders of checkpoints; those of shards, which are folders themselves, are left out."""
-    if isinstance(trainer.strategy, SHARDED):
-        return
-    for callback in trainer.checkpoint_callbacks:
-        dirpath = getattr(callback, "dirpath", None)
-        if dirpath is not None and "file" in get_filesystem(dirpath).protocol:
-            yield Path(dirpath)
 
 
 def take_up(trainer: Trainer, run_dir: Path, checkpoint: Checkpoint | None, record: Mapping[str, str]) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from litclassify.callbacks.resumable_checkpoint import PATHS, PREVIOUS
+from litclassify.callbacks.resumable_checkpoint import PATHS
 from litclassify.cli.checkpoints.checkpoint import Checkpoint
 from litclassify.cli.config.keys import flatten
-from litclassify.cli.runs.directory import LAST
 from litclassify.errors import UserError
 
 
@@ -39,17 +38,6 @@ def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None
                 "goes on with the state of its optimizer and schedule. Leave it out, or start from the weights alone: "
                 "fit --model.init_from CHECKPOINT."
             )
-
-
-def check_way_is_free(folder: Path) -> None:
-    """Check that nothing lies where checkpoints are going to be written.
-
-    Raises:
-        UserError: A folder does.
-    """
-    for file in (folder / LAST, folder / PREVIOUS):
-        if file.is_dir():
-            raise UserError(f"'{file}' is a folder, where a checkpoint is going to be written: remove or rename it.")
 
 
 def weights_do_not_fit(reason: str) -> UserError:
