@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from litclassify.callbacks.resumable_checkpoint import ResumableCheckpoint
+from litclassify.callbacks.resumable_checkpoint import first_resumable
 from litclassify.errors import InterruptedBySignal
 from litclassify.resuming import position_of
 
@@ -48,7 +48,8 @@ class Interruption(Callback):
         """Leave, if a signal came."""
         if not self._came(trainer) or position_of(trainer) is None:
             return
-        for checkpoint in _resumable(trainer)[:1]:
+        checkpoint = first_resumable(trainer)
+        if checkpoint is not None:
             checkpoint.save_last_now(trainer)
         self._leave(trainer)
 
@@ -64,9 +65,6 @@ class Interruption(Callback):
         return bool(trainer.strategy.reduce_boolean_decision(came, all=False))
 
     def _leave(self, trainer: Trainer) -> None:
-        saved = next((checkpoint.last_model_path for checkpoint in _resumable(trainer)), "")
+        checkpoint = first_resumable(trainer)
+        saved = "" if checkpoint is None else checkpoint.last_model_path
         raise InterruptedBySignal(self._received or signal.SIGTERM, saved)
-
-
-def _resumable(trainer: Trainer) -> list[ResumableCheckpoint]:
-    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ResumableCheckpoint)]

@@ -220,3 +220,9 @@ class ResumableCheckpoint(ModelCheckpoint):
             link(Path(source), Path(path))
             linked = True
         return bool(trainer.strategy.broadcast(linked))
+
+
+def first_resumable(trainer: Trainer) -> ResumableCheckpoint | None:
+    """Give the callback that keeps `last.ckpt`; None if there is none."""
+    found = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ResumableCheckpoint))
+    return next(found, None)

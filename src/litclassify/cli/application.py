@@ -17,7 +17,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import PredictionWriter, RateCurve
+from litclassify.callbacks import PredictionWriter, RateCurve, TimeLimit
+from litclassify.callbacks.time_limit import stopped_by_time
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
@@ -257,6 +258,8 @@ class ClassificationCLI(LightningCLI):
         settings["default_root_dir"] = self.run_dir
         settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
         settings["callbacks"] = self._callbacks(settings)
+        if any(isinstance(callback, TimeLimit) for callback in settings["callbacks"]):
+            settings["max_time"] = None  # Lightning would say that it does without its own timer.
         # Without this the Trainer adds a checkpoint callback of its own.
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in settings["callbacks"])
         trainer = build_trainer(self.trainer_class, settings)
@@ -289,10 +292,11 @@ class ClassificationCLI(LightningCLI):
         """Give the callbacks of the config, and those that a run has without being asked."""
         config = self.config_init[self.subcommand]
         configured = settings["callbacks"] or []
+        configured = configured if isinstance(configured, list) else [configured]
         callbacks: list[Callback] = [
             *checks(self.subcommand, config.get("test_after_fit", False)),
-            *(configured if isinstance(configured, list) else [configured]),
-            *resumption(self.subcommand),
+            *configured,
+            *resumption(self.subcommand, settings["max_time"], configured),
             *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
         ]
         callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
@@ -372,7 +376,8 @@ class ClassificationCLI(LightningCLI):
                 rank_zero_info("There is no best checkpoint: testing the weights that training ended with.")
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
         if self.run_dir is not None:
-            mark_finished(self.run_dir)
+            if not stopped_by_time(self.trainer):
+                mark_finished(self.run_dir)
             print_run_summary(self.trainer, self.run_dir, self.typed)
 
     def after_validate(self) -> None:

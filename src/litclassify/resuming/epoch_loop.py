@@ -1,7 +1,7 @@
 """Lightning's loop over the batches of an epoch, that can begin in the middle of one, and validates between steps."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, NoReturn, Protocol, cast, runtime_checkable
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.loops.fetchers import _DataFetcher
@@ -37,6 +37,7 @@ class ResumableEpochLoop(_TrainingEpochLoop):
         self.__dict__.update(replaced.__dict__)  # Data have been attached to its validation loop.
         self.position: Position | None = None
         self._validation_waits = False
+        self._is_left = False
 
     def start_at(self, position: Position) -> None:
         """Begin the next epoch that is run at a position.
@@ -49,6 +50,21 @@ class ResumableEpochLoop(_TrainingEpochLoop):
         self.position = Position(position.epoch, batch, position.images)
         # Nothing is half done: what Lightning would do over again when it restarts has been done.
         _Loop.restarting.fset(self.trainer.fit_loop, False)  # type: ignore[attr-defined] # a property
+
+    def leave(self) -> NoReturn:
+        """End the training before the batch that begins; its epoch has no end until the training is resumed.
+
+        Called from `on_train_batch_start`; the next hook is `on_train_end`.
+        """
+        self._is_left = True
+        raise StopIteration
+
+    def run(self, data_fetcher: _DataFetcher) -> None:
+        """Run the batches of an epoch."""
+        super().run(data_fetcher)
+        if self._is_left:
+            self._is_left = False
+            raise StopIteration  # Which the loop over epochs takes for its end.
 
     def reset(self) -> None:
         """Count from the position, or from the start of an epoch."""
