@@ -112,6 +112,12 @@ def test_what_is_kept_for_a_metric_are_the_weights_that_had_it(
         assert differences(weights, content(tmp_path / f"epoch={epoch}.ckpt")["state_dict"]) == []
 
 
+def test_an_epoch_that_max_steps_cuts_off_has_no_metric_to_be_kept_for(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path, save_top_k=-1), max_steps=BATCHES + 2)
+    assert names(tmp_path) == ["epoch=0.ckpt", "last.ckpt", "previous.ckpt"]
+    assert step(tmp_path / "last.ckpt") == BATCHES + 2
+
+
 def test_names_of_one_state_share_one_file(tmp_path: Path) -> None:
     train(tmp_path, checkpoint(tmp_path), max_epochs=1)
     assert (tmp_path / "last.ckpt").samefile(tmp_path / "epoch=0.ckpt")

@@ -106,9 +106,15 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decide likewise, where there is no validation."""
-        super().on_train_epoch_end(trainer, pl_module)
+        if not self._metric_is_of_the_epoch_before(trainer):
+            super().on_train_epoch_end(trainer, pl_module)
         if self.save_last:
             self._ask_for_last(trainer)
+
+    def _metric_is_of_the_epoch_before(self, trainer: Trainer) -> bool:
+        """Whether `max_steps` has ended an epoch before its validation; who stops a training otherwise validates it."""
+        is_whole = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+        return not is_whole and not trainer.should_stop and str(self.monitor).startswith("val_")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is due."""
