@@ -48,6 +48,32 @@ def test_a_run_that_had_stopped_goes_on_if_it_is_given_patience(fit: Fit, words:
 
 
 @pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        ([], False),
+        (["--early_stopping.stopping_threshold", "0.15"], False),
+        (["--early_stopping.stopping_threshold", "0.9999"], True),
+        (["--early_stopping.stopping_threshold", "null"], True),
+        (["--early_stopping", "null"], True),
+    ],
+)
+def test_a_run_that_a_threshold_had_stopped_goes_on_if_it_has_not_reached_another(
+    fit: Fit, words: list[str], goes_on: bool
+) -> None:
+    run = fit("--early_stopping.stopping_threshold", "0.2", "--trainer.max_epochs", "9")
+    assert validated_epochs(run) == [0]
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "2", *words, *RESUME])
+    assert validated_epochs(run) == ([0, 1] if goes_on else [0])
+
+
+def test_a_run_that_had_stopped_goes_on_with_another_min_delta(fit: Fit) -> None:
+    run = fit("--early_stopping.patience", "1", "--early_stopping.min_delta", "1", "--trainer.max_epochs", "9")
+    assert validated_epochs(run) == [0, 1]
+    main(["fit", "--ckpt_path", f"{run}/last", "--early_stopping.min_delta", "0", "--trainer.max_epochs", "3", *RESUME])
+    assert validated_epochs(run) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
     ("words", "key"),
     [
         (["--model.optimizer.lr", "0.02"], "model.optimizer.lr is 0.02, but"),
