@@ -14,7 +14,7 @@ from tests.chaos.comparison import TIMED, scalars
 from tests.conftest import REPOSITORY, SMALL
 
 from litclassify.cli import main
-from litclassify.cli.checkpoints.checkpoint import read_checkpoint
+from litclassify.cli.checkpoints.checkpoint import read_checkpoint, read_run_config
 from litclassify.cli.runs.directory import lock_for_training
 from litclassify.models import ImageClassifier
 
@@ -128,6 +128,23 @@ def test_callbacks_of_the_command_come_once() -> None:
     main([*AUTO, *words])
     config = yaml.safe_load((only_run() / "config.fit.yaml").read_text())
     assert [callback["class_path"].split(".")[-1] for callback in config["trainer"]["callbacks"]] == ["GradientNorm"]
+
+
+def test_config_of_a_run_that_went_on_makes_another_run(run: Path) -> None:
+    """It says nothing of how its own run was chosen."""
+    main(AUTO)
+    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    assert (config["resume"], config["ckpt_path"]) == (None, None)
+    (run / "finished").unlink()
+    main(["fit", "--config", f"{run}/config.fit.yaml", "--trainer.max_epochs", "1"])
+    assert len(runs()) == 2
+
+
+def test_how_a_run_was_begun_is_not_how_it_goes_on(run: Path) -> None:
+    file = run / "config.fit.yaml"
+    file.write_text(file.read_text().replace("resume: null", "resume: auto"))
+    assert "resume: auto" in file.read_text()
+    assert "resume" not in read_run_config(run / "checkpoints" / "last.ckpt")
 
 
 def test_damaged_last_is_said_and_the_one_before_it_taken(run: Path) -> None:

@@ -281,6 +281,9 @@ class ClassificationCLI(LightningCLI):
 
     def _record(self) -> dict[str, str]:
         config = self.config[self.subcommand]
+        if self.subcommand == "fit":  # Another run can be made of it, and so can those that go on.
+            config = config.clone()
+            config.ckpt_path = config.resume = None
         return {
             "config": self._parser(self.subcommand).dump(config, skip_unset=False),
             "environment": json.dumps(
