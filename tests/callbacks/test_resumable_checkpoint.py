@@ -235,6 +235,22 @@ def test_last_and_previous_are_two_files_after_a_write_that_failed(
     assert names(tmp_path) == ["last.ckpt", "previous.ckpt"]
 
 
+def test_checkpoints_that_are_deleted_while_they_are_linked_are_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def delete(source: Path, path: Path) -> None:
+        if Path(path).name == ".last.before.part":
+            source.unlink()
+        link(source, path)
+
+    monkeypatch.setattr(os, "link", delete)
+    train(tmp_path, checkpoint(tmp_path))
+    assert step(tmp_path / "last.ckpt") == 2 * BATCHES
+    assert not (tmp_path / "previous.ckpt").exists()
+
+
 class SlowIO(TorchCheckpointIO):
     """Takes its time."""
 

@@ -197,7 +197,7 @@ class ResumableCheckpoint(ModelCheckpoint):
         try:
             self._save(trainer, str(last))
             if keeps:
-                with suppress(FileNotFoundError):  # Who deletes checkpoints does not miss it.
+                with suppress(FileNotFoundError):
                     before.replace(last.with_name(PREVIOUS))
         finally:
             if keeps:
@@ -223,8 +223,9 @@ class ResumableCheckpoint(ModelCheckpoint):
         """Give a file a second name, where that is possible; all processes know whether it was."""
         linked = False
         if trainer.is_global_zero and Path(source).is_file():
-            link(Path(source), Path(path))
-            linked = True
+            with suppress(FileNotFoundError):  # Who deletes checkpoints meanwhile does not miss them.
+                link(Path(source), Path(path))
+                linked = True
         return bool(trainer.strategy.broadcast(linked))
 
 
