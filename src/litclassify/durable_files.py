@@ -32,6 +32,16 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def copy(source: Path, file: Path) -> None:
+    """Copy a file, in place of what has that name.
+
+    Raises:
+        OSError: The folder cannot be written to, or is full.
+    """
+    with source.open("rb") as content, replacing(file) as output:
+        shutil.copyfileobj(content, output)
+
+
 def link(source: Path, file: Path) -> None:
     """Give a file a second name, in place of what has that name; where there are no hard links, copy it.
 
@@ -43,8 +53,7 @@ def link(source: Path, file: Path) -> None:
     try:
         os.link(source, partial_file)
     except OSError:
-        with source.open("rb") as content, replacing(file) as output:
-            shutil.copyfileobj(content, output)
+        copy(source, file)
         return
     partial_file.replace(file)
     partial_file.unlink(missing_ok=True)  # Where both were names of one file, POSIX leaves both.

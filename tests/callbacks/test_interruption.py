@@ -11,11 +11,16 @@ import torch
 from lightning.pytorch import Callback
 from tests.callbacks.resumed import BATCHES, EPOCHS, differences, every_step, train
 
-from litclassify.callbacks import Interruption
+from litclassify.callbacks import Interruption, interruption
 from litclassify.errors import InterruptedBySignal
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty.*")
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "SAME_S", 0.05)
 
 
 class Sender(Callback):
@@ -101,10 +106,18 @@ def test_signal_in_the_last_step(tmp_path: Path, whole: Any) -> None:
     assert differences(whole["weights"], saved["state_dict"]) == []
 
 
-def test_second_signal_leaves_at_once(tmp_path: Path) -> None:
+def test_second_signal_leaves_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "SAME_S", -1.0)  # It comes later.
     stop = interrupt(tmp_path, Sender("on_before_backward", 3, signal.SIGTERM, signal.SIGINT))
     assert (stop.code, stop.checkpoint) == (130, "")
     assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_signal_that_comes_twice_at_the_same_time_is_one(tmp_path: Path) -> None:
+    """From the terminal, and from the process that started this one."""
+    stop = interrupt(tmp_path, Sender("on_before_backward", 3, signal.SIGTERM, signal.SIGTERM, signal.SIGINT))
+    assert (stop.code, stop.checkpoint) == (143, str(tmp_path / "last.ckpt"))
+    assert batches_done(tmp_path) == 3
 
 
 def test_last_is_written_on_a_signal_where_it_is_not_kept_otherwise(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.models.test_image_classifier import CLASSES, quiet_trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from litclassify.callbacks import EMA, LossGuard
+from litclassify.callbacks import EMA, LossGuard, ResumableCheckpoint
 from litclassify.data import Digits
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -118,6 +118,19 @@ def test_no_checkpoint_is_written_after_a_bad_loss(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step=1.ckpt", "step=2.ckpt"]
 
 
+def test_no_weights_alone_are_written_after_a_bad_loss(tmp_path: Path) -> None:
+    """Lightning asks callbacks about whole checkpoints only."""
+    model = classifier(criterion=PlantedLoss(3))
+    saving = weights_alone(tmp_path, every_n_train_steps=1)
+    with pytest.raises(UserError, match="is nan at step 3 "):
+        fit(LateLossGuard(), saving, model=model, log_every_n_steps=100, limit_val_batches=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step=1.ckpt", "step=2.ckpt", "step=3.ckpt"]
+
+
+def weights_alone(folder: Path, **arguments: Any) -> ResumableCheckpoint:
+    return ResumableCheckpoint(dirpath=folder, filename="{step}", save_top_k=-1, save_weights_only=True, **arguments)
+
+
 class Spoiling(Callback):
     """Makes a weight infinite where the loss stays finite."""
 
@@ -133,8 +146,9 @@ class DeadNetwork(nn.Sequential):
         super().__init__(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(128, num_classes))
 
 
-def test_spoiled_weights_do_not_become_a_checkpoint(tmp_path: Path) -> None:
-    saving = checkpoints(tmp_path, every_n_epochs=1)
+@pytest.mark.parametrize("make", [checkpoints, weights_alone])
+def test_spoiled_weights_do_not_become_a_checkpoint(tmp_path: Path, make: Callable[..., ModelCheckpoint]) -> None:
+    saving = make(tmp_path, every_n_epochs=1)
     with pytest.raises(UserError, match=r"not finite any more, though the loss is: network\.0\.bias\."):
         fit(LossGuard(), Spoiling(), saving, model=classifier(network=DeadNetwork))
     assert [path.name for path in tmp_path.iterdir()] == ["step=3.ckpt"]
@@ -290,6 +304,8 @@ def test_a_policy_that_cannot_be_kept_is_refused_before_training(tmp_path: Path)
         LossGuard("skip", limit=0)
     with pytest.raises(UserError, match="roll_back needs checkpoints"):
         fit(LossGuard("roll_back"), model=classifier())
+    with pytest.raises(UserError, match="which checkpoint.save_weights_only leaves out"):
+        fit(LossGuard("roll_back"), weights_alone(tmp_path), model=classifier())
     with pytest.raises(UserError, match="cannot take back what EMA has averaged"):
         fit(LossGuard("roll_back"), EMA(), checkpoints(tmp_path), model=classifier())
     sharded: Any = SimpleNamespace(strategy=FSDPStrategy())

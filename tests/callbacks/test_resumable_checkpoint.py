@@ -1,5 +1,6 @@
 """What is written when, and what a kill between two writes leaves."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from tests.callbacks.resumed import BATCHES, StopError, Stopping, every_step, train
+from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
+from tests.callbacks.resumed import BATCHES, StopError, Stopping, differences, every_step, train
 
 from litclassify.callbacks import ResumableCheckpoint
+from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty.*")
@@ -72,7 +75,7 @@ def test_the_file_to_go_on_from_comes_first_and_deletions_last(tmp_path: Path, n
     train(tmp_path, checkpoint(tmp_path, mode="max", monitor="epoch_number"), Numbers(), max_epochs=2)
     assert noted == [
         *["save last.ckpt", "link last.ckpt epoch=0.ckpt"],
-        *["link last.ckpt previous.ckpt", "save last.ckpt", "link last.ckpt epoch=1.ckpt", "remove epoch=0.ckpt"],
+        *["link last.ckpt last.before", "save last.ckpt", "link last.ckpt epoch=1.ckpt", "remove epoch=0.ckpt"],
     ]
     assert names(tmp_path) == ["epoch=1.ckpt", "last.ckpt", "previous.ckpt"]
 
@@ -84,16 +87,48 @@ class Numbers(Callback):
         pl_module.log("epoch_number", float(trainer.current_epoch))
 
 
+class Validated(Callback):
+    """Keeps the weights that are validated in each epoch, and after which batches."""
+
+    def __init__(self) -> None:
+        self.weights: dict[int, dict[str, torch.Tensor]] = {}
+        self.batches: list[int] = []
+
+    def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.weights[trainer.current_epoch] = {name: value.clone() for name, value in pl_module.state_dict().items()}
+        self.batches.append(trainer.fit_loop.epoch_loop.batch_idx)
+
+
+@pytest.mark.parametrize(("accumulated", "interval", "batches"), [(2, 3, [3]), (3, 1.0, [4]), (2, 1, [1, 3, 4])])
+def test_what_is_kept_for_a_metric_are_the_weights_that_had_it(
+    tmp_path: Path, accumulated: int, interval: float, batches: list[int]
+) -> None:
+    """A validation waits for the optimizer: in the middle of a step, the checkpoint would be of its end."""
+    kept = checkpoint(tmp_path, save_top_k=-1, filename="{epoch}", enable_version_counter=False)
+    seen = Validated()
+    train(tmp_path, kept, seen, accumulate_grad_batches=accumulated, val_check_interval=interval)
+    assert seen.batches == 2 * batches
+    for epoch, weights in seen.weights.items():
+        assert differences(weights, content(tmp_path / f"epoch={epoch}.ckpt")["state_dict"]) == []
+
+
+def test_an_epoch_that_max_steps_cuts_off_has_no_metric_to_be_kept_for(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path, save_top_k=-1), max_steps=BATCHES + 2)
+    assert names(tmp_path) == ["epoch=0.ckpt", "last.ckpt", "previous.ckpt"]
+    assert step(tmp_path / "last.ckpt") == BATCHES + 2
+
+
 def test_names_of_one_state_share_one_file(tmp_path: Path) -> None:
     train(tmp_path, checkpoint(tmp_path), max_epochs=1)
     assert (tmp_path / "last.ckpt").samefile(tmp_path / "epoch=0.ckpt")
 
 
-def test_without_hard_links_they_are_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*paths: Path) -> None:
-        raise PermissionError("no hard links here")
+def refuse_link(*paths: Path) -> None:
+    raise PermissionError("no hard links here")
 
-    monkeypatch.setattr(os, "link", refuse)
+
+def test_without_hard_links_they_are_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refuse_link)
     train(tmp_path, checkpoint(tmp_path))
     last = tmp_path / "last.ckpt"
     (best,) = tmp_path.glob("epoch=*.ckpt")
@@ -172,6 +207,63 @@ def test_damaged_last_does_not_take_the_place_of_a_sound_previous(tmp_path: Path
     assert (step(tmp_path / "previous.ckpt"), step(tmp_path / "last.ckpt")) == (2, 3)
 
 
+class FullDiskIO(DurableCheckpointIO):
+    """Finds no space for the checkpoint after so many."""
+
+    def __init__(self, checkpoints: int) -> None:
+        self.left = checkpoints
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str, storage_options: Any | None = None) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().save_checkpoint(checkpoint, path, storage_options)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_last_and_previous_are_two_files_after_a_write_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    """Damage to the one leaves the other."""
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse_link)
+    with pytest.raises(OSError, match="No space left on device"):
+        train(tmp_path, every_step(tmp_path), plugins=[FullDiskIO(3)])
+    last, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    assert not last.samefile(previous)
+    assert (step(previous), step(last)) == (2, 3)
+    assert names(tmp_path) == ["last.ckpt", "previous.ckpt"]
+
+
+def test_checkpoints_that_are_deleted_while_they_are_linked_are_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def delete(source: Path, path: Path) -> None:
+        if Path(path).name == ".last.before.part":
+            source.unlink()
+        link(source, path)
+
+    monkeypatch.setattr(os, "link", delete)
+    train(tmp_path, checkpoint(tmp_path))
+    assert step(tmp_path / "last.ckpt") == 2 * BATCHES
+    assert not (tmp_path / "previous.ckpt").exists()
+
+
+class SlowIO(TorchCheckpointIO):
+    """Takes its time."""
+
+    def save_checkpoint(self, *arguments: Any, **named: Any) -> None:
+        time.sleep(0.1)
+        super().save_checkpoint(*arguments, **named)
+
+
+def test_what_is_written_in_the_background_is_no_second_name_of_what_was_there_before(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path, save_top_k=-1), plugins=[AsyncCheckpointIO(SlowIO())])
+    assert [step(tmp_path / f"{name}.ckpt") for name in ("epoch=0", "epoch=1", "last")] == [5, 10, 10]
+
+
 # --- When last.ckpt is written ---
 
 
@@ -186,7 +278,7 @@ def test_every_n_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted:
 
     kept = every_step(tmp_path, every_n_minutes=1, every_n_train_steps=None, save_last=None)
     train(tmp_path, kept, Slow(), max_epochs=1)
-    assert noted == ["save last.ckpt", "link last.ckpt previous.ckpt", "save last.ckpt"]
+    assert noted == ["save last.ckpt", "link last.ckpt last.before", "save last.ckpt"]
     assert (step(tmp_path / "previous.ckpt"), step(tmp_path / "last.ckpt")) == (2, 4)
 
 

@@ -99,6 +99,14 @@ def test_accumulated_gradients_are_of_whole_steps(tmp_path: Path, whole: Any, ba
     assert differences(expected, train(tmp_path, resumed=last, accumulate_grad_batches=2)) == []
 
 
+@pytest.mark.parametrize("batches", [3, 4, 6])
+def test_validations_that_wait_for_accumulated_gradients(tmp_path: Path, whole: Any, batches: int) -> None:
+    arguments = {"accumulate_grad_batches": 2, "val_check_interval": 3}
+    last = stop(tmp_path, batches, **arguments)
+    expected, _ = whole(**arguments)
+    assert differences(expected, train(tmp_path, resumed=last, **arguments)) == []
+
+
 @pytest.mark.parametrize("steps", [3, 5, 7])
 def test_max_steps(tmp_path: Path, whole: Any, steps: int) -> None:
     expected, _ = whole(max_steps=steps, max_epochs=-1)

@@ -11,12 +11,18 @@ import pytest
 import torch
 from tests.conftest import SMALL
 
+from litclassify.callbacks import interruption
 from litclassify.cli import main
 from litclassify.models import ImageClassifier
 
 Interrupt = Callable[..., str]
 JOB = {"JOB_ID": "71", "NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_NAME": "train"}
 SCONTROL = '#!/bin/sh\necho "$@" >> {0}/scontrol.txt\nexit {1}\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "SAME_S", 0.05)
 
 
 @pytest.fixture

@@ -59,6 +59,21 @@ def test_mistaken_words_are_named(mistake: Mistake, words: list[str], expected: 
 
 
 @pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--config", "trainer:\n  max_epochs: 1\n  max_epochs: 2\n"),
+        ("--trainer", "\nmax_epochs: 1\nmax_epochs: 2\n"),
+    ],
+)
+def test_key_that_stands_twice_in_a_file_is_named_with_both_lines(mistake: Mistake, flag: str, text: str) -> None:
+    Path("twice.yaml").write_text(text)
+    message = mistake("fit", *SMALL, flag, "twice.yaml")
+    assert "twice.yaml" in message
+    assert "'max_epochs' stands in line 2 already" in message
+    assert "line 3" in message
+
+
+@pytest.mark.parametrize(
     ("words", "expected"),
     [
         ([], ["fit", "validate", "test", "predict"]),

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ import yaml
 from tests.conftest import SMALL
 
 from litclassify.cli import main
+from litclassify.cli.checkpoints.checkpoint import read_checkpoint
+from litclassify.models import ImageClassifier
 
 Fit = Callable[..., Path]
 RESUME = ["--trainer.enable_progress_bar", "false"]
@@ -41,8 +44,33 @@ def test_a_run_that_had_stopped_goes_on_if_it_is_given_patience(fit: Fit, words:
     run = fit("--early_stopping.patience", "1", "--early_stopping.min_delta", "1", "--trainer.max_epochs", "9")
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
     main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "4", *words, *RESUME])
-    with (run / "metrics.csv").open(newline="") as file:
-        assert len([row for row in csv.DictReader(file) if row["val_acc"]]) == epochs
+    assert len(validated_epochs(run)) == epochs
+
+
+@pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        ([], False),
+        (["--early_stopping.stopping_threshold", "0.15"], False),
+        (["--early_stopping.stopping_threshold", "0.9999"], True),
+        (["--early_stopping.stopping_threshold", "null"], True),
+        (["--early_stopping", "null"], True),
+    ],
+)
+def test_a_run_that_a_threshold_had_stopped_goes_on_if_it_has_not_reached_another(
+    fit: Fit, words: list[str], goes_on: bool
+) -> None:
+    run = fit("--early_stopping.stopping_threshold", "0.2", "--trainer.max_epochs", "9")
+    assert validated_epochs(run) == [0]
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "2", *words, *RESUME])
+    assert validated_epochs(run) == ([0, 1] if goes_on else [0])
+
+
+def test_a_run_that_had_stopped_goes_on_with_another_min_delta(fit: Fit) -> None:
+    run = fit("--early_stopping.patience", "1", "--early_stopping.min_delta", "1", "--trainer.max_epochs", "9")
+    assert validated_epochs(run) == [0, 1]
+    main(["fit", "--ckpt_path", f"{run}/last", "--early_stopping.min_delta", "0", "--trainer.max_epochs", "3", *RESUME])
+    assert validated_epochs(run) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -63,17 +91,71 @@ def test_what_the_state_of_the_optimizer_holds_cannot_be_changed(
     assert key in capsys.readouterr().err
 
 
-def test_a_refused_continuation_leaves_the_run_as_it_was(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--model.optimizer.lr", "0.77"], "model.optimizer.lr is 0.77, but"),
+        (["--model.network.hidden_features", "[7]"], "its weights do not fit model.network"),
+        (["--early_stopping.monitor", "val_nothing"], "early_stopping.monitor is 'val_nothing'"),
+    ],
+)
+def test_a_refused_continuation_leaves_the_run_as_it_was(
+    fit: Fit, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
+    """Wherever it is refused: by the command line, when weights are loaded, or in the validation before training."""
     run = fit()
     first = next((run / "checkpoints").glob("epoch000*"))
-    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    before = contents(run)
     with pytest.raises(SystemExit, match="2"):
-        main(["fit", "--ckpt_path", str(first), "--model.optimizer.lr", "0.77", "--trainer.max_epochs", "9", *RESUME])
-    after = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
-    ignored = {".training.launch"}
-    assert {name: after.get(name) for name in before.keys() - ignored} == {
-        name: content for name, content in before.items() if name not in ignored
-    }
+        main(["fit", "--ckpt_path", str(first), "--trainer.max_epochs", "9", *words, *RESUME])
+    assert expected in capsys.readouterr().err
+    after = contents(run)
+    assert [name for name in before if after.get(name) != before[name]] == []
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    files = [path for path in run.rglob("*") if path.is_file() and path.name != ".training.launch"]
+    return {str(path): path.read_bytes() for path in files}
+
+
+def test_a_run_that_goes_on_from_an_older_checkpoint_has_none_that_is_newer_than_its_logs(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = fit("--trainer.max_epochs", "3")
+    folder = run / "checkpoints"
+    first = next(folder.glob("epoch000*"))
+
+    def fail(*arguments: Any) -> None:
+        raise KeyError("as a bug would")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageClassifier, "training_step", fail)
+        with pytest.raises(KeyError, match="as a bug would"):
+            main(["fit", "--ckpt_path", str(first), *RESUME])
+    assert not (run / "finished").exists()
+    steps = [read_checkpoint(folder / name).next_step for name in (first.name, "last.ckpt", "previous.ckpt")]
+    assert steps == [5, 5, 5]
+    assert validated_epochs(run) == [0]
+    main(["fit", "--ckpt_path", f"{run}/last", *RESUME])
+    assert validated_epochs(run) == [0, 1, 2]
+    assert read_checkpoint(folder / "last.ckpt").next_step == 15
+
+
+@pytest.mark.filterwarnings("ignore:.*is damaged. The checkpoint before it is taken")
+def test_a_run_whose_last_checkpoint_is_damaged_leaves_none_of_its_names(fit: Fit) -> None:
+    run = fit()
+    file = run / "checkpoints" / "last.ckpt"
+    file.write_bytes(file.read_bytes()[:-1000])
+    main(["fit", "--ckpt_path", f"{run}/last", *RESUME])
+    best = sorted(file.parent.glob("epoch*.ckpt"))
+    assert [path.name[: len("epoch000")] for path in best] == ["epoch000", "epoch001"]
+    assert [read_checkpoint(path).next_step for path in best] == [5, 10]
+    assert not any(path.stem.endswith("-v1") for path in best)
+
+
+def validated_epochs(run: Path) -> list[int]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [int(row["epoch"]) for row in csv.DictReader(file) if row["val_acc"]]
 
 
 @pytest.mark.parametrize("key", ["to_remove", "to_save", "best_model_path", "last_model_path"])
@@ -115,9 +197,7 @@ def test_a_schedule_of_accumulation_holds_in_the_middle_of_an_epoch(fit: Fit) ->
 def test_the_curve_goes_on_where_it_stopped(fit: Fit) -> None:
     run = fit()
     main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "4", *RESUME])
-    with (run / "metrics.csv").open(newline="") as file:
-        epochs = [int(row["epoch"]) for row in csv.DictReader(file) if row["val_acc"]]
-    assert epochs == [0, 1, 2, 3]
+    assert validated_epochs(run) == [0, 1, 2, 3]
 
 
 def test_a_name_of_its_own_gives_the_continuation_a_run_of_its_own(fit: Fit) -> None:

@@ -14,7 +14,7 @@ from tests.chaos.comparison import TIMED, scalars
 from tests.conftest import REPOSITORY, SMALL
 
 from litclassify.cli import main
-from litclassify.cli.checkpoints.checkpoint import read_checkpoint
+from litclassify.cli.checkpoints.checkpoint import read_checkpoint, read_run_config
 from litclassify.cli.runs.directory import lock_for_training
 from litclassify.models import ImageClassifier
 
@@ -130,6 +130,23 @@ def test_callbacks_of_the_command_come_once() -> None:
     assert [callback["class_path"].split(".")[-1] for callback in config["trainer"]["callbacks"]] == ["GradientNorm"]
 
 
+def test_config_of_a_run_that_went_on_makes_another_run(run: Path) -> None:
+    """It says nothing of how its own run was chosen."""
+    main(AUTO)
+    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    assert (config["resume"], config["ckpt_path"]) == (None, None)
+    (run / "finished").unlink()
+    main(["fit", "--config", f"{run}/config.fit.yaml", "--trainer.max_epochs", "1"])
+    assert len(runs()) == 2
+
+
+def test_how_a_run_was_begun_is_not_how_it_goes_on(run: Path) -> None:
+    file = run / "config.fit.yaml"
+    file.write_text(file.read_text().replace("resume: null", "resume: auto"))
+    assert "resume: auto" in file.read_text()
+    assert "resume" not in read_run_config(run / "checkpoints" / "last.ckpt")
+
+
 def test_damaged_last_is_said_and_the_one_before_it_taken(run: Path) -> None:
     file = run / "checkpoints" / "last.ckpt"
     file.write_bytes(file.read_bytes()[:-1000])
@@ -137,6 +154,22 @@ def test_damaged_last_is_said_and_the_one_before_it_taken(run: Path) -> None:
         main(AUTO)
     assert only_run() == run
     assert (run / "finished").exists()
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "previous.ckpt"])
+@pytest.mark.filterwarnings("ignore:.*is damaged. The checkpoint before it is taken")
+def test_folder_in_the_place_of_a_checkpoint_is_refused_before_training(
+    run: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    file = run / "checkpoints" / name
+    file.unlink()
+    file.mkdir()
+    logged = (run / "metrics.csv").read_bytes()
+    with pytest.raises(SystemExit, match="2"):
+        main(AUTO)
+    printed = capsys.readouterr().err
+    assert f"error: '{file}' is a folder, where a checkpoint is going to be written: remove or" in printed
+    assert (run / "metrics.csv").read_bytes() == logged
 
 
 @pytest.mark.parametrize("others", [["--ckpt_path", "last"], ["--repeat", "2"], ["--folds", "2"]])
@@ -149,13 +182,20 @@ def test_what_it_does_not_go_with(others: list[str], capsys: pytest.CaptureFixtu
     assert not runs()
 
 
-def test_checkpoints_that_lie_elsewhere_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """No run would ever be found unfinished."""
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--checkpoint.dirpath", "elsewhere"], "looks for checkpoints in runs: leave out checkpoint.dirpath."),
+        (["--checkpoint.save_weights_only", "true"], "from more than weights: leave out checkpoint.save_weights_only."),
+    ],
+)
+def test_checkpoints_from_which_it_could_never_go_on_are_refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main([*AUTO, "--checkpoint.dirpath", "elsewhere"])
-    assert (
-        "error: --resume auto looks for checkpoints in runs: leave out checkpoint.dirpath." in capsys.readouterr().err
-    )
+        main([*AUTO, *words])
+    assert expected in capsys.readouterr().err
+    assert not runs()
 
 
 def test_help_looks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +211,28 @@ def test_run_in_which_another_process_trains_is_refused(run: Path, capsys: pytes
     finally:
         lock.release()
     assert f"Another process trains in '{run}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["shared", "all/digits/other/checkpoints"])
+def test_folder_of_checkpoints_into_which_another_process_writes_is_refused(
+    capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    """By a training that was given the same one, or in whose run it lies."""
+    words = ["fit", *SMALL, "--checkpoint.dirpath", folder, "--trainer.max_epochs", "1"]
+    taken = Path(folder).parent if folder.endswith("checkpoints") else Path(folder)
+    taken.mkdir(parents=True)
+    lock = lock_for_training(taken)
+    try:
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+    finally:
+        lock.release()
+    printed = capsys.readouterr().err
+    assert f"error: Another process trains in '{taken.resolve()}'." in printed
+    assert "give this training another checkpoint.dirpath" in printed
+    assert not Path("runs").exists()
+    main(words)
+    assert Path(folder, "last.ckpt").is_file()
 
 
 @pytest.mark.slow

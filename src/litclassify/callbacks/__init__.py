@@ -28,6 +28,7 @@ from litclassify.callbacks.swa import SWA
 from litclassify.callbacks.test_report import TestReport
 from litclassify.callbacks.test_set_check import TestSetCheck
 from litclassify.callbacks.throughput import Throughput
+from litclassify.callbacks.time_limit import TimeLimit
 from litclassify.callbacks.training_state import TrainingState
 from litclassify.callbacks.validation_evaluation import ValidationEvaluation
 from litclassify.callbacks.validation_metrics import ValidationMetrics
@@ -65,6 +66,7 @@ __all__ = [
     "TestReport",
     "TestSetCheck",
     "Throughput",
+    "TimeLimit",
     "TrainingState",
     "ValidationEvaluation",
     "ValidationMetrics",

@@ -9,6 +9,8 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DistributedSampler
 
+from litclassify.file_ages import newest_first
+
 NAMED_IMAGES = 5
 NAMED_WEIGHTS = 3
 
@@ -54,8 +56,8 @@ def newest_checkpoint(trainer: Trainer) -> Path | None:
     recorded: list[str] = [str(trainer.ckpt_path or "")]
     for callback in trainer.checkpoint_callbacks:
         recorded += [getattr(callback, name, "") for name in ("last_model_path", "best_model_path")]
-    files = [Path(path) for path in recorded if path and Path(path).is_file()]
-    return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
+    files = newest_first(Path(path) for path in recorded if path)
+    return next(filter(Path.is_file, files), None)
 
 
 def advice(trainer: Trainer) -> Iterator[str]:

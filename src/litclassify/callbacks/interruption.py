@@ -1,23 +1,29 @@
 """Signals that end a training, which can go on later."""
 
+import math
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from litclassify.callbacks.resumable_checkpoint import ResumableCheckpoint
+from litclassify.callbacks.resumable_checkpoint import first_resumable
 from litclassify.errors import InterruptedBySignal
 from litclassify.resuming import position_of
 
 # Ctrl-C, what ends a job, and what SLURM sends a while before that (--signal=USR1@120).
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+# Who passes on a signal that all processes have got from a terminal or a scheduler sends it again: `timeout`, for one.
+SAME_S = 0.5
 
 
 class Interruption(Callback):
     """Finishes the step on SIGINT, SIGTERM or SIGUSR1, saves `last.ckpt` and leaves; a second signal leaves at once.
+
+    Signals within half a second are one.
 
     With gradient accumulation, the step ends with its last batch; a validation that runs is brought to its end. Of
     several processes, one that gets a signal is enough.
@@ -25,6 +31,7 @@ class Interruption(Callback):
 
     def __init__(self) -> None:
         self._received: int | None = None
+        self._received_s = -math.inf
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for signals; when training has ended, Lightning puts back what was there before."""
@@ -38,9 +45,12 @@ class Interruption(Callback):
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         if self._received is not None:
-            raise InterruptedBySignal(number)
-        self._received = number
+            if now - self._received_s > SAME_S:
+                raise InterruptedBySignal(number)
+            return
+        self._received, self._received_s = number, now
         # A print in a handler can meet another one halfway.
         os.write(2, f"\n{signal.Signals(number).name}: saving after this step. Once more leaves now.\n".encode())
 
@@ -48,7 +58,8 @@ class Interruption(Callback):
         """Leave, if a signal came."""
         if not self._came(trainer) or position_of(trainer) is None:
             return
-        for checkpoint in _resumable(trainer)[:1]:
+        checkpoint = first_resumable(trainer)
+        if checkpoint is not None:
             checkpoint.save_last_now(trainer)
         self._leave(trainer)
 
@@ -64,9 +75,8 @@ class Interruption(Callback):
         return bool(trainer.strategy.reduce_boolean_decision(came, all=False))
 
     def _leave(self, trainer: Trainer) -> None:
-        saved = next((checkpoint.last_model_path for checkpoint in _resumable(trainer)), "")
+        checkpoint = first_resumable(trainer)
+        saved = "" if checkpoint is None else checkpoint.last_model_path
+        # After the training, one that is still on its way would end the process before it says what it has saved.
+        time.sleep(max(0.0, self._received_s + SAME_S - time.monotonic()))
         raise InterruptedBySignal(self._received or signal.SIGTERM, saved)
-
-
-def _resumable(trainer: Trainer) -> list[ResumableCheckpoint]:
-    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ResumableCheckpoint)]

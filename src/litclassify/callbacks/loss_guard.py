@@ -102,10 +102,14 @@ class LossGuard(Callback):
         self._look(trainer)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Do not let spoiled weights become a checkpoint.
+        """Do not let spoiled weights become a checkpoint."""
+        self.refuse_spoiled_weights(trainer, pl_module)
+
+    def refuse_spoiled_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the losses that came since the last time, and at the weights.
 
         Raises:
-            UserError: They are, or a loss was not finite.
+            UserError: One is not finite.
         """
         self._look(trainer)
         names = not_finite(pl_module.state_dict().items())

@@ -2,15 +2,18 @@
 
 import os
 import time
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import AsyncCheckpointIO
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from litclassify.callbacks.loss_guard import LossGuard
 from litclassify.durable_files import link
 from litclassify.errors import UserError
 from litclassify.resuming import position_of
@@ -103,9 +106,15 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decide likewise, where there is no validation."""
-        super().on_train_epoch_end(trainer, pl_module)
+        if not self._metric_is_of_the_epoch_before(trainer):
+            super().on_train_epoch_end(trainer, pl_module)
         if self.save_last:
             self._ask_for_last(trainer)
+
+    def _metric_is_of_the_epoch_before(self, trainer: Trainer) -> bool:
+        """Whether `max_steps` has ended an epoch before its validation; who stops a training otherwise validates it."""
+        is_whole = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+        return not is_whole and not trainer.should_stop and str(self.monitor).startswith("val_")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is due."""
@@ -167,17 +176,41 @@ class ResumableCheckpoint(ModelCheckpoint):
         written = ""
         for path in self._to_save:
             if path == last:
-                if self._last_is_sound:
-                    self._link(trainer, path, str(Path(path).with_name(PREVIOUS)))
-                self._last_is_sound = True
-                self._last_written = time.monotonic()
-            if not self._link(trainer, written, path):
-                trainer.save_checkpoint(path, self.save_weights_only)
-            written = path
+                self._write_last(trainer)
+            elif not self._link(trainer, written, path):
+                self._save(trainer, path)
+            # What is written in the background is not there yet to have a second name.
+            written = "" if isinstance(trainer.strategy.checkpoint_io, AsyncCheckpointIO) else path
         self._to_save = []
         self._remove(trainer)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(self)
+
+    def _write_last(self, trainer: Trainer) -> None:
+        """Write `last.ckpt`; the one before it becomes `previous.ckpt` after that.
+
+        So both are files of their own at any time, also if writing fails: damage to one leaves the other.
+        """
+        last = Path(self.last_model_path)
+        before = last.with_suffix(".before")
+        keeps = self._last_is_sound and self._link(trainer, str(last), str(before)) and trainer.is_global_zero
+        try:
+            self._save(trainer, str(last))
+            if keeps:
+                with suppress(FileNotFoundError):
+                    before.replace(last.with_name(PREVIOUS))
+        finally:
+            if keeps:
+                before.unlink(missing_ok=True)
+        self._last_is_sound = True
+        self._last_written = time.monotonic()
+
+    def _save(self, trainer: Trainer, path: str) -> None:
+        if self.save_weights_only:  # Lightning asks no callback about weights alone.
+            for guard in trainer.callbacks:  # type: ignore[attr-defined] # set by Lightning's callback connector
+                if isinstance(guard, LossGuard):
+                    guard.refuse_spoiled_weights(trainer, trainer.lightning_module)
+        trainer.save_checkpoint(path, self.save_weights_only)
 
     def _remove(self, trainer: Trainer) -> None:
         for path in self._to_remove:
@@ -190,6 +223,13 @@ class ResumableCheckpoint(ModelCheckpoint):
         """Give a file a second name, where that is possible; all processes know whether it was."""
         linked = False
         if trainer.is_global_zero and Path(source).is_file():
-            link(Path(source), Path(path))
-            linked = True
+            with suppress(FileNotFoundError):  # Who deletes checkpoints meanwhile does not miss them.
+                link(Path(source), Path(path))
+                linked = True
         return bool(trainer.strategy.broadcast(linked))
+
+
+def first_resumable(trainer: Trainer) -> ResumableCheckpoint | None:
+    """Give the callback that keeps `last.ckpt`; None if there is none."""
+    found = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ResumableCheckpoint))
+    return next(found, None)

@@ -75,6 +75,11 @@ def check_can_undo(trainer: Trainer, policy: str) -> None:
         return
     if not trainer.checkpoint_callbacks:
         raise UserError("LossGuard.policy roll_back needs checkpoints, and this run keeps none: take skip.")
+    if any(getattr(callback, "save_weights_only", False) for callback in trainer.checkpoint_callbacks):
+        raise UserError(
+            "LossGuard.policy roll_back takes back the state of the optimizer, too, which checkpoint.save_weights_only "
+            "leaves out: take skip."
+        )
     callbacks = trainer.callbacks  # type: ignore[attr-defined] # set by Lightning's callback connector
     average = next((other for other in callbacks if isinstance(other, (WeightAverage, *AVERAGING))), None)
     if average is not None:

@@ -17,7 +17,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import PredictionWriter, RateCurve
+from litclassify.callbacks import PredictionWriter, RateCurve, TimeLimit
+from litclassify.callbacks.time_limit import stopped_by_time
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
@@ -27,13 +28,14 @@ from litclassify.cli.arguments import (
 )
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
+from litclassify.cli.checkpoints.places import check_places
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import place_of_class
 from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
-from litclassify.cli.run_choice import parent_of_runs, take_up, unfinished_run
+from litclassify.cli.run_choice import claim_folders, parent_of_runs, take_up, unfinished_run
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
 from litclassify.cli.runs.launch import mark_finished, run_dir_of_launch, save_record
 from litclassify.cli.runs.record import describe_environment
@@ -202,6 +204,7 @@ class ClassificationCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; what a configured class refuses is the user's mistake."""
         check_one_balance(self.config[self.subcommand])
+        check_places(self.config[self.subcommand].checkpoint)
         self.parser.add_instantiator(self._build, object)
         try:
             if self.config[self.subcommand].get("find_lr", False):
@@ -261,6 +264,8 @@ class ClassificationCLI(LightningCLI):
         settings["default_root_dir"] = self.run_dir
         settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
         settings["callbacks"] = self._callbacks(settings)
+        if any(isinstance(callback, TimeLimit) for callback in settings["callbacks"]):
+            settings["max_time"] = None  # Lightning would say that it does without its own timer.
         # Without this the Trainer adds a checkpoint callback of its own.
         settings["enable_checkpointing"] = any(isinstance(c, ModelCheckpoint) for c in settings["callbacks"])
         trainer = build_trainer(self.trainer_class, settings)
@@ -282,6 +287,9 @@ class ClassificationCLI(LightningCLI):
 
     def _record(self) -> dict[str, str]:
         config = self.config[self.subcommand]
+        if self.subcommand == "fit":  # Another run can be made of it, and so can those that go on.
+            config = config.clone()
+            config.ckpt_path = config.resume = None
         return {
             "config": self._parser(self.subcommand).dump(config, skip_unset=False),
             "environment": json.dumps(
@@ -293,10 +301,11 @@ class ClassificationCLI(LightningCLI):
         """Give the callbacks of the config, and those that a run has without being asked."""
         config = self.config_init[self.subcommand]
         configured = settings["callbacks"] or []
+        configured = configured if isinstance(configured, list) else [configured]
         callbacks: list[Callback] = [
             *checks(self.subcommand, config.get("test_after_fit", False)),
-            *(configured if isinstance(configured, list) else [configured]),
-            *resumption(self.subcommand),
+            *configured,
+            *resumption(self.subcommand, settings["max_time"], configured),
             *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
         ]
         callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
@@ -363,9 +372,9 @@ class ClassificationCLI(LightningCLI):
         check_can_halve(self.trainer.world_size)
         if self.checkpoint is not None:
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
-        if self.run_dir is not None:  # What is refused up to here leaves a run as it was.
-            take_up(self.run_dir, self.checkpoint)
-            save_record(self.run_dir, "fit", **self._record())
+        if self.run_dir is not None:
+            claim_folders(self.trainer, self.run_dir)
+            take_up(self.trainer, self.run_dir, self.checkpoint, self._record())
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
@@ -376,7 +385,8 @@ class ClassificationCLI(LightningCLI):
                 rank_zero_info("There is no best checkpoint: testing the weights that training ended with.")
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
         if self.run_dir is not None:
-            mark_finished(self.run_dir)
+            if not stopped_by_time(self.trainer):
+                mark_finished(self.run_dir)
             print_run_summary(self.trainer, self.run_dir, self.typed)
 
     def after_validate(self) -> None:

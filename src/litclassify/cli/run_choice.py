@@ -1,16 +1,22 @@
 """Which run a command works in, and how a training begins there."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import Namespace
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.utilities import rank_zero_info
 
 from litclassify.cli.checkpoints.checkpoint import Checkpoint
+from litclassify.cli.checkpoints.last import make_last
+from litclassify.cli.checkpoints.places import check_way_is_free, local_folders
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import short_name
-from litclassify.cli.runs.directory import run_dir_of
-from litclassify.cli.runs.launch import mark_unfinished, run_to_resume
-from litclassify.cli.runs.logs import cut_logs
+from litclassify.cli.runs.directory import CHECKPOINTS, run_dir_of
+from litclassify.cli.runs.launch import hold_checkpoints, mark_unfinished, run_to_resume, save_record
+from litclassify.cli.runs.logs import cut_logs, log_files
 from litclassify.errors import UserError
 
 
@@ -39,23 +45,57 @@ def unfinished_run(config: Namespace, command_line: CommandLine) -> Path | None:
         command_line: What it comes from.
 
     Raises:
-        UserError: The checkpoints of such runs lie elsewhere.
+        UserError: The checkpoints of such runs lie elsewhere, or hold too little.
     """
     if config.checkpoint is not None and config.checkpoint.get("init_args.dirpath") is not None:
         raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
+    if config.checkpoint is not None and config.checkpoint.get("init_args.save_weights_only"):
+        raise UserError("--resume auto goes on from more than weights: leave out checkpoint.save_weights_only.")
     run = run_to_resume(parent_of_runs(config, command_line))
     if run is not None:
         rank_zero_info(f"--resume auto: going on with '{run}'.")
     return run
 
 
-def take_up(run_dir: Path, checkpoint: Checkpoint | None) -> None:
-    """Begin to train in a run, which forgets what it logged after the checkpoint that it goes on from.
+def claim_folders(trainer: Trainer, run_dir: Path) -> None:
+    """See to it that checkpoints can be written where they go, and that no other training writes there.
 
     Args:
+        trainer: That of the run.
+        run_dir: Directory of the run, which this launch has already.
+
+    Raises:
+        UserError: Something lies in the way, or another training does.
+    """
+    for folder in local_folders(trainer):
+        check_way_is_free(folder)
+        if folder.resolve() != (run_dir / CHECKPOINTS).resolve():
+            hold_checkpoints(folder)
+
+
+def take_up(trainer: Trainer, run_dir: Path, checkpoint: Checkpoint | None, record: Mapping[str, str]) -> None:
+    """Begin to train in a run.
+
+    One that goes on stays as it was until its first step: what is refused before that leaves it so. Then it forgets
+    what came after the checkpoint that it goes on from.
+
+    Args:
+        trainer: That of the run.
         run_dir: Directory of the run.
         checkpoint: Where training goes on; None for a new one.
+        record: What `save_record` takes.
     """
-    mark_unfinished(run_dir)
-    if checkpoint is not None and checkpoint.next_step is not None and run_dir_of(checkpoint.path) == run_dir:
-        cut_logs(run_dir, checkpoint.next_step)
+    if checkpoint is None or run_dir_of(checkpoint.path) != run_dir:
+        save_record(run_dir, "fit", **record)
+        return
+    path, next_step, logs = checkpoint.path, checkpoint.next_step, log_files(run_dir)
+
+    def go_on(*_: Any) -> None:
+        mark_unfinished(run_dir)
+        make_last(path)
+        if next_step is not None:
+            cut_logs(logs, next_step)
+        save_record(run_dir, "fit", **record)
+
+    # Before all that logs or writes checkpoints.
+    trainer.callbacks.insert(0, LambdaCallback(on_train_start=go_on))  # type: ignore[attr-defined] # set by Lightning

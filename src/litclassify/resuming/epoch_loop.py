@@ -1,7 +1,7 @@
-"""Lightning's loop over the batches of an epoch, that can begin in the middle of one."""
+"""Lightning's loop over the batches of an epoch, that can begin in the middle of one, and validates between steps."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, NoReturn, Protocol, cast, runtime_checkable
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.loops.fetchers import _DataFetcher
@@ -25,6 +25,9 @@ class ResumableEpochLoop(_TrainingEpochLoop):
     Lightning's own gives the first batches of the epoch again, and leaves as many of its last ones out:
     https://github.com/Lightning-AI/pytorch-lightning/issues/18125
 
+    A validation that is due while gradients accumulate waits for the step of the optimizer, after which checkpoints are
+    written: what is kept for a metric are the weights that had it.
+
     Args:
         replaced: The loop of the Trainer, in whose place it goes.
     """
@@ -33,6 +36,8 @@ class ResumableEpochLoop(_TrainingEpochLoop):
         super().__init__(replaced.trainer, replaced.min_steps, replaced.max_steps)
         self.__dict__.update(replaced.__dict__)  # Data have been attached to its validation loop.
         self.position: Position | None = None
+        self._validation_waits = False
+        self._is_left = False
 
     def start_at(self, position: Position) -> None:
         """Begin the next epoch that is run at a position.
@@ -45,6 +50,21 @@ class ResumableEpochLoop(_TrainingEpochLoop):
         self.position = Position(position.epoch, batch, position.images)
         # Nothing is half done: what Lightning would do over again when it restarts has been done.
         _Loop.restarting.fset(self.trainer.fit_loop, False)  # type: ignore[attr-defined] # a property
+
+    def leave(self) -> NoReturn:
+        """End the training before the batch that begins; its epoch has no end until the training is resumed.
+
+        Called from `on_train_batch_start`; the next hook is `on_train_end`.
+        """
+        self._is_left = True
+        raise StopIteration
+
+    def run(self, data_fetcher: _DataFetcher) -> None:
+        """Run the batches of an epoch."""
+        super().run(data_fetcher)
+        if self._is_left:
+            self._is_left = False
+            raise StopIteration  # Which the loop over epochs takes for its end.
 
     def reset(self) -> None:
         """Count from the position, or from the start of an epoch."""
@@ -65,6 +85,13 @@ class ResumableEpochLoop(_TrainingEpochLoop):
                 next(cast(Iterator[Any], data_fetcher))
             data_fetcher.fetched = 0  # Lightning adds what was counted before.
         super().on_run_start(data_fetcher)
+
+    def _should_check_val_fx(self, data_fetcher: _DataFetcher) -> bool:
+        if not super()._should_check_val_fx(data_fetcher) and not self._validation_waits:
+            return False
+        ends = self._num_ready_batches_reached() or self.trainer.should_stop
+        self._validation_waits = self._should_accumulate() and not ends
+        return not self._validation_waits
 
 
 def skip_batches(trainer: Trainer, position: Position) -> int:

@@ -44,6 +44,20 @@ def test_failure_leaves_the_older_checkpoint(tmp_path: Path, monkeypatch, failin
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 
+def test_folder_that_is_deleted_while_a_checkpoint_is_written_is_made_anew(tmp_path: Path, monkeypatch):
+    file, save, deleted = tmp_path / "new" / "last.ckpt", torch.save, []
+
+    def delete_once(*args):
+        save(*args)
+        if not deleted:
+            deleted.append(file.parent.rename(tmp_path / "deleted"))
+
+    monkeypatch.setattr(checkpoint_io.torch, "save", delete_once)
+    DurableCheckpointIO().save_checkpoint(CONTENT, file)
+    assert deleted
+    assert torch.load(file, weights_only=True)["epoch"] == 3
+
+
 def test_remote_file_is_written_by_lightning():
     DurableCheckpointIO().save_checkpoint(CONTENT, "memory://run/last.ckpt")
     loaded = DurableCheckpointIO().load_checkpoint("memory://run/last.ckpt", weights_only=True)

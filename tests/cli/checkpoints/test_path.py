@@ -71,6 +71,11 @@ def test_run_without_last_goes_on_from_its_newest(run: Path) -> None:
     assert left[resolve_checkpoint(f"{run}/last", Path("runs"))] == max(left.values())
 
 
+def test_file_that_vanishes_while_it_is_looked_for_is_passed_over(run: Path) -> None:
+    (run / "checkpoints" / "vanished.ckpt").symlink_to("nowhere")
+    assert resolve_checkpoint(str(run), Path("runs")) == run / "checkpoints" / "last.ckpt"
+
+
 @pytest.mark.parametrize("command", ["fit", "test"])
 @pytest.mark.parametrize("content", ["flipped", "truncated", "empty", "text"])
 def test_damaged_file_that_is_named_is_refused(

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,23 @@ def test_best_and_last_are_those_of_the_newest_run(tmp_path: Path) -> None:
         os.utime(run / "checkpoints", (1_000_000 - age, 1_000_000 - age))
     assert newest_run(tmp_path / "runs") == tmp_path / "runs" / "new" / "stamp"
     assert resolve_checkpoint("last", tmp_path / "runs").parent.parent.parent.name == "new"
+
+
+def test_a_run_that_is_deleted_while_the_newest_is_looked_for_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, deleted = (make_run(tmp_path / name / "stamp") for name in ("newest", "deleted"))
+    os.utime(deleted / "checkpoints", (1_000_000, 1_000_000))
+    glob = Path.glob
+
+    def delete(self: Path, pattern: str) -> list[Path]:
+        found = list(glob(self, pattern))
+        if deleted in self.parents:
+            shutil.rmtree(deleted)
+        return found
+
+    monkeypatch.setattr(Path, "glob", delete)
+    assert newest_run(tmp_path) == newest
 
 
 @pytest.mark.parametrize("given", ["nothing", "best", "last", "empty", "empty/last"])

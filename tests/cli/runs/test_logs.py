@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from torch.utils.tensorboard import SummaryWriter
 
-from litclassify.cli.runs.logs import cut_logs
+from litclassify.cli.runs.logs import cut_logs, log_files
 
 BIG = 2**40
 
@@ -16,7 +16,7 @@ BIG = 2**40
 def cut_table(text: str, step: int) -> str:
     file = Path("metrics.csv")
     file.write_bytes(text.encode())
-    cut_logs(Path(), step)
+    cut_logs(log_files(Path()), step)
     return file.read_text()
 
 
@@ -66,14 +66,14 @@ def test_rows_without_a_step_cannot_be_placed_and_go() -> None:
 @pytest.mark.parametrize(("step", "kept"), [(0, []), (3, [1, 2]), (BIG, [1, 2, 5]), (BIG + 1, [1, 2, 5, BIG])])
 def test_events_from_a_step_on_are_taken_out(step: int, kept: list[int]) -> None:
     file = write_events([1, 2, 5, BIG])
-    cut_logs(Path(), step)
+    cut_logs(log_files(Path()), step)
     assert steps_of(file) == kept
 
 
 def test_event_file_without_such_steps_is_not_written_again() -> None:
     file = write_events([1, 2])
     before = file.stat()
-    cut_logs(Path(), 3)
+    cut_logs(log_files(Path()), 3)
     assert file.stat() == before
 
 
@@ -81,14 +81,14 @@ def test_event_file_without_such_steps_is_not_written_again() -> None:
 def test_half_a_record_at_the_end_is_passed_over(missing: int) -> None:
     file = write_events([1, 2, 3, 4])
     file.write_bytes(file.read_bytes()[:-missing])
-    cut_logs(Path(), 3)
+    cut_logs(log_files(Path()), 3)
     assert steps_of(file) == [1, 2]
 
 
 def test_events_are_kept_to_the_byte() -> None:
     file = write_events([1, 2, 3])
     whole = file.read_bytes()
-    cut_logs(Path(), 3)
+    cut_logs(log_files(Path()), 3)
     assert whole.startswith(file.read_bytes())
 
 
@@ -96,18 +96,18 @@ def test_length_of_a_last_record_that_no_file_has() -> None:
     """After a loss of power, what was not yet on the disk may be anything."""
     file = write_events([1, 2, 5])
     file.write_bytes(file.read_bytes() + struct.pack("<Q", 2**62) + bytes(8))
-    cut_logs(Path(), 3)
+    cut_logs(log_files(Path()), 3)
     assert steps_of(file) == [1, 2]
 
 
 def test_zeros_after_the_last_record() -> None:
     file = write_events([1, 2, 5])
     file.write_bytes(file.read_bytes() + bytes(100))
-    cut_logs(Path(), 3)
+    cut_logs(log_files(Path()), 3)
     assert steps_of(file)[:2] == [1, 2]
     assert 5 not in steps_of(file)
 
 
 def test_run_without_logs() -> None:
-    cut_logs(Path(), 3)
+    cut_logs(log_files(Path()), 3)
     assert list(Path().iterdir()) == []

@@ -16,7 +16,7 @@ from tests.conftest import SMALL
 
 from litclassify.cli import main
 from litclassify.cli.config.files import read_config
-from litclassify.cli.config.yaml_text import MAX_DEPTH, MAX_VALUES, check_size, load_yaml
+from litclassify.cli.config.yaml_text import MAX_DEPTH, MAX_VALUES, check_text, load_yaml
 from litclassify.cli.trust.imports import LOADING, trusted_imports
 
 CANARY = "canary"
@@ -98,14 +98,14 @@ def test_what_is_just_deep_enough_is_read(depth: int) -> None:
     text = "[" * depth + "]" * depth
     assert load_yaml(text) == yaml.safe_load(text)
     with pytest.raises(yaml.YAMLError, match="nested"):
-        check_size("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+        check_text("[" * MAX_DEPTH + "]" * MAX_DEPTH)
 
 
 def test_aliases_count_as_what_they_stand_for() -> None:
     half = MAX_VALUES // 2 - 10
-    check_size(f"a: &a [{'1, ' * half}]\nb: *a")
+    check_text(f"a: &a [{'1, ' * half}]\nb: *a")
     with pytest.raises(yaml.YAMLError, match="more than"):
-        check_size(f"a: &a [{'1, ' * half}]\nb: *a\nc: *a")
+        check_text(f"a: &a [{'1, ' * half}]\nb: *a\nc: *a")
 
 
 def test_anchors_of_a_recipe_are_read() -> None:

@@ -15,6 +15,9 @@ from litclassify.cli.runs.directory import config_name, run_dir_of
 from litclassify.errors import UserError
 from litclassify.safe_loading import load_safely
 
+# What earlier versions wrote into the config of a run though it says how that one was begun.
+FROM_COMMAND_LINE = ("config", "ckpt_path", "resume")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -70,13 +73,13 @@ def _next_step(content: Mapping[str, Any]) -> int | None:
 def read_run_config(checkpoint: Path) -> dict[str, Any]:
     """Give the settings of the run that a checkpoint belongs to, as `fit` saved them; empty for a file elsewhere.
 
-    What places the run and what started it is left out: the run goes on where it is.
+    What files it came from is left out.
     """
     run = run_dir_of(checkpoint)
     file = None if run is None else run / config_name("fit")
     if file is None or not file.is_file():
         return {}
-    return {name: value for name, value in read_config(file).items() if name not in ("config", "ckpt_path")}
+    return {name: value for name, value in read_config(file).items() if name not in FROM_COMMAND_LINE}
 
 
 def _without_stale_arguments(config: Any, key: str) -> Any:

@@ -30,7 +30,13 @@ class DurableCheckpointIO(TorchCheckpointIO):
         if "file" not in get_filesystem(path).protocol:
             super().save_checkpoint(checkpoint, path, storage_options)
             return
-        file = Path(path)
+        try:
+            self._write(checkpoint, Path(path))
+        except FileNotFoundError:  # The folder has been deleted meanwhile.
+            self._write(checkpoint, Path(path))
+
+    @staticmethod
+    def _write(checkpoint: dict[str, Any], file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as output:
             try:

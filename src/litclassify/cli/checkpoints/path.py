@@ -12,6 +12,7 @@ from litclassify.callbacks.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, SERIES, SUMMARY, newest_run, series_of
 from litclassify.errors import UserError
+from litclassify.file_ages import newest_first
 
 CKPT_PATH_HELP = (
     "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "
@@ -125,7 +126,7 @@ def _callback_states(run: Path) -> Iterator[dict[str, Any]]:
 
 
 def _newest_first(run: Path) -> list[Path]:
-    files = sorted((run / CHECKPOINTS).glob("*.ckpt"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    files = newest_first((run / CHECKPOINTS).glob("*.ckpt"))
     if not files:
         raise UserError(f"--ckpt_path: '{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.")
     return files

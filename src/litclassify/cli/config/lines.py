@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from litclassify.cli.config.keys import SILENT_LEVELS, as_typed
-from litclassify.cli.config.yaml_text import check_size
+from litclassify.cli.config.yaml_text import check_text
 
 
 def find_line(file: Path, key: str) -> int | None:
@@ -21,7 +21,7 @@ def find_line(file: Path, key: str) -> int | None:
     """
     try:
         text = file.read_text(encoding="utf-8")
-        check_size(text)
+        check_text(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None

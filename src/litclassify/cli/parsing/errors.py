@@ -236,6 +236,10 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
         lambda match, _: f"--trainer {match[1]} is no file of Trainer arguments, as configs/trainer/cpu.yaml is.",
     ),
     (
+        re.compile(r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - (.+ already)\n.*line (\d+)"),
+        lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[3]}: {match[2]}.",
+    ),
+    (
         re.compile(r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - (?!Parser key)[\s\S]*line (\d+)"),
         lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
     ),

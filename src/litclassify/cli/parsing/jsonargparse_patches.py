@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser, Namespace, _common, _core, _typehints, 
 from jsonargparse.typing import register_type
 
 from litclassify.cli.config.keys import same_class, short_name
-from litclassify.cli.config.yaml_text import MISFITS, check_size
+from litclassify.cli.config.yaml_text import MISFITS, check_text
 from litclassify.cli.parsing.presets import spell_out_presets
 from litclassify.cli.parsing.references import resolve_references
 
@@ -66,7 +66,7 @@ def _as_number(value: Any) -> int | float:
 
 
 def _load(text: str) -> Any:
-    check_size(text)
+    check_text(text)
     return get_loader("yaml")(text)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from litclassify.errors import UserError
+from litclassify.file_ages import newest_first
 
 BAD_IMAGES = "bad_images.csv"
 CHECKPOINTS = "checkpoints"
@@ -114,8 +115,12 @@ def _launched(run: Path) -> tuple[str, int, str]:
     return run.name[:STAMP_LENGTH], len(number), number
 
 
-def lock_for_training(run_dir: Path) -> FileLock:
-    """Take a run for this launch, until the lock is released or the process has ended.
+def lock_for_training(run_dir: Path, remedy: str = "a run of its own with --run_name") -> FileLock:
+    """Take a directory for this launch, until the lock is released or the process has ended.
+
+    Args:
+        run_dir: That of a run, or a folder of checkpoints outside of any.
+        remedy: What a training can be given in its place.
 
     Raises:
         UserError: Another process trains in it.
@@ -125,8 +130,7 @@ def lock_for_training(run_dir: Path) -> FileLock:
         lock.acquire(timeout=LOOK_S)
     except Timeout as error:
         raise UserError(
-            f"Another process trains in '{run_dir}'. Wait for its end, or give this training a run of its own with "
-            "--run_name."
+            f"Another process trains in '{run_dir}'. Wait for its end, or give this training {remedy}."
         ) from error
     (run_dir / LAUNCH).write_text(_launch(), encoding="utf-8")
     return lock
@@ -141,8 +145,9 @@ def is_of_this_launch(run: Path) -> bool:
     """Whether the first process of this launch trains in a run, which it says a moment after it has taken it."""
     end = time.monotonic() + (LAUNCH_WAIT_S if _launch().strip() else 0)
     while time.monotonic() < end:
-        if (run / LAUNCH).is_file() and (run / LAUNCH).read_text(encoding="utf-8") == _launch():
-            return True
+        with suppress(FileNotFoundError):
+            if (run / LAUNCH).read_text(encoding="utf-8") == _launch():
+                return True
         time.sleep(0.05)
     return False
 
@@ -161,5 +166,4 @@ def is_training(run_dir: Path) -> bool:
 def newest_run(runs_dir: Path) -> Path | None:
     """Give the run under `runs_dir` whose checkpoints changed last; None if there is none."""
     folders = [*runs_dir.glob(f"*/*/{CHECKPOINTS}"), *runs_dir.glob(f"*/*/*/{CHECKPOINTS}")]
-    runs = [path.parent for path in folders if any(path.glob("*.ckpt"))]
-    return max(runs, key=lambda run: (run / CHECKPOINTS).stat().st_mtime_ns, default=None)
+    return next((path.parent for path in newest_first(folders) if any(path.glob("*.ckpt"))), None)

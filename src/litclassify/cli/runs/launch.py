@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from litclassify.cli.own_variables import RUN_DIR
 from litclassify.cli.runs.directory import (
     FINISHED,
+    LAST,
     config_name,
     create_run_dir,
     discard_unused,
@@ -20,6 +21,7 @@ from litclassify.cli.runs.directory import (
     is_training,
     is_unfinished,
     lock_for_training,
+    run_dir_of,
     unfinished_runs,
 )
 from litclassify.durable_files import replacing
@@ -99,9 +101,20 @@ def _is_left_to_this_launch(run_dir: Path) -> bool:
     return not is_training(run_dir) or is_of_this_launch(run_dir)
 
 
-def _hold(run_dir: Path) -> None:
+def hold_checkpoints(folder: Path) -> None:
+    """Let no other launch write checkpoints into a folder that is not of a run of its own.
+
+    Raises:
+        UserError: Another one does.
+    """
+    if _is_first_process():
+        folder.mkdir(parents=True, exist_ok=True)
+        _hold((run_dir_of(folder / LAST) or folder).resolve(), "another checkpoint.dirpath")
+
+
+def _hold(run_dir: Path, *remedy: str) -> None:
     if run_dir not in _held:
-        _held[run_dir] = lock_for_training(run_dir)
+        _held[run_dir] = lock_for_training(run_dir, *remedy)
 
 
 @rank_zero_only

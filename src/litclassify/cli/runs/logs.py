@@ -3,7 +3,7 @@
 import csv
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import BinaryIO
@@ -18,19 +18,22 @@ from litclassify.durable_files import replacing
 HEAD_BYTES, CHECKSUM_BYTES = 12, 4
 
 
+def log_files(run_dir: Path) -> list[Path]:
+    """Give the files in which a run has logged its metrics."""
+    table = run_dir / METRICS_CSV
+    return [*([table] if table.is_file() else []), *run_dir.glob("events.out.tfevents.*")]
+
+
 @rank_zero_only
-def cut_logs(run_dir: Path, step: int) -> None:
+def cut_logs(files: Iterable[Path], step: int) -> None:
     """Take out of a run's logs all that is of a step, or of a later one.
 
     Args:
-        run_dir: Directory of the run.
+        files: Of an earlier command: one that is being written to would be lost.
         step: The first step that is going to be logged anew.
     """
-    table = run_dir / METRICS_CSV
-    if table.is_file():
-        _cut_table(table, step)
-    for events in run_dir.glob("events.out.tfevents.*"):
-        _cut_events(events, step)
+    for file in files:
+        _cut_table(file, step) if file.name == METRICS_CSV else _cut_events(file, step)
 
 
 def _cut_table(file: Path, step: int) -> None:

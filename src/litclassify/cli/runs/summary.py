@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.text import Text
 
+from litclassify.callbacks.time_limit import stopped_by_time
 from litclassify.cli.runs.invocation import shell_command
 from litclassify.cli.runs.slurm import requeue_job
 from litclassify.cli.trust.flag import opening_words
@@ -45,15 +46,19 @@ def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> 
         run_dir: Directory of the run.
         typed: The words of the command line.
     """
-    test = shell_command(typed, ["test", *opening_words(typed), "--ckpt_path", str(run_dir)])
+    opening = opening_words(typed)
+    test = shell_command(typed, ["test", *opening, "--ckpt_path", str(run_dir)])
+    go_on = shell_command(typed, ["fit", *opening, "--ckpt_path", f"{run_dir}/last", "--trainer.max_time", "null"])
+    is_stopped = stopped_by_time(trainer)
     checkpoint = trainer.checkpoint_callback
     best = checkpoint if isinstance(checkpoint, ModelCheckpoint) and checkpoint.best_model_path else None
     _print(
-        "Training finished",
+        "Stopped by trainer.max_time" if is_stopped else "Training finished",
         [
             *(_best(best) if best else ()),
             *_metrics(trainer, "test_"),
             *([("checkpoint", best.best_model_path), ("test it", test)] if best else [("run", str(run_dir))]),
+            *([("go on", go_on)] if is_stopped and checkpoint is not None else []),
             *_view(trainer, run_dir),
         ],
     )

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
-from typing import NoReturn
 
+from litclassify.callbacks.interruption import SIGNALS
 from litclassify.cli.own_variables import RUN_DIR
+from litclassify.errors import InterruptedBySignal
 
 FROM_PYTHON = ("-c", "from litclassify.cli import main; main()")
-GRACE_S = 5
 
 
 def run_process(words: Sequence[str], run_dir: Path, typed: Sequence[str]) -> int:
-    """Run a command line, and end it when this process is asked to end.
+    """Run a command line; signals that this process gets are for that one, which saves its run and ends.
 
     Args:
         words: The words after the program's name.
@@ -27,19 +27,18 @@ def run_process(words: Sequence[str], run_dir: Path, typed: Sequence[str]) -> in
 
     Returns:
         Exit code; of a process that a signal ended, the negative number of the signal.
+
+    Raises:
+        InterruptedBySignal: A signal came, and the process has ended.
     """
     sys.stdout.flush()
     command = [sys.executable, *program(typed), *words]
-    with _sigterm_raised(), subprocess.Popen(command, env={**os.environ, RUN_DIR: str(run_dir)}) as process:  # noqa: S603
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            _interrupt(process)
-            raise
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
+    with _signals_noted() as signals, subprocess.Popen(command, env={**os.environ, RUN_DIR: str(run_dir)}) as process:  # noqa: S603
+        signals.pass_on_to(process)
+        code = process.wait()
+    if signals.received:
+        raise InterruptedBySignal(signals.received[0])
+    return code
 
 
 def program(typed: Sequence[str]) -> list[str]:
@@ -49,27 +48,34 @@ def program(typed: Sequence[str]) -> list[str]:
     return sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
 
 
-def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end: Ctrl-C in a terminal reaches both processes, `kill -INT` this one alone."""
-    try:
-        process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        process.wait()
+class _Signals:
+    """Passes signals on to a process, at once: those of a terminal it has already, and takes the two for one."""
+
+    def __init__(self) -> None:
+        self.received: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def note(self, number: int, _: FrameType | None) -> None:
+        self.received.append(number)
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def pass_on_to(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        for number in self.received:  # Before there was a process.
+            process.send_signal(number)
 
 
 @contextmanager
-def _sigterm_raised() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit, where Python lets a thread do so."""
+def _signals_noted() -> Iterator[_Signals]:
+    """Note signals in place of ending, where Python lets a thread do so."""
+    signals = _Signals()
     if current_thread() is not main_thread():
-        yield
+        yield signals
         return
-    previous = signal.signal(signal.SIGTERM, _exit)
+    previous = {number: signal.signal(number, signals.note) for number in SIGNALS}
     try:
-        yield
+        yield signals
     finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _exit(signum: int, _: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + signum)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, Timer
 
 from litclassify.callbacks import (
     BadImagesSummary,
@@ -22,12 +23,14 @@ from litclassify.callbacks import (
     SpeedMonitor,
     TestReport,
     TestSetCheck,
+    TimeLimit,
     TrainingState,
     ValidationMetrics,
 )
 from litclassify.cli.config.hyperparameters import flat_hyperparameters
 from litclassify.cli.runs.directory import BAD_IMAGES, CHECKPOINTS, METRICS_JSON
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
+from litclassify.errors import UserError
 
 # Columns beside the best value of the monitored metric; TensorBoard shows the first five unasked.
 HPARAMS_METRICS = ("val_acc", "val_f1", "val_loss", "test_acc", "test_f1", "test_loss")
@@ -68,9 +71,29 @@ def monitors(
     return callbacks
 
 
-def resumption(subcommand: str) -> list[Callback]:
-    """Give what lets a training stop at any time and go on."""
-    return [TrainingState(), Interruption()] if subcommand == "fit" else []
+def resumption(subcommand: str, max_time: Any, configured: Iterable[Callback]) -> list[Callback]:
+    """Give what lets a training stop at any time and go on.
+
+    Args:
+        subcommand: Of which `fit` trains.
+        max_time: As the Trainer takes it; null is no limit.
+        configured: Callbacks of the config, among which may be a timer.
+
+    Raises:
+        UserError: The time is none.
+    """
+    if subcommand != "fit":
+        return []
+    has_timer = any(isinstance(callback, Timer) for callback in configured)
+    limits = [] if max_time is None or has_timer else [_time_limit(max_time)]
+    return [TrainingState(), *limits, Interruption()]
+
+
+def _time_limit(max_time: Any) -> TimeLimit:
+    try:
+        return TimeLimit(max_time)
+    except (MisconfigurationException, TypeError) as error:
+        raise UserError(f"trainer.max_time is {max_time!r}: {error}") from error
 
 
 def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, verbose: bool) -> list[Callback]:

@@ -24,6 +24,9 @@ LEAF_SPEC = r".*isinstance\(treespec, LeafSpec\).*"
 BAREBONES = r"You are trying to `self.log\(\)` but `Trainer\(barebones=True\)`.*"
 # Weights are kept in 32 bits under mixed precision, as the summary counts them.
 MIXED_PRECISION = r"Precision .*-mixed is not supported by the model summary.*"
+# A run that goes on without a limit that it had does so on purpose.
+LIMITS_LIFTED = r"Be aware that when using `ckpt_path`.* callbacks: \[(.(Timer|EarlyStopping)(\{[^}]*\})?.(, )?)+\]\."
+NEEDLESS = (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION, LIMITS_LIFTED)
 # Advertisements, what this application decides itself, the usual end of a training (written across the bar), and the
 # first of two lines that name the loaded checkpoint.
 NOISE = (
@@ -79,7 +82,7 @@ def quiet_lightning() -> Iterator[None]:
     try:
         warnings.formatwarning = lambda *what, **where: printable(format_warning(*what, **where), keep="\n")
         with warnings.catch_warnings():
-            for message in (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION):
+            for message in NEEDLESS:
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:
