@@ -17,7 +17,7 @@ from litclassify.cli.checkpoints.path import resolve_checkpoint
 from litclassify.data.datasets.image_cache import cache_on_disk
 from litclassify.data.datasets.packed_images import DIGEST_BYTES, ROW_BYTES
 from litclassify.data.listing.find_images import find_images
-from litclassify.seals import COMMENT_BYTES, LAST_RECORD_BYTES
+from litclassify.files.seals import COMMENT_BYTES, LAST_RECORD_BYTES
 
 FLIPS = 100
 CUTS = 20

@@ -9,7 +9,7 @@ from tests.conftest import SMALL
 
 from litclassify.cli import main
 from litclassify.data import ImageFolder
-from litclassify.safe_loading import load_safely
+from litclassify.files.safe_loading import load_safely
 
 Fit = Callable[..., Path]
 

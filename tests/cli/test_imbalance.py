@@ -9,7 +9,7 @@ from tests.conftest import SMALL
 
 from litclassify.cli import main
 from litclassify.data import Digits, ImageFolder
-from litclassify.safe_loading import load_safely
+from litclassify.files.safe_loading import load_safely
 
 Fit = Callable[..., Path]
 FOLDER = ["--data", "ImageFolder", "--data.image_size", "8", "--data.grayscale", "true", "--data.num_workers", "0"]

@@ -15,8 +15,8 @@ from litclassify.data import ImageDataModule, ImageFolder
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
 from litclassify.data.listing.find_images import only_images
 from litclassify.errors import UserError
-from litclassify.image_formats import known_formats
-from litclassify.regular_file import open_regular
+from litclassify.files.image_formats import known_formats
+from litclassify.files.regular_file import open_regular
 
 SPLITS = ("train", "val", "test")
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from litclassify.audit.hashing import SIDE, perceptual_hashes
-from litclassify.image_formats import known_formats
-from litclassify.regular_file import open_regular
+from litclassify.files.image_formats import known_formats
+from litclassify.files.regular_file import open_regular
 
 # Sharpness and tones of photographs are measured at this size, which makes them comparable.
 LONGER_SIDE = 256

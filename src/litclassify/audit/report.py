@@ -13,8 +13,8 @@ from PIL import Image
 from litclassify.audit.audit import Audit
 from litclassify.audit.finding import KINDS
 from litclassify.audit.measures import Source, open_upright
+from litclassify.files.regular_file import open_regular
 from litclassify.pages import render_page
-from litclassify.regular_file import open_regular
 
 HTML, CSV, EXCLUDE = "audit.html", "audit.csv", "exclude.txt"
 COLUMNS = ("path", "split", "class", "kind", "severity", "detail", "other path")

@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DistributedSampler
 
-from litclassify.file_ages import newest_first
+from litclassify.files.file_ages import newest_first
 
 NAMED_IMAGES = 5
 NAMED_WEIGHTS = 3

@@ -14,8 +14,8 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from litclassify.callbacks.loss_guard import LossGuard
-from litclassify.durable_files import link
 from litclassify.errors import UserError
+from litclassify.files.durable_files import link
 from litclassify.resuming import position_of
 
 PREVIOUS = "previous.ckpt"

@@ -8,8 +8,8 @@ from torch.optim import Optimizer
 
 from litclassify.callbacks.weight_average import AVERAGING, SHARDED, WeightAverage
 from litclassify.errors import UserError
+from litclassify.files.safe_loading import load_safely
 from litclassify.models import ImageClassifier
-from litclassify.safe_loading import load_safely
 
 
 class ForwardState:

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
-from litclassify.safe_loading import load_safely
+from litclassify.files.safe_loading import load_safely
 
 # Where an ImageClassifier keeps its network.
 NETWORK_PREFIX = "network."

@@ -12,10 +12,10 @@ from jsonargparse import ArgumentParser
 from torch import nn
 
 from litclassify.errors import UserError
+from litclassify.files.safe_loading import load_safely
 from litclassify.models.image_classifier import ImageClassifier
 from litclassify.models.initial_weights import NETWORK_PREFIX
 from litclassify.networks import NetworkFactory
-from litclassify.safe_loading import load_safely
 from litclassify.suggestions import some_of
 
 # An ImageClassifier wants an optimizer, which a teacher never calls.

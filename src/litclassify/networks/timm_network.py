@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
+from litclassify.files.safe_loading import load_safely, load_safetensors
 from litclassify.networks.factory import Network
-from litclassify.safe_loading import load_safely, load_safetensors
 from litclassify.suggestions import nearest, some_of
 
 # Before the names of timm's own in the checkpoints of this application, of Lightning and of DistributedDataParallel.

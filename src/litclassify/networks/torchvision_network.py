@@ -15,9 +15,9 @@ from torchvision.models.maxvit import MaxVitBlock
 from torchvision.models.vision_transformer import Encoder
 
 from litclassify.errors import UserError
+from litclassify.files.safe_loading import load_safely
 from litclassify.networks.factory import Network
 from litclassify.networks.layer_stages import last_layer, layer_stages
-from litclassify.safe_loading import load_safely
 from litclassify.suggestions import nearest, some_of
 
 # These two have extra heads in training, which return a tuple of logits. The plain network has one.

@@ -163,7 +163,7 @@ NAMED = {
     "lightning.pytorch.callbacks.model_checkpoint.shutil.rmtree": call(
         "lightning.pytorch.callbacks.model_checkpoint.shutil.rmtree", path="important"
     ),
-    "litclassify.safe_loading.pickle.load": call("litclassify.safe_loading.pickle.load", file="evil.pkl"),
+    "litclassify.files.safe_loading.pickle.load": call("litclassify.files.safe_loading.pickle.load", file="evil.pkl"),
     "my_package.Net": call("my_package.Net"),
 }
 

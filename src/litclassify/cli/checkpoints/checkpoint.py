@@ -13,7 +13,7 @@ from litclassify.cli.config.files import read_config
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.runs.directory import config_name, run_dir_of
 from litclassify.errors import UserError
-from litclassify.safe_loading import load_safely
+from litclassify.files.safe_loading import load_safely
 
 # What earlier versions wrote into the config of a run though it says how that one was begun.
 FROM_COMMAND_LINE = ("config", "ckpt_path", "resume")

@@ -8,14 +8,14 @@ from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from litclassify.durable_files import replacing
-from litclassify.seals import seal
+from litclassify.files.durable_files import replacing
+from litclassify.files.seals import seal
 
 
 class DurableCheckpointIO(TorchCheckpointIO):
     """Checkpoints that are on the disk, complete, before they have their name; a failure leaves an older one as it was.
 
-    Each holds a checksum, see `litclassify.seals`.
+    Each holds a checksum, see `litclassify.files.seals`.
 
     Lightning's own builds the file in memory first, which takes twice the memory and the time, and does not wait for
     the disk. Remote files go its way.

@@ -7,8 +7,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from litclassify.callbacks.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import LAST
-from litclassify.durable_files import copy, link
 from litclassify.errors import UserError
+from litclassify.files.durable_files import copy, link
 
 
 @rank_zero_only

@@ -12,7 +12,7 @@ from litclassify.callbacks.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, SERIES, SUMMARY, newest_run, series_of
 from litclassify.errors import UserError
-from litclassify.file_ages import newest_first
+from litclassify.files.file_ages import newest_first
 
 CKPT_PATH_HELP = (
     "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "

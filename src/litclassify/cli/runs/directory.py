@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from litclassify.errors import UserError
-from litclassify.file_ages import newest_first
+from litclassify.files.file_ages import newest_first
 
 BAD_IMAGES = "bad_images.csv"
 CHECKPOINTS = "checkpoints"

@@ -24,8 +24,8 @@ from litclassify.cli.runs.directory import (
     run_dir_of,
     unfinished_runs,
 )
-from litclassify.durable_files import replacing
 from litclassify.errors import UserError
+from litclassify.files.durable_files import replacing
 
 _held: dict[Path, BaseFileLock] = {}
 

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event
 
 from litclassify.cli.runs.directory import METRICS_CSV
-from litclassify.durable_files import replacing
+from litclassify.files.durable_files import replacing
 
 # Of a record: its length and the checksum of that, then the event, then its checksum.
 HEAD_BYTES, CHECKSUM_BYTES = 12, 4

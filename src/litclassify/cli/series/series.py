@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from litclassify.cli.runs.directory import SERIES
-from litclassify.durable_files import replacing
 from litclassify.errors import UserError
+from litclassify.files.durable_files import replacing
 
 Kind = Literal["seed", "fold"]
 OPTIONS: dict[Kind, str] = {"seed": "repeat", "fold": "folds"}

@@ -9,7 +9,7 @@ from lightning.fabric.loggers.tensorboard import TensorBoardLogger as FabricTens
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
-from litclassify.durable_files import replacing
+from litclassify.files.durable_files import replacing
 
 
 def loggers_for(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
-from litclassify.durable_files import replacing
+from litclassify.files.durable_files import replacing
 
 Row = list[str]
 

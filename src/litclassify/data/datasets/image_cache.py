@@ -18,8 +18,8 @@ from litclassify.data.datasets.packed_images import PackedImages, PackedImagesFi
 from litclassify.data.decoding.decode import UnreadableImageError, Window, decode_window
 from litclassify.data.decoding.first_transform import FirstWindow
 from litclassify.data.decoding.reading import find_unreadable, mean_pixels, read_files, sample_sizes
-from litclassify.durable_files import replacing
 from litclassify.errors import UserError
+from litclassify.files.durable_files import replacing
 
 VERSION = 1
 """To be raised whenever the same files would give other pixels."""

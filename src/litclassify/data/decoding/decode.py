@@ -19,8 +19,8 @@ from torchvision.transforms.v2.functional import resize
 
 from litclassify.data.decoding.plain_jpeg import PlainJpeg
 from litclassify.errors import UserError
-from litclassify.image_formats import known_formats
-from litclassify.regular_file import open_regular
+from litclassify.files.image_formats import known_formats
+from litclassify.files.regular_file import open_regular
 
 RGB = 3
 JPEG_REDUCTIONS = (8, 4, 2)

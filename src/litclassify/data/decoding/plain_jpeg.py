@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from litclassify.regular_file import open_regular
+from litclassify.files.regular_file import open_regular
 
 try:
     import simplejpeg

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litclassify.durable_files import link, replacing
+from litclassify.files.durable_files import link, replacing
 
 
 def names(folder: Path) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from litclassify.file_ages import newest_first
+from litclassify.files.file_ages import newest_first
 
 
 def files(folder: Path, ages: dict[str, int]) -> list[Path]:

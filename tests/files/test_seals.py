@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from litclassify.errors import UserError
-from litclassify.safe_loading import load_safely
-from litclassify.seals import COMMENT_BYTES, LAST_RECORD_BYTES, check_seal, seal
+from litclassify.files.safe_loading import load_safely
+from litclassify.files.seals import COMMENT_BYTES, LAST_RECORD_BYTES, check_seal, seal
 
 CONTENT = {"state_dict": {"weight": torch.arange(6.0)}, "epoch": 3}
 

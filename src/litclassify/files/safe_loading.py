@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from litclassify.errors import UserError
-from litclassify.seals import check_seal
+from litclassify.files.seals import check_seal
 
 
 def load_safely(path: Path, mistake: str, remedy: str = "", mmap: bool = False) -> Any:

@@ -1,0 +1,1 @@
+"""How files of all kinds are opened, trusted and written."""
