@@ -9,8 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import beta, kstest
 from tests.conftest import REPOSITORY, SMALL
 
 RAND_AUGMENT = ["--data.train_transform", "rand_augment"]
@@ -99,3 +101,36 @@ def test_two_processes_share_balanced_classes_and_repeated_images(monkeypatch: p
     assert torch.equal(first["targets"], second["targets"])  # Each process has a copy of every image.
     alike = (first["images"] == second["images"]).flatten(1).all(dim=1)
     assert alike.float().mean() < 0.2
+
+
+SHARES = """
+import torch
+from lightning.pytorch import Callback
+class SeenShares(Callback):
+    def on_train_start(self, trainer, model):
+        self.seen = []
+    def on_train_batch_end(self, trainer, model, outputs, batch, batch_idx):
+        targets = batch[1]
+        own = model.mixed(batch, batch_idx)[1].gather(1, targets[:, None])[:, 0]
+        self.seen.append(own[targets != targets.roll(1)])
+    def on_train_end(self, trainer, model):
+        torch.save(torch.cat(self.seen), f"shares{trainer.global_rank}.pt")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [0.2, 1.0])
+def test_two_processes_draw_their_own_shares_from_the_distribution_of_mixup(
+    alpha: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("shares.py").write_text(SHARES)
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()), prepend=os.pathsep)
+    words = [*SMALL, *DDP, "--allow_import", "shares", "--trainer.callbacks+=shares.SeenShares"]
+    words += ["--model.batch_mixing", "MixUp", "--model.batch_mixing.alpha", str(alpha)]
+    launch("fit", *words, "--model.batch_mixing.per_image", "true")
+    drawn = [torch.load(f"shares{rank}.pt").double().numpy() for rank in range(2)]
+    for shares in drawn:
+        assert len(shares) > 1000  # Two epochs of 629 images, a tenth of which is mixed with one of its own class.
+        assert kstest(shares, beta(alpha, alpha).cdf).pvalue > 0.01
+    fewest = min(map(len, drawn))
+    assert abs(np.corrcoef(drawn[0][:fewest], drawn[1][:fewest])[0, 1]) < 0.1  # Three standard deviations.
