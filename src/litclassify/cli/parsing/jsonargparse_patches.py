@@ -4,6 +4,7 @@ Pinning `jsonargparse<5` keeps their names in place.
 """
 
 import inspect
+import logging
 import numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, _common, _core, _typehints, get_loader, set_dumper, set_loader
+from jsonargparse._util import NestedArg, get_import_path, import_object
 from jsonargparse.typing import register_type
 
 from litclassify.cli.config.keys import same_class, short_name
@@ -19,8 +21,10 @@ from litclassify.cli.config.yaml_text import MISFITS, check_size
 from litclassify.cli.parsing.presets import spell_out_presets
 from litclassify.cli.parsing.references import resolve_references
 
+LOGGER = logging.getLogger(__name__)
 REPLACED = (
     (_core, "omegaconf_apply"),
+    (_typehints, "adapt_partial_callable_class"),
     (_typehints, "adapt_typehints"),
     (_typehints, "discard_init_args_on_class_path_change"),
     (_typehints, "resolve_class_path_by_name"),
@@ -37,7 +41,8 @@ def adapted_jsonargparse() -> Iterator[None]:
     before = [vars(module)[name] for module, name in REPLACED]
     replacements = (
         _complete,
-        _adapt_unless_reference(_typehints.adapt_typehints),
+        _called_later(_typehints.adapt_partial_callable_class),
+        _adapted_values(_typehints.adapt_typehints),
         _discard_if_replaced,
         _own_class_first(_typehints.resolve_class_path_by_name),
     )
@@ -84,21 +89,49 @@ def _dump(config: Any) -> str:
     return str(yaml.dump(config, Dumper=_ConfigDumper, allow_unicode=True, sort_keys=False))
 
 
-def _adapt_unless_reference(adapt: Any) -> Any:
-    """Let `${data.batch_size}` stand in every place of a recipe, and mean a key of the recipe.
+def _adapted_values(adapt: Any) -> Any:
+    """Let `${data.batch_size}` stand in every place of a recipe, and flags give arguments to a function.
 
     In mode `omegaconf+`, jsonargparse takes a reference for a whole argument, but not inside of a list or mapping, and
     looks for the key in the configuration of the whole command line, where all keys begin with the subcommand; the
     latter is why `resolve_references` stands in the place of its `omegaconf_apply`.
+
+    Of a function that an earlier flag names, it knows no class path to go with arguments.
     """
     adapt = inspect.unwrap(adapt)
 
     @wraps(adapt)
-    def adapt_unless_reference(value: Any, *args: Any, **kwargs: Any) -> Any:
-        is_reference = _common.lenient_check.get() and isinstance(value, str) and "${" in value
-        return value if is_reference else adapt(value, *args, **kwargs)
+    def adapt_value(value: Any, *args: Any, **kwargs: Any) -> Any:
+        if _common.lenient_check.get() and isinstance(value, str) and "${" in value:
+            return value
+        named = kwargs.get("prev_val")
+        if isinstance(value, NestedArg) and inspect.isfunction(named):
+            kwargs["prev_val"] = Namespace(class_path=get_import_path(named))  # type: ignore[no-untyped-call]
+        return adapt(value, *args, **kwargs)
 
-    return adapt_unless_reference
+    return adapt_value
+
+
+def _called_later(adapt: Any) -> Any:
+    """Let a function that is a network's factory wait for the number of classes, if it has `init_args`, too.
+
+    jsonargparse knows this of classes. A function it calls with what is given, and `torchvision.models.resnet18` has
+    1,000 classes then.
+    """
+
+    @wraps(adapt)
+    def adapt_function_too(factory: Any, spec: Namespace) -> tuple[Namespace, set[str] | None]:
+        spec, given_later = adapt(factory, spec)
+        function = import_object(spec["class_path"])
+        if not _typehints.is_protocol(factory) or not inspect.isfunction(function):
+            return spec, given_later
+        returned = _typehints.get_callable_return_type(factory)  # type: ignore[no-untyped-call]
+        classes = _typehints.get_subclass_types(returned)  # type: ignore[no-untyped-call]
+        if not _typehints.function_returns_subclass(function, classes, LOGGER):
+            raise ImportError(f"Expected '{spec['class_path']}' to be a function that returns {returned}.")
+        return spec, {name for name in inspect.signature(factory.__call__).parameters if name != "self"}
+
+    return adapt_function_too
 
 
 def _discard_if_replaced(_: Any, prev_val: Any, value: Any) -> None:
