@@ -6,7 +6,7 @@ Pinning `jsonargparse<5` keeps their names in place.
 import inspect
 import logging
 import numbers
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -15,7 +15,9 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace, _common, _core, _typehints, get_loader, set_dumper, set_loader
 from jsonargparse._util import NestedArg, get_import_path, import_object
 from jsonargparse.typing import register_type
+from lightning.pytorch import LightningModule
 
+from litclassify.cli.config.classes import all_argument_names, argument_defaults, as_yaml, imported_class
 from litclassify.cli.config.keys import same_class, short_name
 from litclassify.cli.config.yaml_text import MISFITS, check_size
 from litclassify.cli.parsing.presets import spell_out_presets
@@ -135,14 +137,39 @@ def _called_later(adapt: Any) -> Any:
 
 
 def _discard_if_replaced(_: Any, prev_val: Any, value: Any) -> None:
-    """Let a class that is named later start from its own defaults.
+    """Let a class that is named later start from its own defaults, unless it is a model.
 
     jsonargparse keeps every argument of the earlier class that the later one takes too: AdamW's `weight_decay` stays
-    when a flag says SGD, and nothing tells.
+    when a flag says SGD, and nothing tells. A model, however, is what its parts are: network, optimizer and schedule of
+    a recipe are meant for every classifier that takes them.
     """
     if prev_val and "init_args" in prev_val and not same_class(prev_val["class_path"], value["class_path"]):
+        kept = _parts_of_model(prev_val, value["class_path"])
         # Namespace is untyped.
-        prev_val["init_args"] = Namespace() if isinstance(prev_val, Namespace) else {}  # type: ignore[no-untyped-call]
+        prev_val["init_args"] = Namespace(kept) if isinstance(prev_val, Namespace) else kept  # type: ignore[no-untyped-call]
+
+
+def _parts_of_model(earlier: Any, later: str) -> dict[str, Any]:
+    """Give what was chosen of those arguments of an earlier model that a later one has; nothing of other classes."""
+    if not all(issubclass(imported_class(path) or object, LightningModule) for path in (earlier["class_path"], later)):
+        return {}
+    defaults, taken = argument_defaults(earlier["class_path"]), all_argument_names(later)
+    arguments = vars(earlier["init_args"]) if isinstance(earlier["init_args"], Namespace) else earlier["init_args"]
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name in taken and not _is_default(as_yaml(value), defaults.get(name))
+    }
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a value is the default of its argument: of a class, also with the defaults of its own arguments."""
+    if not (isinstance(value, Mapping) and isinstance(default, Mapping) and "class_path" in default):
+        return bool(value == default)
+    class_path, given = default["class_path"], value.get("init_args", {})
+    own = {**argument_defaults(class_path), **default.get("init_args", {})}
+    # jsonargparse takes away what the later class has, too, be it the class path.
+    return value.get("class_path", class_path) == class_path and all(own.get(name) == given[name] for name in given)
 
 
 def _own_class_first(resolve: Any) -> Any:
