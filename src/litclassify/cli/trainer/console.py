@@ -24,6 +24,8 @@ LEAF_SPEC = r".*isinstance\(treespec, LeafSpec\).*"
 BAREBONES = r"You are trying to `self.log\(\)` but `Trainer\(barebones=True\)`.*"
 # Weights are kept in 32 bits under mixed precision, as the summary counts them.
 MIXED_PRECISION = r"Precision .*-mixed is not supported by the model summary.*"
+# Of the monitors and other callbacks of a training, an evaluation needs none.
+CALLBACKS_OF_TRAINING = r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint .*"
 # Advertisements, what this application decides itself, the usual end of a training (written across the bar), and the
 # first of two lines that name the loaded checkpoint.
 NOISE = (
