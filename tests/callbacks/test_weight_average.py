@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from torch.utils.data import DataLoader, TensorDataset
 
-from litclassify.callbacks import EMA, SWA
+from litclassify.callbacks import EMA, SWA, TrainingState
 from litclassify.callbacks.weight_average import TensorAverage, WeightAverage
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
@@ -168,6 +168,19 @@ def test_a_resumed_run_gives_the_same_weights_to_the_bit(
     assert len(second.trained) == 12
     for resumed, expected in ((model.state_dict(), whole.state_dict()), (second.trained[-1], witness.trained[-1])):
         assert all(torch.equal(resumed[name], expected[name]) for name in expected)
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory", "ignore:Be aware that when using")
+@pytest.mark.parametrize("average", [EMA(0.5), SWA(start=0.0)])
+def test_a_run_that_is_resumed_without_its_average_is_one_that_never_had_it(
+    average: WeightAverage, tmp_path: Path
+) -> None:
+    checkpoint = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    train(average, 2, callbacks=[checkpoint], enable_checkpointing=True)
+    with pytest.warns(UserWarning, match="weights are an average, and nothing in trainer.callbacks averages"):
+        model, _ = train(TrainingState(), 4, resumed=tmp_path / "epoch=1.ckpt")
+    never, _ = train(Callback(), 4)
+    assert all(torch.equal(value, never.state_dict()[name]) for name, value in model.state_dict().items())
 
 
 def test_integers_are_copied() -> None:

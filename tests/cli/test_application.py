@@ -220,6 +220,12 @@ def test_flags_overrule_the_checkpoint(fit: Fit) -> None:
     assert config["model"]["init_args"]["network"]["init_args"]["in_features"] == 64
 
 
+def test_an_evaluation_asks_for_no_monitor_of_the_training(fit: Fit) -> None:
+    """Lightning warns of callbacks that are not there; warnings are errors here."""
+    run = fit("--checkpoint.monitor", "val_loss", "--checkpoint.mode", "min", "--early_stopping.monitor", "val_loss")
+    main(["validate", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])
+
+
 def test_validate_repeats_the_best_epoch(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
     run = fit()
     capsys.readouterr()

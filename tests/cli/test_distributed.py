@@ -1,19 +1,29 @@
 """Two processes on the CPU."""
 
 import csv
+import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
 from collections.abc import Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.stats import beta, kstest
 from tests.conftest import REPOSITORY, SMALL
+
+from litclassify.data import CIFAR10
 
 RAND_AUGMENT = ["--data.train_transform", "rand_augment"]
 DDP = ["--trainer.strategy", "ddp", "--trainer.devices", "2"]
@@ -120,3 +130,78 @@ def test_two_processes_share_balanced_classes_and_repeated_images(monkeypatch: p
     assert torch.equal(first["targets"], second["targets"])  # Each process has a copy of every image.
     alike = (first["images"] == second["images"]).flatten(1).all(dim=1)
     assert alike.float().mean() < 0.2
+
+
+SHARES = """
+import torch
+from lightning.pytorch import Callback
+class SeenShares(Callback):
+    def on_train_start(self, trainer, model):
+        self.seen = []
+    def on_train_batch_end(self, trainer, model, outputs, batch, batch_idx):
+        targets = batch[1]
+        own = model.mixed(batch, batch_idx)[1].gather(1, targets[:, None])[:, 0]
+        self.seen.append(own[targets != targets.roll(1)])
+    def on_train_end(self, trainer, model):
+        torch.save(torch.cat(self.seen), f"shares{trainer.global_rank}.pt")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [0.2, 1.0])
+def test_two_processes_draw_their_own_shares_from_the_distribution_of_mixup(
+    alpha: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("shares.py").write_text(SHARES)
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()), prepend=os.pathsep)
+    words = [*SMALL, *DDP, "--allow_import", "shares", "--trainer.callbacks+=shares.SeenShares"]
+    words += ["--model.batch_mixing", "MixUp", "--model.batch_mixing.alpha", str(alpha)]
+    launch("fit", *words, "--model.batch_mixing.per_image", "true")
+    drawn = [torch.load(f"shares{rank}.pt").double().numpy() for rank in range(2)]
+    for shares in drawn:
+        assert len(shares) > 1000  # Two epochs of 629 images, a tenth of which is mixed with one of its own class.
+        assert kstest(shares, beta(alpha, alpha).cdf).pvalue > 0.01
+    fewest = min(map(len, drawn))
+    assert abs(np.corrcoef(drawn[0][:fewest], drawn[1][:fewest])[0, 1]) < 0.1  # Three standard deviations.
+
+
+TINY = """
+from litclassify.data import CIFAR10
+class Tiny(CIFAR10):
+    url = "{url}"
+    md5 = "{md5}"
+"""
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_that_count_classes_download_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "served").mkdir()
+    with tarfile.open(tmp_path / "served" / "tiny.tar.gz", "w:gz") as archive:
+        for name in (*CIFAR10.train_files, *CIFAR10.test_files):
+            records = np.random.default_rng(0).integers(0, 256, (20, 3073), dtype=np.uint8)
+            records[:, 0] = np.arange(20) % 10
+            member = tarfile.TarInfo(f"{CIFAR10.folder}/{name}")
+            member.size = records.nbytes
+            archive.addfile(member, io.BytesIO(records.tobytes()))
+    md5 = hashlib.md5((tmp_path / "served" / "tiny.tar.gz").read_bytes()).hexdigest()
+    asked: list[tuple[object, ...]] = []
+
+    class SlowHandler(SimpleHTTPRequestHandler):
+        def log_message(self, _: str, *request: object) -> None:
+            asked.append(request)
+            time.sleep(2)  # By then, both processes have begun.
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SlowHandler, directory=str(tmp_path / "served"))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/tiny.tar.gz"
+        type("Tiny", (CIFAR10,), {"url": url, "md5": md5})(root="alone").prepare_data()
+        requests_of_a_download = len(asked)
+        Path("tiny.py").write_text(TINY.format(url=url, md5=md5))
+        monkeypatch.setenv("PYTHONPATH", str(Path.cwd()), prepend=os.pathsep)
+        words = [*SMALL, *DDP, "--allow_import", "tiny", "--data", "tiny.Tiny", "--data.val_split", "10"]
+        words += ["--model.network.in_features", "3072", "--model.class_weights", "Balanced"]
+        launch("fit", *words, launcher=TORCHRUN)
+        server.shutdown()
+    assert len(asked) == 2 * requests_of_a_download

@@ -108,6 +108,41 @@ def test_the_same_class_named_again_keeps_its_arguments(parse: Parse) -> None:
     assert arguments["init_args"]["weight_decay"] == 0.25
 
 
+RECIPE = {
+    "class_path": "ImageClassifier",
+    "init_args": {"optimizer": ADAMW, "network": {"class_path": "LeNet", "init_args": {"width": 3}}, "compile": True},
+}
+STUDENT = {"class_path": "DistilledClassifier", "init_args": {"alpha": 0.25}}
+TEACHER = ["--model.teacher", "CheckpointTeacher", "--model.teacher.ckpt_path", "teacher.ckpt"]
+
+
+@pytest.mark.parametrize(
+    "later", [["--model", "DistilledClassifier", "--model.alpha", "0.25"], ["--config", "student.yaml"]]
+)
+def test_a_model_named_later_keeps_the_parts_of_the_one_before(later: list[str], parse: Parse) -> None:
+    Path("recipe.yaml").write_text(yaml.safe_dump({"data": {"class_path": "Digits"}, "model": RECIPE}))
+    Path("student.yaml").write_text(yaml.safe_dump({"model": STUDENT}))
+    config = parse("fit", "--config", "recipe.yaml", *later, *TEACHER, "--model.network.width", "7")
+    assert config["model"]["class_path"].endswith(".DistilledClassifier")
+    for key, value in {"network.width": 7, "optimizer.weight_decay": 0.25, "compile": True, "alpha": 0.25}.items():
+        assert value_at(config, f"model.{key}") == value
+
+
+@pytest.mark.parametrize("words", [BASE, ["--config", "recipe.yaml"]], ids=["flags", "file"])
+def test_a_model_named_later_has_its_own_defaults(words: list[str], parse: Parse) -> None:
+    Path("recipe.yaml").write_text(yaml.safe_dump({"data": {"class_path": "Digits"}, "model": RECIPE}))
+    config = parse("fit", *words, "--model", "MultiLabelClassifier")
+    assert value_at(config, "model.criterion")["class_path"].endswith(".BCEWithLogitsLoss")
+
+
+def test_a_model_named_later_has_no_arguments_that_it_does_not_take(parse: Parse) -> None:
+    model = {**RECIPE, **STUDENT, "init_args": {**RECIPE["init_args"], "alpha": 0.25}}
+    Path("student.yaml").write_text(yaml.safe_dump({"data": {"class_path": "Digits"}, "model": model}))
+    arguments = parse("fit", "--config", "student.yaml", "--model", "ImageClassifier")["model"]["init_args"]
+    assert arguments["compile"]
+    assert not {"alpha", "teacher", "temperature"} & set(arguments)
+
+
 def test_callbacks_of_a_later_file_replace_and_append(parse: Parse) -> None:
     for name, content in {
         "first": {"trainer": {"callbacks": [{"class_path": "Timer"}]}},

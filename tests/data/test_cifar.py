@@ -2,7 +2,9 @@ import hashlib
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torchvision.datasets.utils import download_url
 from torchvision.transforms import v2
 
-from litclassify.data import CIFAR10, CIFAR100
+from litclassify.data import CIFAR10, CIFAR100, cifar
 from litclassify.data.cifar import count_records, extract_files
+from litclassify.data.downloaded import LOCK
 from litclassify.errors import UserError
 
 PER_FILE = 20
@@ -92,6 +96,32 @@ def test_file_that_was_deleted_is_extracted_again_without_a_download(tiny, tmp_p
     (root / tiny.folder / tiny.test_files[0]).unlink()
     tiny(root=str(root)).prepare_data()
     assert (root / tiny.folder / tiny.test_files[0]).is_file()
+
+
+def test_of_several_processes_one_downloads(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each thread stands for a process: locks of files hold between them, too."""
+    downloads = []
+
+    def slow_download(*args: str, **settings: str) -> None:
+        downloads.append(args)
+        time.sleep(0.1)
+        download_url(*args, **settings)
+
+    monkeypatch.setattr(cifar, "download_url", slow_download)
+    with ThreadPoolExecutor() as pool:
+        modules = [tiny(root=str(tmp_path / "data"), val_split=5) for _ in range(3)]
+        counts = list(pool.map(lambda data: data.class_counts, modules))
+    assert len(downloads) == 1
+    assert counts == [counts[0]] * 3
+    assert sum(counts[0]) == PER_FILE * len(tiny.train_files) - 5
+
+
+def test_files_in_a_folder_that_cannot_be_written_to_will_do(tiny, tmp_path: Path):
+    root = tmp_path / "data"
+    tiny(root=str(root)).prepare_data()
+    (root / LOCK).unlink()
+    (root / LOCK).mkdir()  # Opening it as a file fails, as root, too.
+    tiny(root=str(root)).prepare_data()
 
 
 def test_archive_with_the_wrong_checksum_is_refused(tiny, tmp_path: Path):

@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from lightning.pytorch.callbacks import GradientAccumulationScheduler, WeightAveraging
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
 
+from litclassify.callbacks.weight_average import CURRENT, WeightAverage
 from litclassify.errors import UserError
 from litclassify.resuming import (
     Position,
@@ -56,9 +58,10 @@ class TrainingState(Callback):
         }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep the state until training starts."""
+        """Keep the state until training starts, and take the weights that it goes on with."""
         if trainer.state.fn == TrainerFn.FITTING:
             self._loaded = checkpoint.get(KEY)
+            _leave_average_behind(trainer, pl_module, checkpoint)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go to where the checkpoint was written."""
@@ -82,6 +85,19 @@ class TrainingState(Callback):
             with _refused():
                 restore_process_state(pl_module, self._process)
             self._process = None
+
+
+def _leave_average_behind(trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+    """Take the weights themselves where the checkpoint has their average, too, and no callback goes on with it."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined] # set by Lightning's callback connector
+    if CURRENT not in checkpoint or any(isinstance(other, WeightAverage | WeightAveraging) for other in callbacks):
+        return
+    pl_module.load_state_dict(checkpoint[CURRENT])
+    rank_zero_warn(
+        "The checkpoint's weights are an average, and nothing in trainer.callbacks averages: training goes on with the "
+        "weights of its last step, and saves those. To go on with the average, name the callback that made it, such as "
+        "--trainer.callbacks+=EMA. To start from it: fit --model.init_from CHECKPOINT."
+    )
 
 
 def _accumulate_as_in(epoch: int, trainer: Trainer) -> None:

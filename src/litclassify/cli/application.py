@@ -1,6 +1,7 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -59,7 +60,7 @@ from litclassify.cli.trainer.callbacks import (
     resumption,
     unless_configured,
 )
-from litclassify.cli.trainer.console import console_callbacks
+from litclassify.cli.trainer.console import CALLBACKS_OF_TRAINING, console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
 from litclassify.cli.trainer.out_of_memory import check_can_halve, memory_explained
@@ -353,6 +354,8 @@ class ClassificationCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Run it; what Lightning says of an argument of the Trainer is about the user's mistake."""
         config = self.config[subcommand]
+        if subcommand != "fit":
+            warnings.filterwarnings("ignore", message=CALLBACKS_OF_TRAINING)
         try:
             with (
                 memory_explained(config, trains=subcommand == "fit"),

@@ -65,12 +65,16 @@ class CIFAR10(DownloadedDataModule):
         """Shift and mirror: the usual augmentation of CIFAR."""
         return self._preset("flip_crop")
 
+    def _missing(self) -> list[str]:
+        return [name for name in self.train_files + self.test_files if not os.path.isfile(self._file(name))]
+
+    def _is_complete(self) -> bool:
+        return not self._missing()
+
     def _download(self) -> None:
-        missing = [name for name in self.train_files + self.test_files if not os.path.isfile(self._file(name))]
-        if missing:
-            download_url(self.url, self.root, md5=self.md5)
-            archive = os.path.join(self.root, os.path.basename(self.url))
-            extract_files(archive, self.folder, missing, os.path.join(self.root, self.folder))
+        download_url(self.url, self.root, md5=self.md5)
+        archive = os.path.join(self.root, os.path.basename(self.url))
+        extract_files(archive, self.folder, self._missing(), os.path.join(self.root, self.folder))
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor]:
         files = [self._file(name) for name in (self.train_files if train else self.test_files)]

@@ -1,5 +1,6 @@
 """Published data sets with a test set of their own."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from litclassify.data.in_memory_datamodule import InMemoryDataModule
 from litclassify.errors import UserError
+from litclassify.files.locks import alone
+
+LOCK = ".download.lock"
 
 
 class DownloadedDataModule(InMemoryDataModule):
@@ -27,8 +31,12 @@ class DownloadedDataModule(InMemoryDataModule):
         self.val_split = self._val_share(val_split, 5000)
 
     @abstractmethod
+    def _is_complete(self) -> bool:
+        """Whether all files are on disk."""
+
+    @abstractmethod
     def _download(self) -> None:
-        """Make sure that the files are on disk."""
+        """Bring the files that are missing."""
 
     @abstractmethod
     def _read(self, train: bool) -> tuple[Tensor, Tensor]:
@@ -41,13 +49,21 @@ class DownloadedDataModule(InMemoryDataModule):
     def prepare_data(self) -> None:
         """Download what is missing.
 
+        Of several processes, one does and the others wait: those of torchrun count the classes before they know of
+        each other.
+
         Raises:
             UserError: The download failed.
         """
         if self.path is not None and self.trainer is not None and self.trainer.predicting:
             return  # Predicting on the user's own files.
+        if self._is_complete():
+            return  # Also where nothing can be written.
         with self._explained("could not be downloaded"):
-            self._download()
+            os.makedirs(self.root, exist_ok=True)
+            with alone(os.path.join(self.root, LOCK), f"downloading into '{self.root}'"):
+                if not self._is_complete():
+                    self._download()
 
     def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor, list[int] | None]:
         images, targets = self._test_pool if split == "test" else self._train_pool

@@ -40,14 +40,16 @@ class MNIST(DownloadedDataModule):
     def __init__(self, *, image_size: int | tuple[int, int] = 28, **kwargs: Any) -> None:
         super().__init__(image_size=image_size, **kwargs)
 
+    def _is_complete(self) -> bool:
+        return all(os.path.isfile(self._file(name.removesuffix(".gz"))) for name, _ in self.source.resources)
+
     def _download(self) -> None:
-        if not all(os.path.isfile(self._file(name.removesuffix(".gz"))) for name, _ in self.source.resources):
-            try:
-                self.source(self.root, download=True)
-            except UnpicklingError as error:
-                # Where older versions kept their copies, torchvision looks first.
-                folder = os.path.join(self.root, self.source.__name__, "processed")
-                raise UserError(f"'{folder}' holds files that run code when they are loaded. Delete it.") from error
+        try:
+            self.source(self.root, download=True)
+        except UnpicklingError as error:
+            # Where older versions kept their copies, torchvision looks first.
+            folder = os.path.join(self.root, self.source.__name__, "processed")
+            raise UserError(f"'{folder}' holds files that run code when they are loaded. Delete it.") from error
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor]:
         part = "train" if train else "t10k"

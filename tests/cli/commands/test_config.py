@@ -227,7 +227,7 @@ def test_check_fetches_no_weights(network: str, monkeypatch: pytest.MonkeyPatch)
     name = {"name": "resnet18", "in_channels": 1} if network == "TorchvisionNetwork" else {}
     config = {"model": {"network": {"class_path": network, "init_args": {**name, "weights": "DEFAULT"}}}}
     Path("weights.yaml").write_text(yaml.safe_dump(config))
-    with suppress(SystemExit):  # The function takes no `num_classes` in this form.
+    with suppress(SystemExit):  # The function gives a network for three channels alone.
         main(["config", "check", DIGITS, "weights.yaml"])
     assert asked == []
 

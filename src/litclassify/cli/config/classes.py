@@ -64,16 +64,23 @@ def all_argument_names(class_path: str) -> list[str]:
 
 def argument_defaults(class_path: str) -> dict[str, Any]:
     """Give the arguments of a class with their defaults, as YAML has them; none for a class that is not imported."""
-    module, _, name = class_path.rpartition(".")
-    cls = getattr(sys.modules.get(module), name, None)
-    if not isinstance(cls, type):
+    cls = imported_class(class_path)
+    if cls is None:
         return {}
     parser = ArgumentParser(exit_on_error=False)
     names = parser.add_class_arguments(cls, fail_untyped=False)
-    return {name: _as_yaml(parser.get_default(name)) for name in names}
+    return {name: as_yaml(parser.get_default(name)) for name in names}
 
 
-def _as_yaml(value: Any) -> Any:
+def imported_class(class_path: str) -> type | None:
+    """Give a class; None if it is not imported, or is none."""
+    module, _, name = class_path.rpartition(".")
+    cls = getattr(sys.modules.get(module), name, None)
+    return cls if isinstance(cls, type) else None
+
+
+def as_yaml(value: Any) -> Any:
+    """Give a value of jsonargparse's as YAML has it."""
     if isinstance(value, Namespace):
         return value.as_dict()
     return list(value) if isinstance(value, tuple) else value

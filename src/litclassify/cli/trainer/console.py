@@ -27,6 +27,8 @@ MIXED_PRECISION = r"Precision .*-mixed is not supported by the model summary.*"
 # A run that goes on without a limit that it had does so on purpose.
 LIMITS_LIFTED = r"Be aware that when using `ckpt_path`.* callbacks: \[(.(Timer|EarlyStopping)(\{[^}]*\})?.(, )?)+\]\."
 NEEDLESS = (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION, LIMITS_LIFTED)
+# Of the monitors and other callbacks of a training, an evaluation needs none.
+CALLBACKS_OF_TRAINING = r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint .*"
 # Advertisements, what this application decides itself, the usual end of a training (written across the bar), and the
 # first of two lines that name the loaded checkpoint.
 NOISE = (

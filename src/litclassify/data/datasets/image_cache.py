@@ -4,12 +4,10 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchvision.transforms import v2
@@ -20,6 +18,7 @@ from litclassify.data.decoding.first_transform import FirstWindow
 from litclassify.data.decoding.reading import find_unreadable, mean_pixels, read_files, sample_sizes
 from litclassify.errors import UserError
 from litclassify.files.durable_files import replacing
+from litclassify.files.locks import alone
 
 VERSION = 1
 """To be raised whenever the same files would give other pixels."""
@@ -102,7 +101,7 @@ def cache_on_disk(
         pass  # It is to be written, or written anew.
     try:
         os.makedirs(folder, exist_ok=True)
-        with _alone(f"{file}.lock"):
+        with alone(f"{file}.lock", f"writing '{file}'"):
             try:
                 return open_file()  # Another process has just written it.
             except (FileNotFoundError, ValueError):
@@ -148,13 +147,3 @@ def _decode_all(
             raise
 
     return read_files(decode, paths)
-
-
-def _alone(lock_file: str) -> AbstractContextManager[object]:
-    """A lock that is held until the context ends; the system frees it if its process dies."""
-    lock = FileLock(lock_file)
-    try:
-        return lock.acquire(timeout=0)
-    except Timeout:
-        rank_zero_info(f"Waiting for another process that is writing '{lock_file.removesuffix('.lock')}'.")
-        return lock.acquire()
