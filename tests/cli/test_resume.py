@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_a_run_that_goes_on_from_an_older_checkpoint_has_none_that_is_newer_than
     main(["fit", "--ckpt_path", f"{run}/last", *RESUME])
     assert validated_epochs(run) == [0, 1, 2]
     assert read_checkpoint(folder / "last.ckpt").next_step == 15
+
+
+def test_a_run_that_has_nothing_left_to_train_logs_its_end_once(fit: Fit) -> None:
+    run = fit()
+    logged = (run / "metrics.csv").read_text()
+    assert "best_val_acc" in logged
+    main(["fit", "--ckpt_path", f"{run}/last", *RESUME])
+    assert list(csv.DictReader(StringIO((run / "metrics.csv").read_text()))) == list(csv.DictReader(StringIO(logged)))
 
 
 @pytest.mark.filterwarnings("ignore:.*is damaged. The checkpoint before it is taken")

@@ -1,8 +1,8 @@
 """Which run a command works in, and how a training begins there."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
@@ -76,8 +76,8 @@ def claim_folders(trainer: Trainer, run_dir: Path) -> None:
 def take_up(trainer: Trainer, run_dir: Path, checkpoint: Checkpoint | None, record: Mapping[str, str]) -> None:
     """Begin to train in a run.
 
-    One that goes on stays as it was until its first step: what is refused before that leaves it so. Then it forgets
-    what came after the checkpoint that it goes on from.
+    One that goes on stays as it was until its first step, or where no step is left, until what its end logs: what is
+    refused before that leaves it so. Then it forgets what came after the checkpoint that it goes on from.
 
     Args:
         trainer: That of the run.
@@ -90,12 +90,14 @@ def take_up(trainer: Trainer, run_dir: Path, checkpoint: Checkpoint | None, reco
         return
     path, next_step, logs = checkpoint.path, checkpoint.next_step, log_files(run_dir)
 
-    def go_on(*_: Any) -> None:
+    @cache
+    def go_on() -> None:
         mark_unfinished(run_dir)
         make_last(path)
         if next_step is not None:
             cut_logs(logs, next_step)
         save_record(run_dir, "fit", **record)
 
+    begin = LambdaCallback(on_train_start=lambda *_: go_on(), on_fit_end=lambda *_: go_on())
     # Before all that logs or writes checkpoints.
-    trainer.callbacks.insert(0, LambdaCallback(on_train_start=go_on))  # type: ignore[attr-defined] # set by Lightning
+    trainer.callbacks.insert(0, begin)  # type: ignore[attr-defined] # set by Lightning's callback connector
