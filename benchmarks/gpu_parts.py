@@ -67,15 +67,22 @@ class TrainingClock(Callback):
     Args:
         path: The file: `seconds`, `images`, and the `loss` of the last step.
         skipped_steps: Steps before the clock starts, for compilation.
+        compiles_first: Compile the network before training, on made-up images, where the first steps are to count.
     """
 
-    def __init__(self, path: str, skipped_steps: int = 0) -> None:
+    def __init__(self, path: str, skipped_steps: int = 0, compiles_first: bool = False) -> None:
         self.path = Path(path)
         self.skipped_steps = skipped_steps
+        self.compiles_first = compiles_first
         self.seconds = 0.0
         self.images = 0
         self._started_at: float | None = None
         self._loss = torch.tensor(float("nan"))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compile, if that is not to be timed."""
+        if self.compiles_first:
+            compile_for_training(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start before the first batch is loaded."""
@@ -107,6 +114,22 @@ class TrainingClock(Callback):
         if self._started_at is None and trainer.global_step >= self.skipped_steps:
             wait_for_device()
             self._started_at = time.perf_counter()
+
+
+def compile_for_training(trainer: Trainer, model: LightningModule) -> None:
+    """Take a step's forward and backward pass on made-up images of the data's size, and undo what it changes."""
+    data = trainer.datamodule  # type: ignore[attr-defined] # set by Lightning's data connector
+    images, targets = made_up_batch(data.batch_size, data.image_shape[-1], data.num_classes, str(model.device))
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+        with trainer.precision_plugin.forward_context():
+            loss = model.criterion(model(images), targets)
+        loss.backward()
+    model.zero_grad()
+    with torch.no_grad():
+        for buffer, before in buffers:
+            buffer.copy_(before)
+    wait_for_device()
 
 
 def seeded_resnet50(num_classes: int) -> nn.Module:

@@ -23,6 +23,7 @@ LITTLE = [
     *["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"],
 ]
 FOLDER = ["--data.root", "images"]
+NARROW_AIRBENCH = ["--model.network.widths", "[4, 8, 8]"]
 
 
 def idx(name: str, values: np.ndarray) -> None:
@@ -75,11 +76,13 @@ def little_vit() -> list[str]:
 # What a recipe needs to run here: its data, made up and small, and no download.
 MADE_UP: dict[str, Callable[[], list[str]]] = {
     "cifar10.yaml": cifar_files,
-    "cifar10_airbench.yaml": lambda: [*FOLDER, "--data.val_split", "6", "--model.network.widths", "[4, 8, 8]"],
+    "cifar10_airbench.yaml": lambda: [*FOLDER, "--data.val_split", "6", *NARROW_AIRBENCH],
+    "cifar10_speedrun.yaml": lambda: [*cifar_files(), *NARROW_AIRBENCH, "--model.compile", "false"],
     "digits.yaml": list,
     "fashion_mnist.yaml": lambda: idx_files("FashionMNIST"),
     "finetune_deit_small.yaml": little_vit,
     "finetune_resnet18.yaml": lambda: resnet18(FOLDER),
+    "hymenoptera_resnet9.yaml": lambda: [*FOLDER, "--model.network.width", "4", "--data.image_size", "16"],
     "image_folder.yaml": lambda: FOLDER,
     "image_table.yaml": table,
     "mnist.yaml": lambda: idx_files("MNIST"),

@@ -4,7 +4,6 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from litclassify.networks import LeNet
-from litclassify.networks.lenet import max_pool_to_grid
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (1, 33, 47), (3, 224, 224)])
@@ -15,21 +14,6 @@ def test_any_image_from_8x8_gives_logits(shape):
 def test_layers_have_the_widths_of_the_paper():
     layers = [m for m in LeNet(10).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert [layer.weight.shape[0] for layer in layers] == [6, 16, 120, 84, 10]
-
-
-@pytest.mark.parametrize("size", [4, 8, 16, 56])
-def test_pooling_to_a_grid_is_adaptive_pooling_where_the_grid_divides_the_size(size):
-    features = torch.rand(2, 3, size, size)
-    assert torch.equal(max_pool_to_grid(features, 4), nn.AdaptiveMaxPool2d(4)(features))
-
-
-@pytest.mark.parametrize(("height", "width"), [(4, 5), (14, 14), (7, 23)])
-def test_pooling_to_a_grid_leaves_no_pixel_out(height, width):
-    features = torch.zeros(height * width, 1, height, width)
-    features.view(height * width, -1).fill_diagonal_(1)
-    pooled = max_pool_to_grid(features, 4)
-    assert pooled.shape[-2:] == (4, 4)
-    assert pooled.amax(dim=(1, 2, 3)).min() == 1
 
 
 def test_handwritten_digits_are_learnt():

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from litclassify.networks.factory import Network
+from litclassify.networks.pooling import global_max_pool
 
 PATCH = 2
 LOGIT_SCALE = 1 / 9
@@ -39,7 +40,7 @@ class Airbench(Network):
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, in_channels, H, W), H and W at least 9, to logits (N, num_classes)."""
         features: Tensor = self.blocks(self.whitening(images))
-        logits: Tensor = self.head(features.amax(dim=(2, 3)))
+        logits: Tensor = self.head(global_max_pool(features))
         return logits * LOGIT_SCALE
 
 

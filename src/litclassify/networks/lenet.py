@@ -1,9 +1,10 @@
 """LeNet-5, the first widely used convolutional network, brought up to date."""
 
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, max_pool2d, relu
+from torch.nn.functional import avg_pool2d, relu
 
 from litclassify.networks.factory import Network
+from litclassify.networks.pooling import max_pool_to_grid
 
 # The classifier sees each channel as a 4x4 grid, whatever the image size. The paper's 5x5 would need images
 # of 10x10; 4x4 takes the 8x8 digits of scikit-learn.
@@ -49,15 +50,3 @@ class LeNet(Network):
         features = max_pool_to_grid(relu(self.norm2(self.conv2(features))), GRID)
         logits: Tensor = self.classifier(features)
         return logits
-
-
-def max_pool_to_grid(features: Tensor, grid: int) -> Tensor:
-    """Pool features (N, C, H, W), H and W at least `grid`, to (N, C, grid, grid).
-
-    Every window has the same size, unlike those of `AdaptiveMaxPool2d`, which has no deterministic gradient
-    on CUDA (`torch.use_deterministic_algorithms`). Where `grid` divides H and W the two are equal.
-    """
-    height, width = features.shape[-2:]
-    stride = (height // grid, width // grid)
-    kernel_size = (height - (grid - 1) * stride[0], width - (grid - 1) * stride[1])
-    return max_pool2d(features, kernel_size, stride)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from litclassify.networks.factory import Network
+from litclassify.networks.pooling import global_max_pool
 
 # The logits of a fresh network are too large for its cross-entropy to learn at a high rate: the DAWNBench
 # entry multiplies them by 1/8.
@@ -43,7 +44,7 @@ class ResNet9(Network):
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, in_channels, H, W), H and W at least 8, to logits (N, num_classes)."""
         features: Tensor = self.features(images)
-        logits: Tensor = self.head(features.amax(dim=(2, 3)))
+        logits: Tensor = self.head(global_max_pool(features))
         return logits * LOGIT_SCALE
 
 

@@ -145,10 +145,11 @@ def _create(timm: ModuleType, name: str, **arguments: Any) -> nn.Module:
         # The hub's errors have no common base; without weights there is nothing to download and nothing to explain.
         if not arguments.get("pretrained") or "pretrained_cfg_overlay" in arguments:
             raise
-        reason = str(error).strip().partition("\n")[0][:200]
+        reason = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"model.network.pretrained is true, but there are no weights of {name} to be had: {reason} Connect to the "
-            "internet, or download them elsewhere and give the file as model.network.weights."
+            f"model.network.pretrained is true, but there are no weights of {name} to be had: {reason}\nConnect to the "
+            "internet, or download them elsewhere and give the file: --model.network.pretrained false "
+            "--model.network.weights FILE."
         ) from error
     return model
 
