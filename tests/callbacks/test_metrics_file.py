@@ -35,7 +35,8 @@ def test_what_is_no_number_is_null_with_the_reason(tmp_path: Path, caplog: pytes
 
 def test_a_single_image_has_nothing_to_be_ranked_before(caplog: pytest.LogCaptureFixture) -> None:
     main(["fit", *SMALL, "--trainer.max_epochs", "1"])
-    main(["test", "--ckpt_path", "best", "--trainer.limit_test_batches", "1", "--data.batch_size", "1"])
+    # One of 359; whether 1 is a number or a share depends on which of typing's unions was made first in this process.
+    main(["test", "--ckpt_path", "best", "--trainer.limit_test_batches", "0.003", "--data.batch_size", "1"])
     (file,) = Path("runs").glob("*/*/metrics.json")
     metrics = json.loads(file.read_text(), parse_constant=refuse)
     assert metrics["test_auroc"] is None

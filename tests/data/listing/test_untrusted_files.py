@@ -18,6 +18,7 @@ from litclassify.data import CIFAR10, MNIST, ImageTable
 from litclassify.data.cifar import extract_files
 from litclassify.data.datasets.image_cache import cache_on_disk
 from litclassify.data.datasets.packed_images import PackedImagesFile
+from litclassify.data.downloaded import LOCK
 from litclassify.data.listing.exclusions import read_exclusions
 from litclassify.data.listing.find_images import find_images
 from litclassify.data.mnist import read_idx
@@ -84,7 +85,7 @@ def test_an_archive_of_another_checksum_is_not_opened(monkeypatch: pytest.Monkey
     monkeypatch.setattr(tarfile, "open", lambda *_: pytest.fail("it is opened"))
     with pytest.raises(UserError, match="could not be downloaded"):
         CIFAR10(root="inside").prepare_data()
-    assert [path.name for path in Path("inside").iterdir()] == [archive.name]
+    assert {path.name for path in Path("inside").iterdir()} == {archive.name, LOCK}
 
 
 # --- Files of MNIST ---
