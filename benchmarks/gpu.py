@@ -13,11 +13,13 @@ Run: python -m benchmarks.gpu [--parts cifar10 resnet50] [--runs 10] [--rounds 3
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -44,6 +46,7 @@ RESNET50 = ["--model.network", "benchmarks.gpu_parts.seeded_resnet50", "--traine
 RESNET50 += ["--model.channels_last", "true", "--model.compile", "true"]
 NO_NETWORK = ["--model.network", "benchmarks.gpu_parts.PoolingNetwork"]
 CACHED = ["--data", "ImageFolder", "--data.cache", "ram"]
+T = TypeVar("T")
 PHOTOGRAPH_SIZE = (375, 500)  # Height and width; the usual size in ImageNet.
 
 
@@ -70,6 +73,12 @@ class Fitted:
     test_acc: float | None
 
 
+def shown(run: T) -> T:
+    """Print a run as soon as it has ended: what comes after it can take long."""
+    print(run, file=sys.stderr, flush=True)
+    return run
+
+
 def fit(flags: Sequence[str], skipped_steps: int = 0, *, compiles_first: bool = False) -> Fitted:
     """Run LitClassify's command with a clock."""
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +89,7 @@ def fit(flags: Sequence[str], skipped_steps: int = 0, *, compiles_first: bool = 
         command_s, _ = Command(["main.py", "fit", *flags, *timing, "--runs_dir", folder]).run()
         metrics = next(Path(folder).rglob("metrics.json"), None)
         test_acc = json.loads(metrics.read_text(encoding="utf-8"))["test_acc"] if metrics else None
-        return Fitted(Timed(**json.loads(clock.read_text(encoding="utf-8"))), command_s, test_acc)
+        return shown(Fitted(Timed(**json.loads(clock.read_text(encoding="utf-8"))), command_s, test_acc))
 
 
 def by_hand(arguments: argparse.Namespace) -> Timed:
@@ -88,7 +97,7 @@ def by_hand(arguments: argparse.Namespace) -> Timed:
     words = ["-m", "benchmarks.compiled_loop", "--device", arguments.device, "--image_size", str(arguments.image_size)]
     words += ["--batch_size", str(arguments.batch_size), "--steps", str(arguments.steps)]
     _, printed = Command([*words, "--skipped_steps", str(arguments.skipped_steps)]).run()
-    return Timed(**json.loads(printed.splitlines()[-1]))
+    return shown(Timed(**json.loads(printed.splitlines()[-1])))
 
 
 def synthetic(arguments: argparse.Namespace) -> Timed:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from litclassify.device_copies import to_device
 from litclassify.errors import UserError
 
 Shares = NDArray[np.float64]
@@ -40,7 +41,7 @@ class BatchMixing(ABC):
             Images, of the same type or float in [0, 1], and targets, float (N, K).
         """
         images, kept = self._mix(images, len(images) if self.per_image else 1, rng)
-        share = torch.from_numpy(kept).to(targets)[:, None]
+        share = _like(kept, targets)[:, None]
         return images, share * targets + (1 - share) * targets.roll(1, 0)
 
     def is_on(self, epoch: int, max_epochs: int | None) -> bool:
@@ -123,7 +124,7 @@ class MixUpOrCutMix(BatchMixing):
         if not cuts.any():
             return mix_up(images, mixup_shares), mixup_shares
         cut, cutmix_shares = cut_mix(images, cutmix_shares, centers)
-        is_cut = torch.from_numpy(cuts).to(images.device)[:, None, None, None]
+        is_cut = to_device(torch.from_numpy(cuts), images.device)[:, None, None, None]
         mixed = torch.where(is_cut, _scaled(cut), mix_up(images, mixup_shares))
         return mixed, np.where(cuts, cutmix_shares, mixup_shares)
 
@@ -131,7 +132,7 @@ class MixUpOrCutMix(BatchMixing):
 def mix_up(images: Tensor, shares: Shares) -> Tensor:
     """Give the mean of each image and the one before it, float in [0, 1] (N, C, H, W), weighted by `shares`."""
     images = _scaled(images)
-    kept = torch.from_numpy(shares).to(images)[:, None, None, None]
+    kept = _like(shares, images)[:, None, None, None]
     return images.roll(1, 0).lerp_(images, kept)
 
 
@@ -151,7 +152,7 @@ def cut_mix(images: Tensor, shares: Shares, centers: NDArray[np.float64]) -> tup
     center = (centers * size).astype(np.int64)
     first, last = (center - half).clip(min=0), np.minimum(center + half, size)
     inside = [_between(first[axis], last[axis], images.shape[axis - 2]) for axis in (0, 1)]
-    mask = (inside[0][:, :, None] & inside[1][:, None, :])[:, None].to(images.device)
+    mask = to_device((inside[0][:, :, None] & inside[1][:, None, :])[:, None], images.device)
     kept: Shares = 1 - (last - first).prod(axis=0) / size.prod()
     return torch.where(mask, images.roll(1, 0), images), kept
 
@@ -159,6 +160,11 @@ def cut_mix(images: Tensor, shares: Shares, centers: NDArray[np.float64]) -> tup
 def _between(first: NDArray[np.int64], last: NDArray[np.int64], length: int) -> Tensor:
     places = np.arange(length)
     return torch.from_numpy((places >= first[:, None]) & (places < last[:, None]))
+
+
+def _like(shares: Shares, values: Tensor) -> Tensor:
+    """Give shares as a tensor of the type and on the device of others."""
+    return to_device(torch.from_numpy(shares).to(values.dtype), values.device)
 
 
 def _scaled(images: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def differences(run: Path, other: Path) -> list[str]:
 
 def flat(checkpoint: Path) -> dict[str, Any]:
     """Give the tensors and values of a checkpoint by their place in it, and paths as relative to their run."""
-    content = torch.load(checkpoint, weights_only=True)
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     return {_relative(name, checkpoint): _relative(value, checkpoint) for name, value in _leaves(content, "")}
 
 

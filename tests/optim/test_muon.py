@@ -44,16 +44,32 @@ def test_orthogonalized_is_near_the_factors_of_the_singular_value_decomposition(
     assert (rotated - rotated.diagonal().diag()).abs().max() < 0.05
 
 
+def test_several_matrices_at_once_become_what_each_becomes() -> None:
+    matrices = [parameter.detach() for parameter in random_parameters((8, 20), (20, 8), (8, 20), (8, 20))]
+    expected = [muon.orthogonalize(matrix) for matrix in matrices]
+    on_cpu = muon._orthogonalize_all(matrices, 5)
+    torch.testing.assert_close(on_cpu, expected)
+    stacked = muon.orthogonalize(torch.stack([matrices[i] for i in (0, 2, 3)]))
+    torch.testing.assert_close(list(stacked), [expected[i] for i in (0, 2, 3)])
+
+
+@pytest.mark.gpu
+def test_matrices_of_several_shapes_become_on_a_gpu_what_they_become_on_a_cpu() -> None:
+    matrices = [parameter.detach() for parameter in random_parameters((8, 20), (20, 8), (8, 20), (6, 6))]
+    on_gpu = muon._orthogonalize_all([matrix.cuda() for matrix in matrices], 5)
+    torch.testing.assert_close([matrix.cpu() for matrix in on_gpu], [muon.orthogonalize(m) for m in matrices])
+
+
 @pytest.mark.parametrize("adjust_lr_fn", ["original", "match_rms_adamw"])
 @pytest.mark.parametrize("nesterov", [True, False])
 def test_hidden_matrices_go_the_way_of_torch(
     adjust_lr_fn: str, nesterov: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(muon, "_compute_dtype", lambda matrix: torch.bfloat16)
+    monkeypatch.setattr(muon, "_compute_dtype", lambda device: torch.bfloat16)
     torch_muon = getattr(torch.optim, "Muon", None)
     if torch_muon is None:
         pytest.skip("torch has Muon from 2.9 on")
-    shapes = ((8, 4), (6, 8), (10, 6))
+    shapes = ((8, 4), (6, 8), (6, 8), (10, 6))
     ours, theirs = random_parameters(*shapes), random_parameters(*shapes)
     arguments: dict[str, Any] = {"lr": 0.02, "nesterov": nesterov, "adjust_lr_fn": adjust_lr_fn}
     take_steps(Muon(ours, REST, **arguments), ours)
@@ -65,7 +81,7 @@ def test_convolutions_go_the_way_of_timm(monkeypatch: pytest.MonkeyPatch) -> Non
     timm_muon = pytest.importorskip("timm.optim.muon")
     in_float32 = partial(timm_muon.zeropower_via_newtonschulz, dtype=torch.float32)
     monkeypatch.setattr(timm_muon, "zeropower_via_newtonschulz", in_float32)
-    monkeypatch.setattr(muon, "_compute_dtype", lambda matrix: torch.float32)
+    monkeypatch.setattr(muon, "_compute_dtype", lambda device: torch.float32)
     shapes = ((8, 4, 3, 3), (40, 8, 1, 1), (10, 40))
     ours, theirs = random_parameters(*shapes), random_parameters(*shapes)
     take_steps(Muon(ours, REST, lr=0.02, weight_decay=0.1), ours)

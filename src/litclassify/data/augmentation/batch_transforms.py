@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
+from litclassify.device_copies import to_device
 from litclassify.randomness import SampleRandomness
 
 # A row or column that lies in the padding.
@@ -45,7 +46,7 @@ class View:
     def see(self, axis: int, wanted: Tensor) -> None:
         """Choose rows (`axis` 0) or columns (1) of what is seen now: int64 (N, K), or BLANK."""
         name = ("rows", "columns")[axis]
-        wanted = wanted.to(self.images.device)
+        wanted = to_device(wanted, self.images.device)
         seen = getattr(self, name)
         if seen is not None:
             wanted = torch.where(wanted == BLANK, BLANK, seen.gather(1, wanted.clamp(min=0)))
@@ -204,12 +205,12 @@ class BatchErasing(BatchTransform):
     def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Erase the rectangles."""
         images = view.show()
-        top, left, tall, wide = self.rectangles(view.size, randomness).to(images.device).T[:, :, None]
+        top, left, tall, wide = to_device(self.rectangles(view.size, randomness), images.device).T[:, :, None]
         height, width = images.shape[-2:]
         rows, columns = (torch.arange(size, device=images.device) for size in (height, width))
         inside_rows, inside_columns = (rows >= top) & (rows < top + tall), (columns >= left) & (columns < left + wide)
         erased = inside_rows[:, None, :, None] & inside_columns[:, None, None, :]
-        value = torch.tensor(self.value, device=images.device).to(images.dtype).view(-1, 1, 1)
+        value = to_device(torch.tensor(self.value).to(images.dtype), images.device).view(-1, 1, 1)
         return View(torch.where(erased, value, images))
 
 

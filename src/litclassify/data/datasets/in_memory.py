@@ -10,6 +10,7 @@ from torch import Tensor
 
 from litclassify.data.augmentation.batch_transforms import vectorize
 from litclassify.data.datasets.image_dataset import ImageDataset, Sample, Split, refusal_of
+from litclassify.device_copies import to_device
 from litclassify.randomness import SampleRandomness
 
 
@@ -74,7 +75,7 @@ class ImageTensorDataset(ImageDataset):
         if self.device.type == "cpu":
             # NumPy copies whole images, torch single bytes: 50 times as fast.
             return torch.from_numpy(values.numpy()[indices])
-        return values[torch.from_numpy(indices).to(self.device)]
+        return values[to_device(torch.from_numpy(indices), self.device)]
 
 
 class _Numbered(Sequence[str]):
