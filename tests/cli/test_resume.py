@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,30 @@ def test_a_refused_continuation_leaves_the_run_as_it_was(
     with pytest.raises(SystemExit, match="2"):
         main(["fit", "--ckpt_path", str(first), "--trainer.max_epochs", "9", *words, *RESUME])
     assert expected in capsys.readouterr().err
+    assert changed(run, before) == []
+
+
+def test_a_one_cycle_schedule_is_as_long_as_the_run_was_when_it_began(
+    fit: Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit("--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01")
+    before = contents(run)
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "3", *RESUME])
+    assert "this OneCycleLR ends after 10 steps, training after 15." in capsys.readouterr().err
+    assert changed(run, before) == []
+
+
+@pytest.mark.parametrize("total_steps", [9, 10])
+def test_a_one_cycle_schedule_that_is_given_too_short_a_length_is_refused(fit: Fit, total_steps: int) -> None:
+    words = ["--model.lr_scheduler.max_lr", "0.01", "--model.lr_scheduler.total_steps", str(total_steps)]
+    with nullcontext() if total_steps == 10 else pytest.raises(SystemExit, match="2"):
+        fit("--model.lr_scheduler", "OneCycleLR", *words)
+
+
+def changed(run: Path, before: dict[str, bytes]) -> list[str]:
     after = contents(run)
-    assert [name for name in before if after.get(name) != before[name]] == []
+    return [name for name in before if after.get(name) != before[name]]
 
 
 def contents(run: Path) -> dict[str, bytes]:

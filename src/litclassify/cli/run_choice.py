@@ -1,22 +1,19 @@
 """Which run a command works in, and how a training begins there."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.utilities import rank_zero_info
 
 from litclassify.cli.checkpoints.checkpoint import Checkpoint
-from litclassify.cli.checkpoints.last import make_last
+from litclassify.cli.checkpoints.continuation import Continuation
 from litclassify.cli.checkpoints.places import check_way_is_free, local_folders
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.runs.directory import CHECKPOINTS, run_dir_of
-from litclassify.cli.runs.launch import hold_checkpoints, mark_unfinished, run_to_resume, save_record
-from litclassify.cli.runs.logs import cut_logs, log_files
+from litclassify.cli.runs.launch import hold_checkpoints, run_to_resume, save_record
 from litclassify.errors import UserError
 
 
@@ -74,10 +71,7 @@ def claim_folders(trainer: Trainer, run_dir: Path) -> None:
 
 
 def take_up(trainer: Trainer, run_dir: Path, checkpoint: Checkpoint | None, record: Mapping[str, str]) -> None:
-    """Begin to train in a run.
-
-    One that goes on stays as it was until its first step, or where no step is left, until what its end logs: what is
-    refused before that leaves it so. Then it forgets what came after the checkpoint that it goes on from.
+    """Begin to train in a run, or go on in it.
 
     Args:
         trainer: That of the run.
@@ -88,16 +82,6 @@ def take_up(trainer: Trainer, run_dir: Path, checkpoint: Checkpoint | None, reco
     if checkpoint is None or run_dir_of(checkpoint.path) != run_dir:
         save_record(run_dir, "fit", **record)
         return
-    path, next_step, logs = checkpoint.path, checkpoint.next_step, log_files(run_dir)
-
-    @cache
-    def go_on() -> None:
-        mark_unfinished(run_dir)
-        make_last(path)
-        if next_step is not None:
-            cut_logs(logs, next_step)
-        save_record(run_dir, "fit", **record)
-
-    begin = LambdaCallback(on_train_start=lambda *_: go_on(), on_fit_end=lambda *_: go_on())
+    continuation = Continuation(run_dir, checkpoint, record)
     # Before all that logs or writes checkpoints.
-    trainer.callbacks.insert(0, begin)  # type: ignore[attr-defined] # set by Lightning's callback connector
+    trainer.callbacks.insert(0, continuation)  # type: ignore[attr-defined] # set by Lightning's callback connector

@@ -18,7 +18,7 @@ from litclassify.errors import UserError, refusal_of
 from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 from litclassify.models.criterion_check import check_criterion
 from litclassify.models.initial_weights import read_network_state, transfer
-from litclassify.models.optimization import Optimization, Parameters
+from litclassify.models.optimization import Optimization, Parameters, check_schedules_reach_the_end
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import ParameterGroups
@@ -238,6 +238,10 @@ class ImageClassifier(LightningModule):
                 f"model.batch_mixing.off_last_epochs={self.batch_mixing.off_last_epochs} leaves no epoch to mix in: "
                 f"trainer.max_epochs is {self.trainer.max_epochs}."
             )
+
+    def on_train_start(self) -> None:
+        """Refuse a schedule that is too short for the run."""
+        check_schedules_reach_the_end(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""

@@ -10,6 +10,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
 from litclassify.errors import UserError, refusal_of
 from litclassify.models.initial_weights import NETWORK_PREFIX
@@ -63,6 +64,24 @@ class Optimization:
         if trainer.gradient_clip_val and trainer.precision.endswith("-mixed"):
             return scale_learning_rates(self.optimizer(parameters))
         return scale_learning_rates(build_optimizer(self.optimizer, parameters))
+
+
+def check_schedules_reach_the_end(trainer: Trainer) -> None:
+    """Refuse to train for longer than a one-cycle schedule, also one that a checkpoint has brought, is made for.
+
+    Raises:
+        UserError: Its last step comes before that of training; torch would stop there.
+    """
+    for config in trainer.lr_scheduler_configs:
+        if not isinstance(config.scheduler, OneCycleLR) or trainer.estimated_stepping_batches in (-1, math.inf):
+            continue
+        length, wanted = config.scheduler.total_steps, total_steps(trainer, config.interval)
+        if wanted > length:
+            raise UserError(
+                f"model.lr_scheduler: this OneCycleLR ends after {length} {config.interval}s, training after {wanted}. "
+                "The schedule of a run is as long as the run was when it began: leave its length as it is, or start "
+                "from the weights: fit --model.init_from CHECKPOINT."
+            )
 
 
 def total_steps(trainer: Trainer, interval: str) -> int:
