@@ -77,6 +77,7 @@ def little_vit() -> list[str]:
 MADE_UP: dict[str, Callable[[], list[str]]] = {
     "cifar10.yaml": cifar_files,
     "cifar10_airbench.yaml": lambda: [*FOLDER, "--data.val_split", "6", *NARROW_AIRBENCH],
+    "cifar10_long.yaml": lambda: [*cifar_files(), *NARROW_AIRBENCH, "--model.batch_mixing.off_last_epochs", "0"],
     "cifar10_speedrun.yaml": lambda: [*cifar_files(), *NARROW_AIRBENCH, "--model.compile", "false"],
     "digits.yaml": list,
     "fashion_mnist.yaml": lambda: idx_files("FashionMNIST"),
