@@ -21,7 +21,8 @@ def test_config_files_are_in_the_order_typed(words: list[str]) -> None:
     command_line = CommandLine(["fit", *words])
     assert command_line.config_files == [Path("a.yaml"), Path("b.yaml")]
     assert str(command_line.located(UserError("Wrong.", "model.network"))) == "Wrong.\nIt stands in b.yaml, line 1."
-    assert command_line.names_a_run
+    assert command_line.typed_places == set()
+    assert CommandLine(["fit", *words, "--runs_dir", "first"]).typed_places == {"runs_dir"}
 
 
 def test_a_value_is_that_of_the_last_flag_however_it_is_written() -> None:

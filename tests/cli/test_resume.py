@@ -33,6 +33,48 @@ def test_fit_goes_on_in_its_own_run_with_all_its_settings(fit: Fit) -> None:
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 3
 
 
+@pytest.mark.parametrize("typed", [[], ["--runs_dir", "runs"], ["--run_name", "digits"], ["--run_name", "null"]])
+def test_fit_goes_on_in_its_own_run_if_that_is_where_runs_go(
+    fit: Fit, typed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = fit("--trainer.max_epochs", "1")
+    Path("new_runs.yaml").write_text("runs_dir: elsewhere\nrun_name: other\n")
+    monkeypatch.setenv("LITCLASSIFY_RUNS_DIR", "somewhere")
+    words = ["--config", "new_runs.yaml"] if "--run_name" not in typed else []
+    words += ["--runs_dir", "runs"] if "digits" in typed else []
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "2", *words, *typed, *RESUME])
+    assert validated_epochs(run) == [0, 1]
+
+
+@pytest.mark.parametrize("typed", [["--runs_dir", "elsewhere"], ["--run_name", "other"]])
+def test_fit_goes_on_elsewhere_if_that_is_typed(fit: Fit, typed: list[str]) -> None:
+    run = fit("--trainer.max_epochs", "1")
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "2", *typed, *RESUME])
+    assert validated_epochs(run) == [0]
+    assert len(list(Path().glob("*/*/*/metrics.csv"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("runs_dir: ${oc.env:PLACE}/runs", ["--runs_dir", "here/runs"]),
+        ("trainer: {default_root_dir: here}", ["--trainer.default_root_dir", "here"]),
+        ("{}", ["--runs_dir", "here"]),
+        ("ckpt_path: missing.ckpt", ["--ckpt_path", "null", "--runs_dir", "here"]),
+    ],
+)
+def test_the_newest_checkpoint_is_looked_for_where_runs_go(
+    config: str, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLACE", "here")
+    Path("config.yaml").write_text(config)
+    configured = ["--config", "config.yaml"] if "ckpt_path" in config else []
+    main(["fit", *SMALL, "--trainer.max_epochs", "1", *configured, *words])
+    given = ["--runs_dir", "here"] if config == "{}" or "ckpt_path" in config else ["--config", "config.yaml"]
+    main(["validate", "--ckpt_path", "best", *given, *RESUME])
+    assert "val_acc" in capsys.readouterr().out
+
+
 def test_a_run_goes_on_with_another_patience(fit: Fit) -> None:
     run = fit("--early_stopping.patience", "7")
     main(["fit", "--ckpt_path", f"{run}/last", "--early_stopping.patience", "3", "--trainer.max_epochs", "3", *RESUME])

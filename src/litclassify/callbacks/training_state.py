@@ -77,7 +77,7 @@ class TrainingState(Callback):
             logged = {name: torch.tensor(value, device=pl_module.device) for name, value in loaded["metrics"].items()}
             processes = loaded["processes"]
             self._process = processes[trainer.global_rank] if len(processes) == trainer.world_size else None
-        trainer._logger_connector._callback_metrics.update(logged)
+        trainer.callback_metrics.update(logged)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Put random states back when all that draws numbers before the first batch has done so."""

@@ -36,7 +36,7 @@ from litclassify.cli.config.published import PUBLISHED, check_one_balance, check
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
-from litclassify.cli.run_choice import claim_folders, parent_of_runs, take_up, unfinished_run
+from litclassify.cli.run_choice import claim_folders, is_wanted, parent_of_runs, take_up, unfinished_run
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
 from litclassify.cli.runs.launch import mark_finished, run_dir_of_launch, save_record
 from litclassify.cli.runs.record import describe_environment
@@ -275,11 +275,11 @@ class ClassificationCLI(LightningCLI):
         return trainer
 
     def find_run_dir(self) -> Path:
-        """Give the run of the checkpoint, unless a fit is to have a run of its own."""
+        """Give the run of the checkpoint, unless a fit is to have a run elsewhere."""
         existing = None if self.checkpoint is None else run_dir_of(self.checkpoint.path)
         trains = self.subcommand == "fit"
-        if trains and self.command_line.names_a_run and not self.resumes_by_itself:
-            existing = None
+        if trains and existing is not None and not self.resumes_by_itself:
+            existing = existing if is_wanted(existing, self.config.fit, self.command_line) else None
         return run_dir_of_launch(existing, self.parent_of_runs(), trains=trains)
 
     def parent_of_runs(self) -> Path:

@@ -3,10 +3,13 @@
 import json
 import os.path
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
 
 from litclassify.cli.checkpoints.checkpoint import Checkpoint, read_checkpoint, read_run_config
 from litclassify.cli.checkpoints.path import resolve_checkpoint
@@ -15,7 +18,7 @@ from litclassify.cli.config.keys import as_typed, flatten
 from litclassify.cli.config.lines import find_line
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.parsing.environment_variables import variable_of
-from litclassify.errors import UserError
+from litclassify.errors import UserError, refusal_of
 
 CLASSES_OF_MODEL = (
     *("network", "criterion", "optimizer", "lr_scheduler", "batch_mixing", "class_weights", "parameter_groups"),
@@ -25,6 +28,7 @@ CLASSES = ("data", *(f"model.{name}" for name in CLASSES_OF_MODEL))
 ARGUMENTS_OF_CLASSES = tuple(f"{name}." for name in CLASSES)
 # A key of a config, as messages name it.
 KEY = re.compile(r"\b(?:data|model|trainer|checkpoint|early_stopping)(?:\.\w+)+")
+PLACES_OF_RUNS = ("run_name", "runs_dir")
 NEEDS_CHECKPOINT = ("validate", "test", "predict")
 
 
@@ -64,6 +68,7 @@ class CommandLine:
     def __init__(self, words: list[str], from_environment: Sequence[str] = ()) -> None:
         self.subcommand = words[:1]
         self.flags = in_order_of_precedence(group_words([*from_environment, *words[1:]]))
+        self._typed = group_words(words[1:])
 
     def resuming(self, checkpoint: str) -> "CommandLine":
         """Give the command line with a checkpoint for a training that it describes in full, as the one before it."""
@@ -89,8 +94,13 @@ class CommandLine:
         if given is None:
             self._check_needs_none()
             return None
-        runs_dir = Path(self.last_value("runs_dir") or "runs")
-        return read_checkpoint(resolve_checkpoint(given, runs_dir))
+        return read_checkpoint(resolve_checkpoint(given, self._runs_dir))
+
+    @property
+    def _runs_dir(self) -> Path:
+        root, runs_dir = (self.last_value(name) for name in ("trainer.default_root_dir", "runs_dir"))
+        with refusal_of("runs_dir"):
+            return Path(*OmegaConf.to_container(OmegaConf.create([root or "", runs_dir or "runs"]), resolve=True))
 
     def words_with_checkpoint(self) -> list[str]:
         """Give the words with the checkpoint's configuration first and its resolved path last.
@@ -140,9 +150,9 @@ class CommandLine:
         return [read_config(file) for file in self.config_files if os.path.isfile(file)]
 
     @property
-    def names_a_run(self) -> bool:
-        """Whether the user says where the run shall lie."""
-        return self.last_value("run_name") is not None or self.last_value("runs_dir") is not None
+    def typed_places(self) -> set[str]:
+        """Which of `run_name` and `runs_dir` the user has typed: those of a config or a variable are for new runs."""
+        return {flag.name for flag in self._typed if flag.name in PLACES_OF_RUNS and flag.value not in (None, "null")}
 
     def _check_needs_none(self) -> None:
         if self.words and self.words[0] in NEEDS_CHECKPOINT:
@@ -167,12 +177,21 @@ class CommandLine:
         return any(word in ("-h", "--help") or word.startswith("--print_config") for word in self.words)
 
     def last_value(self, name: str) -> str | None:
-        """Give the value of a top-level argument: the last flag, else that of the last config file with one."""
-        configured = [config[name] for config in self._configs if config.get(name) is not None]
-        return next(map(str, reversed([*configured, *self._values_of(name)])), None)
+        """Give the value of an argument: the last flag, else that of the last config file with one; None for null."""
+        configured = [value for config in self._configs for value in _values_at(config, name.split("."))]
+        last = next(reversed([*configured, *self._values_of(name)]), None)
+        return None if last in (None, "null") else str(last)
 
     def _values_of(self, name: str) -> list[str]:
         return [flag.value for flag in self.flags if flag.name == name and flag.value is not None]
+
+
+def _values_at(config: Any, keys: Sequence[str]) -> Iterator[Any]:
+    """Give the value of a config under nested keys, if there is one."""
+    if not keys:
+        yield config
+    elif isinstance(config, Mapping) and keys[0] in config:
+        yield from _values_at(config[keys[0]], keys[1:])
 
 
 def group_words(words: Iterable[str]) -> list[Flag]:

@@ -34,6 +34,20 @@ def parent_of_runs(config: Namespace, command_line: CommandLine) -> Path:
     return Path(config.trainer.default_root_dir or "", config.runs_dir, name)
 
 
+def is_wanted(run: Path, config: Namespace, command_line: CommandLine) -> bool:
+    """Whether a run lies where the user has typed that runs shall lie, if that was typed at all.
+
+    Args:
+        run: Directory of the run.
+        config: Configuration of a subcommand.
+        command_line: What it comes from.
+    """
+    if "run_name" in command_line.typed_places:
+        return parent_of_runs(config, command_line).resolve() == run.parent.resolve()
+    runs_dir = Path(config.trainer.default_root_dir or "", config.runs_dir)
+    return "runs_dir" not in command_line.typed_places or runs_dir.resolve() in run.resolve().parents
+
+
 def unfinished_run(config: Namespace, command_line: CommandLine) -> Path | None:
     """Give the run that `--resume auto` goes on with; None if there is none.
 

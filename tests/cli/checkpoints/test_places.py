@@ -38,9 +38,15 @@ def test_names_of_metrics_that_are_inserted_make_no_folders() -> None:
         check_places(checkpoint(filename="{val/acc:.2f}"))
 
 
-@pytest.mark.parametrize("dirpath", ["elsewhere", "/tmp/elsewhere", "file:///tmp/elsewhere", "memory://run"])
+@pytest.mark.parametrize("dirpath", ["elsewhere", "/tmp/elsewhere", "file:///tmp/elsewhere"])
 def test_folders_that_can_be_written_to_are_taken(dirpath: str) -> None:
     check_places(checkpoint(dirpath=dirpath))
+
+
+@pytest.mark.parametrize("dirpath", ["memory://run", "http://host/run"])
+def test_remote_folders_are_refused(dirpath: str) -> None:
+    with pytest.raises(UserError, match="is not on a file system of this machine"):
+        check_places(checkpoint(dirpath=dirpath))
 
 
 def test_protocol_whose_package_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

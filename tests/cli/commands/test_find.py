@@ -109,12 +109,21 @@ def test_a_batch_size_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_memory_ends_the_search(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. "),
+    ],
+)
+def test_missing_memory_ends_the_search(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     forward = MLP.forward
 
     def forward_of_little_memory(self: MLP, images: torch.Tensor) -> torch.Tensor:
         if len(images) > 100:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+            raise error
         return forward(self, images)
 
     monkeypatch.setattr(MLP, "forward", forward_of_little_memory)
@@ -122,6 +131,24 @@ def test_missing_memory_ends_the_search(capsys: pytest.CaptureFixture[str], monk
     out = capsys.readouterr().out
     assert "out of memory" in out
     assert found_flags(out) == ["--data.batch_size", "64"]
+
+
+@pytest.mark.parametrize(
+    "what", [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "400", "--seconds", "0.05"]]
+)
+def test_what_a_training_freezes_is_frozen_in_the_search(what: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    trained, forward = set(), MLP.forward
+
+    def watched(self: MLP, images: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            trained.update(name for name, parameter in self.named_parameters() if parameter.requires_grad)
+        return forward(self, images)
+
+    monkeypatch.setattr(MLP, "forward", watched)
+    freezing = ["--trainer.callbacks+", "BackboneFreezing", "--trainer.callbacks.freeze_epochs", "null"]
+    main(["find", *what, *SMALL, *freezing])
+    head = f"layers.{len(MLP(10, in_features=64).layers) - 1}"
+    assert trained == {f"{head}.weight", f"{head}.bias"}
 
 
 @pytest.mark.parametrize("words", [["--smallest", "0"], ["--seconds", "0"], ["--smallest", "2000"]])

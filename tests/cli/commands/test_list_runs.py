@@ -214,3 +214,12 @@ def test_the_environment_says_where_runs_lie(
     monkeypatch.setenv("LITCLASSIFY_RUNS_DIR", "elsewhere")
     main(["runs"])
     assert "No runs under 'elsewhere'" in capsys.readouterr().out
+
+
+def test_a_copy_among_the_runs_of_a_series_is_listed_first(tmp_path: Path) -> None:
+    series = tmp_path / "runs" / "digits" / "2026-01-01_00-00-00"
+    for name in ("seed_10", "seed_2", "seed_2.bak"):
+        make_run(series / name)
+    (series / "series.json").write_text("{}")
+    names = [run.path.name for run in read_runs(tmp_path / "runs")]
+    assert names == ["seed_2.bak", "seed_2", "seed_10"]

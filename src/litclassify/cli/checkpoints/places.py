@@ -50,8 +50,11 @@ def _check_dirpath(dirpath: str) -> None:
         protocol = get_filesystem(dirpath).protocol
     except (ImportError, ValueError) as error:
         raise UserError(f"checkpoint.dirpath {dirpath!r}: {str(error).rstrip('.')}.") from error
-    if "http" in protocol:
-        raise UserError(f"checkpoint.dirpath {dirpath!r}: nothing can be written to a web address. Give a folder.")
+    if "file" not in protocol:
+        raise UserError(
+            f"checkpoint.dirpath {dirpath!r} is not on a file system of this machine: checkpoints get their names "
+            "there when they are whole. Give a folder, and copy what is in it."
+        )
 
 
 def _check_filename(filename: str, insert_names: bool) -> None:

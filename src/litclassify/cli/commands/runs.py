@@ -79,11 +79,12 @@ def read_runs(runs_dir: Path) -> list[Run]:
 
 
 def _by_time(run_dir: Path) -> tuple[str, str, int]:
-    """Sort by time stamp; of a series, which has one for all runs, by seed or fold."""
+    """Sort by time stamp; of a series, which has one for all runs, by seed or fold; what is neither comes first."""
     series = series_of(run_dir)
     if series is None:
         return run_dir.name, str(run_dir), 0
-    return series.name, str(series), int(run_dir.name.rpartition("_")[2])
+    number = run_dir.name.rpartition("_")[2]
+    return series.name, str(series), int(number) if number.isdecimal() else -1
 
 
 def sort_by(runs: Sequence[Run], metric: str) -> list[Run]:

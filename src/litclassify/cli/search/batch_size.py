@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from jsonargparse import Namespace
-from lightning.pytorch.utilities.memory import garbage_collection_cuda, is_oom_error
+from lightning.pytorch.utilities.memory import garbage_collection_cuda
 
 from litclassify.callbacks import Throughput
 from litclassify.cli.search.trial import trial_trainer
+from litclassify.cli.trainer.out_of_memory import is_out_of_memory
 from litclassify.errors import UserError
 
 # Throughput within this share of the best is as good: a smaller batch learns more from an epoch.
@@ -47,7 +48,7 @@ def measure(built: Namespace, batch_size: int, seconds: float = SECONDS) -> Meas
     try:
         trainer.fit(built.model, datamodule=built.data)
     except (RuntimeError, MemoryError) as error:
-        if not (isinstance(error, MemoryError) or is_oom_error(error)):
+        if not is_out_of_memory(error):
             raise
         return Measured(batch_size, None, None, is_whole=True)
     peak = torch.cuda.max_memory_allocated(trainer.strategy.root_device) if on_cuda else None

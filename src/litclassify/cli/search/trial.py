@@ -6,8 +6,11 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import BaseFinetuning
 
+from litclassify.callbacks import BackboneFreezing, PatchWhitening
 from litclassify.cli.trainer.errors import build_trainer
 from litclassify.errors import UserError
+
+FREEZING = (BackboneFreezing, PatchWhitening, BaseFinetuning)
 
 SILENT = {
     "barebones": False,
@@ -29,7 +32,7 @@ def trial_trainer(settings: Mapping[str, Any], max_steps: int, callback: Callbac
     """Build a Trainer that writes, shows and evaluates nothing.
 
     Args:
-        settings: Arguments of the Trainer. Of its callbacks those alone take part that freeze weights.
+        settings: Arguments of the Trainer. Of its callbacks those alone take part that say which weights are trained.
         max_steps: Where it ends.
         callback: What looks on.
 
@@ -38,7 +41,7 @@ def trial_trainer(settings: Mapping[str, Any], max_steps: int, callback: Callbac
     """
     configured = settings["callbacks"] or []
     configured = configured if isinstance(configured, Sequence) else [configured]
-    callbacks = [callback, *(other for other in configured if isinstance(other, BaseFinetuning))]
+    callbacks = [callback, *(other for other in configured if isinstance(other, FREEZING))]
     own = {"callbacks": callbacks, "max_steps": max_steps, "max_epochs": max_steps}
     trainer = build_trainer(Trainer, {**settings, **SILENT, **own})
     if trainer.world_size > 1:

@@ -34,7 +34,7 @@ def find_series(words: list[str], typed: Sequence[str]) -> Command | None:
     given = line.last_value("ckpt_path")
     if given is not None and (Path(given) / SERIES).is_file():
         return partial(go_on, Path(given), typed)
-    if all(line.last_value(option) in (None, "null") for option in OPTIONS.values()):
+    if all(line.last_value(option) is None for option in OPTIONS.values()):
         return None
     return partial(start, typed)
 
