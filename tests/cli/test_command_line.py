@@ -33,6 +33,11 @@ def test_a_value_is_that_of_the_last_flag_however_it_is_written() -> None:
         assert CommandLine(["test", *words[3:], *words[1:3]]).checkpoint
 
 
+def test_a_folder_of_runs_whose_variable_is_missing_is_named() -> None:
+    with pytest.raises(UserError, match=r"^runs_dir: .*'NOTHING' not found\"$"):
+        assert CommandLine(["test", "--ckpt_path", "best", "--runs_dir", "${oc.env:NOTHING}/runs"]).checkpoint
+
+
 @pytest.mark.parametrize("flag", ["--model.network.name", "--model.init_args.network.init_args.name"])
 @pytest.mark.parametrize("key", ["model.network.name", "model.network.init_args.name"])
 def test_a_mistake_in_a_flag_is_not_looked_for_in_a_file(flag: str, key: str) -> None:

@@ -197,8 +197,9 @@ def test_a_loss_that_is_not_finite_stops_before_a_checkpoint_holds_it(capfd: pyt
     assert "the training loss is nan" in capfd.readouterr().err
 
 
-def test_find_batch_size_and_learning_rate() -> None:
+@pytest.mark.parametrize(("what", "flag"), [("batch_size", "--data.batch_size"), ("lr", "--model.optimizer.lr")])
+def test_searches_print_a_flag(what: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        main(["find", "batch_size", *TRAIN[1:]])
-        main(["find", "lr", *TRAIN[1:]])
+        main(["find", what, *TRAIN[1:]])
+    assert f"\n{flag} " in capsys.readouterr().out

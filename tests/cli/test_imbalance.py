@@ -1,5 +1,6 @@
 """Weights of classes and balanced sampling, through the command line."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,7 +113,14 @@ def test_mistakes(words: list[str], message: str, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("criterion", ["BinaryCrossEntropy", "torch.nn.CrossEntropyLoss"])
 def test_weights_hold_for_mixed_batches(fit: Fit, criterion: str) -> None:
-    fit("--model.class_weights", "Balanced", "--model.criterion", criterion, "--model.batch_mixing", "MixUp")
+    words = ["--model.criterion", criterion, "--model.batch_mixing", "MixUp", "--trainer.log_every_n_steps", "1"]
+    unweighted, weighted = first_loss(fit(*words)), first_loss(fit(*words, "--model.class_weights", "Balanced"))
+    assert weighted != unweighted
+
+
+def first_loss(run: Path) -> float:
+    with (run / "metrics.csv").open(newline="") as file:
+        return next(float(row["train_loss_step"]) for row in csv.DictReader(file) if row["train_loss_step"])
 
 
 def test_balanced_training_is_resumed_where_it_was(fit: Fit) -> None:

@@ -132,3 +132,8 @@ def test_one_rate_for_an_optimizer_of_two_is_refused() -> None:
 
 def test_a_rate_for_each_group_is_taken() -> None:
     assert max(rates(optimizer=two_rates, lr_scheduler=partial(OneCycleLR, max_lr=[0.3, 0.03]))) > 0.1
+
+
+def test_an_interval_of_no_schedule_is_reported() -> None:
+    with pytest.warns(UserWarning, match=r"model\.lr_interval epoch has no effect"):
+        classifier(lr_interval="epoch")

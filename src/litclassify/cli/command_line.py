@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from litclassify.cli.checkpoints.checkpoint import Checkpoint, read_checkpoint, read_run_config
 from litclassify.cli.checkpoints.path import resolve_checkpoint
@@ -18,7 +19,7 @@ from litclassify.cli.config.keys import as_typed, flatten
 from litclassify.cli.config.lines import find_line
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.parsing.environment_variables import variable_of
-from litclassify.errors import UserError, refusal_of
+from litclassify.errors import UserError
 
 CLASSES_OF_MODEL = (
     *("network", "criterion", "optimizer", "lr_scheduler", "batch_mixing", "class_weights", "parameter_groups"),
@@ -99,8 +100,11 @@ class CommandLine:
     @property
     def _runs_dir(self) -> Path:
         root, runs_dir = (self.last_value(name) for name in ("trainer.default_root_dir", "runs_dir"))
-        with refusal_of("runs_dir"):
-            return Path(*OmegaConf.to_container(OmegaConf.create([root or "", runs_dir or "runs"]), resolve=True))
+        try:
+            places: Any = OmegaConf.to_container(OmegaConf.create([root or "", runs_dir or "runs"]), resolve=True)
+        except OmegaConfBaseException as error:
+            raise UserError(f"runs_dir: {str(error).splitlines()[0]}", "runs_dir") from error
+        return Path(*places)
 
     def words_with_checkpoint(self) -> list[str]:
         """Give the words with the checkpoint's configuration first and its resolved path last.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
@@ -27,6 +28,10 @@ class Optimization:
     lr_scheduler: LRSchedulerCallable | None
     lr_interval: Literal["auto", "step", "epoch"]
     parameter_groups: ParameterGroups | None
+
+    def __post_init__(self) -> None:
+        if self.lr_scheduler is None and self.lr_interval != "auto":
+            rank_zero_warn(f"model.lr_interval {self.lr_interval} has no effect: there is no model.lr_scheduler.")
 
     def grouped(self, network: nn.Module, num_classes: int, parameters: Mapping[str, nn.Parameter]) -> Parameters:
         """Give all parameters as the optimizer takes them.
@@ -79,8 +84,8 @@ def check_schedules_reach_the_end(trainer: Trainer) -> None:
         if wanted > length:
             raise UserError(
                 f"model.lr_scheduler: this OneCycleLR ends after {length} {config.interval}s, training after {wanted}. "
-                "The schedule of a run is as long as the run was when it began: leave its length as it is, or start "
-                "from the weights: fit --model.init_from CHECKPOINT."
+                "It gets the length of the run by itself without total_steps, and keeps that of the run that goes "
+                "on: leave the length as it is, or start from the weights: fit --model.init_from CHECKPOINT."
             )
 
 

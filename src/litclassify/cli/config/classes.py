@@ -1,6 +1,6 @@
 """The classes that a config can name, and their arguments.
 
-jsonargparse has no public way to ask for either; pinning `jsonargparse<5` keeps the private names in place.
+jsonargparse has no public way to ask for either; pinning `jsonargparse<4.54` keeps the private names in place.
 """
 
 import inspect
@@ -22,7 +22,9 @@ from torchvision.transforms import v2
 from litclassify.batch_mixing import BatchMixing
 from litclassify.class_weights import ClassWeights
 from litclassify.cli.config.published import PUBLISHED
+from litclassify.models.teacher import Teacher
 from litclassify.networks.factory import Network
+from litclassify.optim import ParameterGroups
 from litclassify.rejection import Rejection
 from litclassify.test_time_augmentation import TestTimeAugmentation
 
@@ -39,6 +41,8 @@ BASES = (
     ClassWeights,
     TestTimeAugmentation,
     Rejection,
+    ParameterGroups,
+    Teacher,
     Callback,
     Logger,
     v2.Transform,
@@ -88,7 +92,8 @@ def as_yaml(value: Any) -> Any:
 
 def class_names() -> set[str]:
     """Give the short names of every class that a config can name."""
-    return {cls.__name__ for base in BASES for cls in _subclasses(base) if not cls.__name__.startswith("_")}
+    found = set[type]().union(*(_subclasses(base) or {base} for base in BASES))
+    return {cls.__name__ for cls in found if not cls.__name__.startswith("_")}
 
 
 def _subclasses(base: type) -> set[type]:

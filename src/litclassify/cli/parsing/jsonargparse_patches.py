@@ -1,6 +1,6 @@
 """What jsonargparse has no setting for: every function of its own that is replaced, and why.
 
-Pinning `jsonargparse<5` keeps their names in place.
+Pinning `jsonargparse<4.54` keeps their names in place.
 """
 
 import inspect

@@ -66,7 +66,7 @@ def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
             os.environ.pop(LOADING[1], None)
             os.environ[LOADING[0]] = "1"
         _apply_rules(opened)
-        # It has no hook that sees the object beside its path; pinning `jsonargparse<5` keeps this name in place.
+        # It has no hook that sees the object beside its path; pinning `jsonargparse<4.54` keeps this name in place.
         _util.canonical_import_paths = _with_functions_checked(paths, opened)  # type: ignore[assignment]
         if opened:
             # Last, so that no file of the current directory stands in for an installed package.
