@@ -1,8 +1,9 @@
 """What all tests share: one thread each, a directory of their own, and small runs of the command line."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,14 @@ SMALL = [
     *["--trainer.max_epochs", "2", "--trainer.accelerator", "cpu"],
     *["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"],
 ]
+
+
+def every(n: int, cases: Iterable[Any]) -> list[Any]:
+    """Give cases of which every n-th is in the fast suite, and the others are `slow`."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=[pytest.mark.slow] if i % n else [])
+        for i, case in enumerate(cases)
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

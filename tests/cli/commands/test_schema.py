@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from tests.cli.test_mistakes_table import BASE, WRONG_KEYS, WRONG_VALUES, nested
-from tests.conftest import CONFIGS, SMALL
+from tests.conftest import CONFIGS, SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.commands import json_schema
@@ -91,7 +91,7 @@ def printed_config(capsys: pytest.CaptureFixture[str], words: list[str]) -> Any:
     return yaml.safe_load(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", every(3, RECIPES))
 def test_recipes_and_their_printed_configs_are_taken(
     recipe: str, validator: Draft202012Validator, capsys: pytest.CaptureFixture[str]
 ) -> None:

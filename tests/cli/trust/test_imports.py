@@ -19,7 +19,7 @@ import pytest
 import torch
 import yaml
 from jsonargparse import _common, _util
-from tests.conftest import REPOSITORY, SMALL
+from tests.conftest import REPOSITORY, SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.trust.imports import trusted_imports
@@ -169,7 +169,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("name", NAMED)
-@pytest.mark.parametrize("where", ["model.network", "a callback's hook"])
+@pytest.mark.parametrize("where", every(2, ["a callback's hook", "model.network"]))
 def test_what_is_no_building_block_is_refused(name: str, where: str, refused_config: Callable[[Any], str]) -> None:
     Path("important").mkdir()
     write_evil_files()
@@ -358,7 +358,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("subcommand", ["fit", "test", "predict"])
+@pytest.mark.parametrize("subcommand", every(3, ["fit", "test", "predict"]))
 @pytest.mark.parametrize("name", EVIL_CHECKPOINTS)
 def test_an_evil_checkpoint_is_refused(
     name: str, subcommand: str, refused: Refused, checkpoint: dict[str, Any]
