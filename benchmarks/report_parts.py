@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks.comparison import print_table
-from litclassify.callbacks.report_output import write_report
+from litclassify.callbacks.evaluation.report_output import write_report
 from litclassify.evaluation import Evaluation, bootstrap_intervals, class_table, summary
 from litclassify.evaluation import figures as draw
 from litclassify.evaluation.report import Picture, Report, evaluation_tables

@@ -117,7 +117,7 @@ def test_names_are_safe_and_not_too_long(tmp_path: Path) -> None:
     names = ["../" * 60, "é" * 200]
     explainer = PredictionExplainer(tmp_path, names)
     assert explainer.class_names == names
-    from litclassify.callbacks.prediction_explainer import _short  # noqa: PLC0415
+    from litclassify.callbacks.predicting.prediction_explainer import _short  # noqa: PLC0415
 
     for name in [*names, "x" * 300, "😀" * 300]:
         assert len(_short(name).encode()) <= 100

@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tests.chaos.comparison import differences
 
-from litclassify.callbacks import interruption
+from litclassify.callbacks.resuming import interruption
 from litclassify.cli import main
 from litclassify.models import ImageClassifier
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tests.conftest import SMALL
 
-from litclassify.callbacks import interruption
+from litclassify.callbacks.resuming import interruption
 from litclassify.cli import main
 from litclassify.models import ImageClassifier
 

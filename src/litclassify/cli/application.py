@@ -18,8 +18,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import PredictionWriter, RateCurve, TimeLimit
-from litclassify.callbacks.time_limit import stopped_by_time
+from litclassify.callbacks import PredictionWriter, TimeLimit
+from litclassify.callbacks.resuming.time_limit import stopped_by_time
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
@@ -50,6 +50,7 @@ from litclassify.cli.search.learning_rate import (
     check_search,
     search_rate,
 )
+from litclassify.cli.search.rate_curve import RateCurve
 from litclassify.cli.trainer.callbacks import (
     bad_images,
     checks,

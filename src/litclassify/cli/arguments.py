@@ -7,7 +7,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
-from litclassify.callbacks.prediction_writer import DEFAULT_TOP_K
+from litclassify.callbacks.predicting.prediction_writer import DEFAULT_TOP_K
 from litclassify.cli.checkpoints.path import CKPT_PATH_HELP
 from litclassify.cli.trainer.precision import let_precision_be_automatic
 from litclassify.cli.trust.flag import HELP

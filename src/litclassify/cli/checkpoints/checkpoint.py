@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.callbacks.training_state import KEY as TRAINING_STATE
+from litclassify.callbacks.resuming.training_state import KEY as TRAINING_STATE
 from litclassify.cli.config.classes import all_argument_names
 from litclassify.cli.config.files import read_config
 from litclassify.cli.config.published import PUBLISHED

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from litclassify.callbacks.resumable_checkpoint import PATHS
+from litclassify.callbacks.resuming.resumable_checkpoint import PATHS
 from litclassify.cli.checkpoints.checkpoint import Checkpoint
 from litclassify.cli.config.keys import flatten
 from litclassify.errors import UserError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from litclassify.callbacks.resumable_checkpoint import PREVIOUS
+from litclassify.callbacks.resuming.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import LAST
 from litclassify.errors import UserError

@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.callbacks.resumable_checkpoint import PREVIOUS
+from litclassify.callbacks.resuming.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, SERIES, SUMMARY, newest_run, series_of
 from litclassify.errors import UserError

@@ -11,8 +11,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from litclassify.callbacks.resumable_checkpoint import PREVIOUS
-from litclassify.callbacks.weight_average import SHARDED
+from litclassify.callbacks.averaging.weight_average import SHARDED
+from litclassify.callbacks.resuming.resumable_checkpoint import PREVIOUS
 from litclassify.cli.runs.directory import LAST
 from litclassify.errors import UserError
 

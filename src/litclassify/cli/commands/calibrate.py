@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
-from litclassify.callbacks import ValidationEvaluation
+from litclassify.callbacks.evaluation.evaluation_callback import EvaluationCallback
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
@@ -29,6 +29,22 @@ def main(words: list[str]) -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="Write a copy, and leave the checkpoint as it is.")
     arguments, rest = parser.parse_known_args(words)
     Calibration(["validate", *rest], arguments.output)
+
+
+class ValidationEvaluation(EvaluationCallback):
+    """Keeps what a classifier says of the validation images: `evaluation`, once they have been seen."""
+
+    evaluation: Evaluation
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew."""
+        self._begin()
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the batches together."""
+        evaluation = self._gather(trainer, pl_module, trainer.val_dataloaders)
+        assert isinstance(evaluation, Evaluation)
+        self.evaluation = evaluation
 
 
 class Calibration(ClassificationCLI):

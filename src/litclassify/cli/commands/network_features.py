@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from litclassify.audit.features import Features
-from litclassify.callbacks.feature_collector import pooled
+from litclassify.callbacks.tensorboard.feature_collector import pooled
 from litclassify.cli.commands.predicting import Predicting, quiet_trainer
 from litclassify.networks import head_module_of
 

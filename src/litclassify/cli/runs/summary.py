@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.text import Text
 
-from litclassify.callbacks.time_limit import stopped_by_time
+from litclassify.callbacks.resuming.time_limit import stopped_by_time
 from litclassify.cli.runs.invocation import shell_command
 from litclassify.cli.runs.slurm import requeue_job
 from litclassify.cli.trust.flag import opening_words

@@ -7,7 +7,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.pytorch.utilities.memory import garbage_collection_cuda
 
-from litclassify.callbacks import Throughput
+from litclassify.cli.search.throughput import Throughput
 from litclassify.cli.search.trial import trial_trainer
 from litclassify.cli.trainer.out_of_memory import is_out_of_memory
 from litclassify.errors import UserError

@@ -7,8 +7,9 @@ from typing import Any
 from jsonargparse import Namespace
 from PIL import Image
 
-from litclassify.callbacks import RateRange, draw_curve
 from litclassify.cli.config.keys import as_typed, short_name
+from litclassify.cli.search.rate_curve import draw_curve
+from litclassify.cli.search.rate_range import RateRange
 from litclassify.cli.search.trial import trial_trainer
 from litclassify.errors import UserError
 from litclassify.optim.rate_range import exponential_rates, smoothed, valley

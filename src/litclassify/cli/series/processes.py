@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
 
-from litclassify.callbacks.interruption import SIGNALS
+from litclassify.callbacks.resuming.interruption import SIGNALS
 from litclassify.cli.own_variables import RUN_DIR
 from litclassify.errors import InterruptedBySignal
 

@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
 
-from litclassify.callbacks.loader_images import several_loaders
+from litclassify.callbacks.evaluation.loader_images import several_loaders
 from litclassify.cli.checkpoints.checks import weights_do_not_fit
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest

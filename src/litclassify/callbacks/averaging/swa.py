@@ -1,0 +1,63 @@
+"""Stochastic weight averaging."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from litclassify.callbacks.averaging.weight_average import WeightAverage
+
+
+class SWA(WeightAverage):
+    """Evaluates and saves the mean of the weights after each epoch, from a late epoch on.
+
+    The statistics of batch normalisation are computed anew for each mean, by a pass over the training images without
+    gradients. The learning rate is yours: the mean needs one that does not end at 0, such as a constant one.
+
+    Lightning's `StochasticWeightAveraging` validates the weights, and neither its best checkpoint nor one of a run that
+    early stopping ends holds the mean.
+
+    Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization",
+    https://arxiv.org/abs/1803.05407
+
+    Args:
+        start: When the mean begins, as a share of the run, in [0, 1).
+    """
+
+    def __init__(self, start: float = 0.75) -> None:
+        super().__init__(start)
+
+    def share(self, trainer: Trainer) -> float:
+        """Give the weights the same share as each before them."""
+        return 1 / (self.updates + 1)
+
+    def is_due(self, trainer: Trainer) -> bool:
+        """Take the weights at the end of an epoch, before it is validated."""
+        return trainer.is_last_batch
+
+    def update(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take them, and give the mean statistics of its own."""
+        super().update(trainer, pl_module)
+        self._exchange()
+        with trainer.precision_plugin.forward_context():
+            update_bn(_training_images(trainer), pl_module)
+        for module in pl_module.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                _average_over_processes(trainer, module)
+        self._exchange()
+
+
+def _training_images(trainer: Trainer) -> Iterator[Any]:
+    """Give the batches of an epoch, images first, on the device."""
+    assert trainer.train_dataloader is not None
+    for batch in islice(trainer.train_dataloader, int(trainer.num_training_batches)):
+        yield trainer.strategy.batch_to_device(batch)
+
+
+def _average_over_processes(trainer: Trainer, normalisation: nn.modules.batchnorm._BatchNorm) -> None:
+    for statistic in (normalisation.running_mean, normalisation.running_var):
+        if statistic is not None:
+            statistic.copy_(trainer.strategy.reduce(statistic, reduce_op="mean"))

@@ -1,0 +1,1 @@
+"""What the logits of a validation or a test become: metrics, figures, reports."""

@@ -1,0 +1,1 @@
+"""What goes wrong in a training, and stops it or is reported."""

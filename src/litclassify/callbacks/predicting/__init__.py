@@ -1,0 +1,1 @@
+"""What is written of the images that a run classifies."""

@@ -1,0 +1,139 @@
+"""Images by the features that the network's head sees of them."""
+
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from litclassify.callbacks.evaluation.evaluation_collector import check_single_label
+from litclassify.callbacks.evaluation.loader_images import image_paths
+from litclassify.callbacks.tensorboard.feature_collector import FeatureCollector
+from litclassify.callbacks.tensorboard.writers import has_tensorboard, tensorboard_writers
+from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
+from litclassify.networks import head_module_of
+
+CONFIG = "projector_config.pbtxt"
+COLUMNS = ["target", "prediction", "right", "path"]
+# A browser takes one picture of 8192x8192 pixels for all thumbnails.
+MAX_IMAGES = 10_000
+
+
+class EmbeddingProjector(Callback):
+    """Shows images in TensorBoard's projector, near to each other where the network finds them alike.
+
+    They are the first of the last validation, and of a test, as the input of the network's last layer; features of
+    several places in an image are averaged. Colour them by target, by prediction, or by whether that is right.
+
+    Args:
+        max_images: At most this many of each, from 1 to 10,000.
+    """
+
+    def __init__(self, max_images: int = 1000) -> None:
+        if not 1 <= max_images <= MAX_IMAGES:
+            raise UserError(f"EmbeddingProjector.max_images must be from 1 to {MAX_IMAGES}, got {max_images}.")
+        self.max_images = max_images
+        self._features: FeatureCollector | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse, before training, several labels, and a network of which the head is not known."""
+        if stage in ("fit", "test"):
+            check_single_label(self, pl_module)
+            self._head_of(pl_module)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the features of this validation, in place of the one before."""
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
+            self._start(trainer, pl_module)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the features."""
+        self._start(trainer, pl_module)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the first images."""
+        if self._features is not None:
+            self._features.add(batch[0], outputs)
+
+    on_test_batch_end = on_validation_batch_end
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let the network run as before."""
+        if self._features is not None:
+            self._features.close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Let the network run as before: what ended the evaluation may be caught."""
+        self.on_validation_end(trainer, pl_module)
+        self._features = None
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write those of the last validation."""
+        self._write(trainer, pl_module, "val", trainer.val_dataloaders)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write them, and let the network run as before."""
+        self.on_validation_end(trainer, pl_module)
+        self._write(trainer, pl_module, "test", trainer.test_dataloaders)
+
+    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if has_tensorboard(trainer):
+            self._features = FeatureCollector(self._head_of(pl_module), -(-self.max_images // trainer.world_size))
+
+    def _head_of(self, pl_module: LightningModule) -> nn.Module:
+        assert isinstance(pl_module, ImageClassifier)
+        return head_module_of(pl_module.network, len(pl_module.class_names), type(self).__name__)
+
+    def _write(self, trainer: Trainer, pl_module: LightningModule, split: str, loader: Any) -> None:
+        collected, self._features = self._features, None
+        if collected is None:
+            return
+        gathered = [column[: self.max_images] for column in collected.gather(trainer)]
+        if not gathered:
+            rank_zero_warn(f"EmbeddingProjector shows nothing of {split}: the network does without its head.")
+        elif trainer.is_global_zero:
+            assert isinstance(pl_module, ImageClassifier)
+            features, pictures, targets, predicted = gathered
+            paths = image_paths(loader, len(targets), split)
+            rows = _rows(pl_module.class_names, targets, predicted, paths)
+            for writer in tensorboard_writers(trainer):
+                _project(writer, split, trainer.global_step, features, pictures / 255, rows)
+
+
+def _rows(names: Sequence[str], targets: Tensor, predicted: Tensor, paths: Sequence[str]) -> list[list[str]]:
+    """Say of each image what `COLUMNS` names."""
+    rows = [
+        [names[target], names[label], "right" if target == label else "wrong", path]
+        for target, label, path in zip(targets.tolist(), predicted.tolist(), paths, strict=True)
+    ]
+    return [[" ".join(text.split()) for text in row] for row in rows]  # Tabs and line ends separate what is written.
+
+
+def _project(
+    writer: SummaryWriter, split: str, step: int, features: Tensor, pictures: Tensor, rows: list[list[str]]
+) -> None:
+    """Write features (N, D), float pictures (N, 3, S, S) and rows of text, in place of earlier ones of the split."""
+    path = Path(writer.log_dir, CONFIG)
+    config = text_format.Parse(path.read_text() if path.is_file() else "", ProjectorConfig())
+    others = [info for info in config.embeddings if not info.tensor_name.startswith(f"{split}:")]
+    # SummaryWriter knows of none that another process wrote, and writes the file anew.
+    writer._projector_config = ProjectorConfig(embeddings=others)
+    with redirect_stdout(StringIO()):  # It says that the folder exists, where a test is repeated.
+        writer.add_embedding(features, rows, pictures, step, split, COLUMNS)
