@@ -206,6 +206,12 @@ def test_what_a_table_is_refused_for_ends_with_code_2(
         assert said in mistake("audit", "--data", "ImageTable", "--data.table", "table.csv", *words, *label_errors)
 
 
+def test_a_refusal_names_the_line_of_the_recipe(mistake: Mistake) -> None:
+    Path("data.yaml").write_text("data:\n  class_path: ImageTable\n  init_args:\n    table: none.csv\n")
+    message = mistake("audit", "--config", "data.yaml")
+    assert message == "error: data.table: there is no file 'none.csv'.\n  It stands in data.yaml, line 4."
+
+
 @pytest.mark.slow
 def test_folds_judge_the_images_that_they_were_not_trained_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "train/dark/0.png").rename(folder / "train/bright/swapped.png")

@@ -87,7 +87,10 @@ def main(words: list[str]) -> None:
     data = application.build_data()
     if arguments.output is not None:
         _make_folder(arguments.output)
-    inventory = take_inventory(data)
+    try:
+        inventory = take_inventory(data)
+    except UserError as error:
+        raise application.command_line.located(error) from error
     judge = LabelJudge(arguments, inventory, application.checkpoint)
     measures = _read(inventory)
     audit = run_checks(
