@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation_collector import check_classifier
+from litclassify.callbacks.evaluation_collector import check_classifier, separator_of
 from litclassify.callbacks.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard import tensorboard_writers
 from litclassify.errors import UserError
@@ -89,8 +89,7 @@ class TestReport(EvaluationCallback):
             report_output.print_table(report.table("labels" if pl_module.multi_label else "classes"))
         report_output.write_report(report, folder)
         if isinstance(evaluation, LabelEvaluation):
-            separator = getattr(trainer.datamodule, "label_separator", None) or ";"  # type: ignore[attr-defined]
-            write_label_predictions(evaluation, paths, folder, separator)
+            write_label_predictions(evaluation, paths, folder, separator_of(trainer))
         else:
             write_predictions(evaluation, paths, folder)
         for writer in tensorboard_writers(trainer):
