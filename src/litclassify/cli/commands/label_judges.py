@@ -12,6 +12,7 @@ from litclassify.audit.inventory import Inventory
 from litclassify.audit.labels import (
     confident_learning,
     cross_validated_probabilities,
+    find_as_many_as_calibrated,
     find_label_errors,
     rough_features,
 )
@@ -76,7 +77,7 @@ class LabelJudge:
             return find_label_errors(samples, names, known.values)
         if self.checkpoint is not None:
             features = self._network_features(self.checkpoint.path, measures)
-            return find_label_errors(samples, names, cross_validated_probabilities(samples, names, features))
+            return find_as_many_as_calibrated(samples, names, cross_validated_probabilities(samples, names, features))
         rough = cross_validated_probabilities(samples, names, rough_features(measures))
         return find_label_errors(samples, names, rough, ROUGH_PLAUSIBILITY)
 
