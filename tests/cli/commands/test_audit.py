@@ -43,6 +43,15 @@ def test_a_clean_folder_has_no_findings(folder: Path, capsys: pytest.CaptureFixt
     ]
 
 
+def test_the_summary_ends_with_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audit(folder, "--output", "report")
+    assert capsys.readouterr().out.endswith("\nThe report is 'report/audit.html'.\n")
+    damage(folder)
+    audit(folder, "--output", "report")
+    expected = "'report/audit.html'. To train without 1 images: --data.exclude report/exclude.txt\n"
+    assert capsys.readouterr().out.endswith(expected)
+
+
 def leak(folder: Path) -> None:
     (folder / "train/dark/copy.png").write_bytes((folder / "test/dark/0.png").read_bytes())
 

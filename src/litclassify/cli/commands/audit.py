@@ -103,10 +103,11 @@ def main(words: list[str]) -> None:
     print_summary(audit)
     if arguments.output is not None:
         write_report(audit, arguments.output, inventory.root or type(data).__name__)
-        sys.stdout.write(
-            f"\nThe report is '{arguments.output / HTML}'. To train without {len(audit.excluded)} images: "
-            f"--data.exclude {arguments.output / EXCLUDE}\n"
-        )
+        sys.stdout.write(f"\nThe report is '{arguments.output / HTML}'.")
+        if audit.excluded:
+            exclude = arguments.output / EXCLUDE
+            sys.stdout.write(f" To train without {len(audit.excluded)} images: --data.exclude {exclude}")
+        sys.stdout.write("\n")
     if arguments.strict and not audit.findings.keys().isdisjoint(STRICT):
         raise SystemExit(1)
 
