@@ -10,6 +10,7 @@ from litclassify.audit.labels import (
     cross_validated_probabilities,
     find_as_many_as_calibrated,
     find_label_errors,
+    of_likely_classes,
     rough_features,
 )
 from litclassify.audit.measures import Measures, measure
@@ -94,6 +95,31 @@ def test_probabilities_that_are_too_sure_list_as_many_as_calibrated_ones() -> No
     assert found == find_label_errors(samples, names, sure)[:count]
     assert 60 < count < len(find_label_errors(samples, names, sure))
     assert np.isin([int(one.path) for one in found], moved).mean() > 0.9
+
+
+def test_of_few_images_next_to_nothing_is_said() -> None:
+    generator = np.random.default_rng(0)
+    names = [str(k) for k in range(10)]
+    labels = generator.integers(10, size=200)
+    features = generator.normal(size=(200, 100)).astype(np.float32)  # They tell nothing of the labels.
+    samples = [Sample(str(i), "train", names[label]) for i, label in enumerate(labels)]
+    sure = cross_validated_probabilities(samples, names, features)
+    assert len(find_label_errors(samples, names, sure, 0.01)) > 60
+    assert len(find_label_errors(samples, names, of_likely_classes(samples, names, sure), 0.01)) < 5
+
+
+def test_likely_classes_are_those_of_calibrated_probabilities() -> None:
+    generator = np.random.default_rng(0)
+    names = [*NAMES, "emu"]
+    sure = generator.dirichlet([0.1, 0.1, 0.1], size=300)
+    labels = np.where(generator.random(300) < 0.4, sure.argmax(axis=1), generator.integers(3, size=300))
+    likely = calibrated(sure[1:], labels[1:]).max(axis=1) > 0.5
+    assert 0 < likely.sum() < len(likely)
+    sure[0] = np.nan
+    found = of_likely_classes([Sample(str(i), "train", names[k]) for i, k in enumerate(labels)], names, sure)
+    np.testing.assert_array_equal(found[1:][likely], sure[1:][likely])
+    assert np.isnan(found[1:][~likely]).all()
+    assert np.isnan(found[0]).all()
 
 
 def test_images_that_cannot_be_read_are_not_judged() -> None:

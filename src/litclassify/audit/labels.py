@@ -98,11 +98,25 @@ def find_as_many_as_calibrated(
     Raises:
         UserError: cleanlab is not installed.
     """
-    known = ~np.isnan(probabilities).any(axis=1)
-    modest = probabilities.copy()
-    modest[known] = calibrated(probabilities[known], _targets(samples, class_names)[known])
-    count = len(find_label_errors(samples, class_names, modest))
+    count = len(find_label_errors(samples, class_names, _calibrated(samples, class_names, probabilities)))
     return find_label_errors(samples, class_names, probabilities)[:count]
+
+
+def of_likely_classes(
+    samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities
+) -> Probabilities:
+    """Leave out images of which no class is more likely than not, once probabilities that are too sure are calibrated.
+
+    Args:
+        samples: The images, (N).
+        class_names: Of the K classes.
+        probabilities: Out of sample, (N, K); NaN in the rows of images without.
+
+    Returns:
+        The same, NaN in the rows of images that are left out, too.
+    """
+    likely = _calibrated(samples, class_names, probabilities).max(axis=1) > 0.5  # noqa: PLR2004
+    return np.where(likely[:, None], probabilities, np.nan)
 
 
 def cross_validated_probabilities(
@@ -152,6 +166,13 @@ def rough_features(measures: Sequence[Measures]) -> Features:
     )
     features[[one.thumbnail is None for one in measures]] = np.nan
     return features
+
+
+def _calibrated(samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities) -> Probabilities:
+    known = ~np.isnan(probabilities).any(axis=1)
+    found = probabilities.copy()
+    found[known] = calibrated(probabilities[known], _targets(samples, class_names)[known])
+    return found
 
 
 def _targets(samples: Sequence[Sample], class_names: Sequence[str]) -> npt.NDArray[np.int64]:
