@@ -87,7 +87,7 @@ def compare(num_classes: int, rounds: int) -> list[list[str]]:
     times = alternate(
         {
             "bare test": lambda: seconds(bare, data, [], "test"),
-            "test with report": lambda: seconds(whole, data, [TestReport()], "test"),
+            "test with report": lambda: seconds(whole, data, [TestReport(verbose=False)], "test"),
             "bare validation": lambda: seconds(bare, data, [], "validate"),
             "validation": lambda: seconds(whole, data, [], "validate"),
         },
