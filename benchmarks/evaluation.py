@@ -24,7 +24,7 @@ from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
 from benchmarks.comparison import alternate, print_table
-from litclassify.callbacks import TestReport
+from litclassify.callbacks import TestReport, ValidationMetrics
 from litclassify.data.datasets.in_memory import ImageTensorDataset
 from litclassify.models import ImageClassifier
 from litclassify.networks import ResNet9
@@ -87,9 +87,9 @@ def compare(num_classes: int, rounds: int) -> list[list[str]]:
     times = alternate(
         {
             "bare test": lambda: seconds(bare, data, [], "test"),
-            "test with report": lambda: seconds(whole, data, [TestReport()], "test"),
+            "test with report": lambda: seconds(whole, data, [TestReport(verbose=False)], "test"),
             "bare validation": lambda: seconds(bare, data, [], "validate"),
-            "validation": lambda: seconds(whole, data, [], "validate"),
+            "validation": lambda: seconds(whole, data, [ValidationMetrics()], "validate"),
         },
         rounds,
     )

@@ -50,10 +50,11 @@ def suspected(root: Path, words: Sequence[str], environment: dict[str, str]) -> 
 
 
 def row(name: str, listed: Sequence[str], wrong: set[str]) -> list[str]:
-    """Give the figures of a list."""
+    """Give the figures of a list; there is no precision of an empty one, or of the first of too few."""
     right = [path in wrong for path in listed]
-    first = [f"{sum(right[:count]) / count:.2f}" if len(right) >= count else "-" for count in FIRST]
-    return [name, f"{len(listed)}", f"{sum(right) / len(right):.2f}", f"{sum(right) / len(wrong):.2f}", *first]
+    counts = (len(right), *FIRST)
+    whole, *first = [f"{sum(right[:count]) / count:.2f}" if len(right) >= count > 0 else "-" for count in counts]
+    return [name, f"{len(listed)}", whole, f"{sum(right) / len(wrong):.2f}", *first]
 
 
 def main() -> None:

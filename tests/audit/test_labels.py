@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from litclassify.audit.calibration import calibrated
 from litclassify.audit.inventory import Sample
-from litclassify.audit.labels import cross_validated_probabilities, find_label_errors, rough_features
+from litclassify.audit.labels import (
+    cross_validated_probabilities,
+    find_as_many_as_calibrated,
+    find_label_errors,
+    of_likely_classes,
+    rough_features,
+)
 from litclassify.audit.measures import Measures, measure
 from litclassify.errors import UserError
 
@@ -54,6 +61,65 @@ def test_any_number_of_images_can_be_judged(labels: list[int]) -> None:
     assert np.allclose(probabilities[judged].sum(axis=1), 1)
     assert judged.all() == (min(labels.count(0), labels.count(1)) > 1)
     find_label_errors(samples, NAMES, probabilities)
+
+
+def test_suspects_are_those_of_the_paper() -> None:
+    generator = np.random.default_rng(0)
+    names = ["ant", "bee", "cat", "dog"]
+    labels = generator.integers(4, size=500)
+    probabilities = generator.dirichlet(np.ones(4), size=500)
+    # Equations 1 and 2 of https://arxiv.org/abs/1911.00068: off the diagonal of the confident joint.
+    thresholds = np.array([probabilities[labels == k, k].mean() for k in range(4)])
+    confident = np.where(probabilities >= thresholds, probabilities, 0)
+    counted = confident.any(axis=1) & (confident.argmax(axis=1) != labels)
+    # cleanlab leaves out those whose own class is the most probable one.
+    expected = np.flatnonzero(counted & (probabilities.argmax(axis=1) != labels))
+    ranked = expected[probabilities[expected, labels[expected]].argsort()]
+    samples = [Sample(str(i), "train", names[label]) for i, label in enumerate(labels)]
+    assert [one.path for one in find_label_errors(samples, names, probabilities)] == [str(i) for i in ranked]
+
+
+def test_probabilities_that_are_too_sure_list_as_many_as_calibrated_ones() -> None:
+    digits = load_digits()
+    names = [str(k) for k in range(10)]
+    generator = np.random.default_rng(0)
+    labels, features = digits.target.copy(), digits.data.astype(np.float32)
+    moved = generator.choice(len(labels), size=90, replace=False)
+    labels[moved] = (labels[moved] + generator.integers(1, 10, size=90)) % 10
+    samples = [Sample(str(i), "train", names[label]) for i, label in enumerate(labels)]
+    sure = cross_validated_probabilities(samples, names, features)
+    modest = calibrated(sure, labels)
+    sure[0] = modest[0] = np.nan
+    count = len(find_label_errors(samples, names, modest))
+    found = find_as_many_as_calibrated(samples, names, sure)
+    assert found == find_label_errors(samples, names, sure)[:count]
+    assert 60 < count < len(find_label_errors(samples, names, sure))
+    assert np.isin([int(one.path) for one in found], moved).mean() > 0.9
+
+
+def test_of_few_images_next_to_nothing_is_said() -> None:
+    generator = np.random.default_rng(0)
+    names = [str(k) for k in range(10)]
+    labels = generator.integers(10, size=200)
+    features = generator.normal(size=(200, 100)).astype(np.float32)  # They tell nothing of the labels.
+    samples = [Sample(str(i), "train", names[label]) for i, label in enumerate(labels)]
+    sure = cross_validated_probabilities(samples, names, features)
+    assert len(find_label_errors(samples, names, sure, 0.01)) > 60
+    assert len(find_label_errors(samples, names, of_likely_classes(samples, names, sure), 0.01)) < 5
+
+
+def test_likely_classes_are_those_of_calibrated_probabilities() -> None:
+    generator = np.random.default_rng(0)
+    names = [*NAMES, "emu"]
+    sure = generator.dirichlet([0.1, 0.1, 0.1], size=300)
+    labels = np.where(generator.random(300) < 0.4, sure.argmax(axis=1), generator.integers(3, size=300))
+    likely = calibrated(sure[1:], labels[1:]).max(axis=1) > 0.5
+    assert 0 < likely.sum() < len(likely)
+    sure[0] = np.nan
+    found = of_likely_classes([Sample(str(i), "train", names[k]) for i, k in enumerate(labels)], names, sure)
+    np.testing.assert_array_equal(found[1:][likely], sure[1:][likely])
+    assert np.isnan(found[1:][~likely]).all()
+    assert np.isnan(found[0]).all()
 
 
 def test_images_that_cannot_be_read_are_not_judged() -> None:

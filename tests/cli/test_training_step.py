@@ -11,6 +11,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from tests.conftest import SMALL
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -85,11 +86,28 @@ def cli() -> Callable[..., ClassificationCLI]:
 
 
 class HostReads(TorchDispatchMode):
-    """Count what waits for the device: values that Python reads."""
+    """Count what waits for the device: values that Python reads, and copies on the CPU where tensors lie elsewhere."""
 
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
+        self._copies = pytest.MonkeyPatch()
+
+    def __enter__(self) -> Any:
+        for name in ("cpu", "numpy", "tolist"):  # Of a tensor on the CPU they dispatch nothing.
+            self._copies.setattr(torch.Tensor, name, self._counted(getattr(torch.Tensor, name)))
+        return super().__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._copies.undo()
+
+    def _counted(self, copy: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.count += 1
+            return copy(*args, **kwargs)
+
+        return counted
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
@@ -109,6 +127,29 @@ def test_a_step_does_not_wait_for_the_device(fit: Fit, monkeypatch: pytest.Monke
     monkeypatch.setattr(ImageClassifier, "training_step", watched)
     fit("--trainer.log_every_n_steps", "2")
     assert reads == [0] * 10
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test"])
+def test_a_batch_of_an_evaluation_does_not_wait_for_the_device(
+    command: str, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    evaluation_step = _EvaluationLoop._evaluation_step
+
+    def watched(self: _EvaluationLoop, *args: Any) -> None:
+        with HostReads() as mode:  # Callbacks and what Lightning does with a batch, too.
+            evaluation_step(self, *args)
+        reads.append(mode.count)
+
+    observers = [f"--trainer.callbacks+={name}" for name in ("ValidationReport", "EmbeddingProjector")]
+    if command != "fit":
+        fit()
+    monkeypatch.setattr(_EvaluationLoop, "_evaluation_step", watched)
+    if command == "fit":
+        fit(*observers, "--data.batch_size", "64", "--trainer.num_sanity_val_steps", "0")
+    else:
+        main([command, "--ckpt_path", "best", "--data.batch_size", "64", "--trainer.enable_progress_bar", "false"])
+    assert reads == [0] * {"fit": 2 * 3, "validate": 3, "test": 6}[command]
 
 
 def test_hooks_that_a_callback_does_not_define_are_not_called() -> None:

@@ -7,7 +7,14 @@ from scipy.stats import bootstrap
 from sklearn import metrics as sklearn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from litclassify.evaluation import LabelEvaluation, class_table, label_intervals, label_summary
+from litclassify.evaluation import (
+    LABEL_METRICS,
+    LabelEvaluation,
+    class_table,
+    label_intervals,
+    label_summary,
+    some_label_metrics,
+)
 from litclassify.metrics import MultiLabelMetrics
 from tests.evaluation.evaluations import LABELS, labels_at_random, labels_of
 from tests.evaluation.test_metrics import ALIKE, UNDEFINED
@@ -117,3 +124,12 @@ def test_a_label_is_predicted_above_the_threshold_and_not_at_it() -> None:
     evaluation = labels_of([[0.0, 1e-3]], [[1, 1]])
     assert evaluation.predicted.tolist() == [[False, True]]
     assert evaluation.predicted_above(0.4).tolist() == [[True, True]]
+
+
+@EVERY
+def test_some_metrics_are_those_of_all(evaluation: LabelEvaluation) -> None:
+    expected = label_summary(evaluation, class_table(evaluation))
+    assert tuple(expected) == LABEL_METRICS
+    for names in (["recall_micro", "exact_match"], ["f1", "map"]):
+        some = some_label_metrics(evaluation, names)
+        assert some == pytest.approx({name: expected[name] for name in names}, nan_ok=True)

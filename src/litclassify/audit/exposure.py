@@ -55,7 +55,7 @@ def _faults(one: Measures, min_sharpness: float) -> Iterator[tuple[str, str]]:
         yield "one_colour", f"{light}."
     else:
         if one.sharpness < min_sharpness:
-            yield "blurred", f"sharpness {one.sharpness:.2g}, usual from {min_sharpness:.2g}."
+            yield "blurred", f"sharpness {one.sharpness:.3g}, usual from {min_sharpness:.3g}."
         if one.entropy < MIN_ENTROPY:
             yield "low_entropy", f"{one.entropy:.1f} bits."
 

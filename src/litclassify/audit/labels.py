@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from litclassify.audit.calibration import calibrated
 from litclassify.audit.features import Features, thumbnail_features
 from litclassify.audit.finding import Finding
 from litclassify.audit.hashing import SIDE
@@ -60,8 +61,7 @@ def find_label_errors(
     """
     find_label_issues = confident_learning()
     known = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
-    position = {name: k for k, name in enumerate(class_names)}
-    targets = np.array([position[samples[i].class_name] for i in known.tolist()])
+    targets = _targets(samples, class_names)[known]
     # Classes without images have no threshold.
     present, targets = np.unique(targets, return_inverse=True)
     if len(present) < 2:  # noqa: PLR2004
@@ -80,6 +80,43 @@ def find_label_errors(
         detail = f"'{class_names[present[best]]}' {row[best]:.1%}, its label {row[targets[i]]:.1%}"
         findings.append(Finding("label", detail, sample.path, sample.split, sample.class_name))
     return findings
+
+
+def find_as_many_as_calibrated(
+    samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities
+) -> list[Finding]:
+    """Find labels that are probably wrong by probabilities that are too sure, as `find_label_errors` does.
+
+    It would suspect several times as many labels as are wrong. Calibrated, probabilities suspect about as many; but
+    which ones, those that are too sure tell better (docs/audit.md): the first of theirs are given, as many.
+
+    Args:
+        samples: The images, (N).
+        class_names: Of the K classes.
+        probabilities: Out of sample, (N, K); NaN in the rows of images without.
+
+    Raises:
+        UserError: cleanlab is not installed.
+    """
+    count = len(find_label_errors(samples, class_names, _calibrated(samples, class_names, probabilities)))
+    return find_label_errors(samples, class_names, probabilities)[:count]
+
+
+def of_likely_classes(
+    samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities
+) -> Probabilities:
+    """Leave out images of which no class is more likely than not, once probabilities that are too sure are calibrated.
+
+    Args:
+        samples: The images, (N).
+        class_names: Of the K classes.
+        probabilities: Out of sample, (N, K); NaN in the rows of images without.
+
+    Returns:
+        The same, NaN in the rows of images that are left out, too.
+    """
+    likely = _calibrated(samples, class_names, probabilities).max(axis=1) > 0.5  # noqa: PLR2004
+    return np.where(likely[:, None], probabilities, np.nan)
 
 
 def cross_validated_probabilities(
@@ -101,8 +138,7 @@ def cross_validated_probabilities(
 
     readable = np.flatnonzero(~np.isnan(features).any(axis=1))
     probabilities = np.full((len(samples), len(class_names)), np.nan)
-    position = {name: k for k, name in enumerate(class_names)}
-    targets = np.array([position[samples[i].class_name] for i in readable.tolist()], dtype=np.int64)
+    targets = _targets(samples, class_names)[readable]
     scaled = _standardised(features[readable])
     for fold in stratified_folds(targets.tolist(), FOLDS, seed=0):
         others = np.setdiff1d(np.arange(len(readable)), fold)
@@ -130,6 +166,18 @@ def rough_features(measures: Sequence[Measures]) -> Features:
     )
     features[[one.thumbnail is None for one in measures]] = np.nan
     return features
+
+
+def _calibrated(samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities) -> Probabilities:
+    known = ~np.isnan(probabilities).any(axis=1)
+    found = probabilities.copy()
+    found[known] = calibrated(probabilities[known], _targets(samples, class_names)[known])
+    return found
+
+
+def _targets(samples: Sequence[Sample], class_names: Sequence[str]) -> npt.NDArray[np.int64]:
+    position = {name: k for k, name in enumerate(class_names)}
+    return np.array([position[sample.class_name] for sample in samples], dtype=np.int64)
 
 
 def _standardised(features: Features) -> Features:

@@ -1,6 +1,6 @@
 """The figures that describe an evaluation of several labels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from litclassify.evaluation.bootstrap import SEED, Interval, interval_of
 from litclassify.evaluation.class_scores import pooled
 from litclassify.evaluation.evaluation import ClassCounts, Floats
 from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
-from litclassify.evaluation.metrics import ClassTable, mean_of_known, summary
+from litclassify.evaluation.metrics import ClassTable, class_table, mean_of_known, summary
 
 # Each takes 4 bytes for each image.
 DRAWS_AT_ONCE = 100
@@ -28,6 +28,14 @@ FROM_COUNTS: Mapping[str, Callable[[ClassCounts], Floats]] = {
 }
 """Those that follow from how many images have each label, and were predicted to, and both."""
 
+RANKED: Mapping[str, Callable[[ClassTable], Floats]] = {
+    "auroc": lambda table: table.auroc,
+    "map": lambda table: table.average_precision,
+}
+"""Those that sort the images once for each label."""
+LABEL_METRICS = (*FROM_IMAGES, *FROM_COUNTS, *RANKED)
+"""Names of the figures of all labels together."""
+
 
 def summary_of(evaluation: AnyEvaluation, table: ClassTable) -> dict[str, float]:
     """Give the figures of all classes, or all labels, together: those of `summary`, or of `label_summary`."""
@@ -43,12 +51,23 @@ def label_summary(evaluation: LabelEvaluation, table: ClassTable) -> dict[str, f
     `precision`, `recall` and `f1` are means over all labels, `…_micro` those of all decisions together. `auroc` and
     `map` (of the average precision) are means over the labels that have them.
     """
-    return {
-        **{name: float(values(evaluation).mean()) for name, values in FROM_IMAGES.items()},
-        **{name: float(score(evaluation.counts)) for name, score in FROM_COUNTS.items()},
-        "auroc": mean_of_known(table.auroc),
-        "map": mean_of_known(table.average_precision),
-    }
+    return {name: _metric(name, evaluation, table) for name in LABEL_METRICS}
+
+
+def some_label_metrics(evaluation: LabelEvaluation, names: Iterable[str]) -> dict[str, float]:
+    """Give some of the figures of `label_summary`, without the time that the others take."""
+    names = list(names)
+    table = class_table(evaluation) if RANKED.keys() & names else None
+    return {name: _metric(name, evaluation, table) for name in names}
+
+
+def _metric(name: str, evaluation: LabelEvaluation, table: ClassTable | None) -> float:
+    if name in RANKED:
+        assert table is not None
+        return mean_of_known(RANKED[name](table))
+    if name in FROM_COUNTS:
+        return float(FROM_COUNTS[name](evaluation.counts))
+    return float(FROM_IMAGES[name](evaluation).mean())
 
 
 def label_intervals(evaluation: LabelEvaluation, resamples: int) -> dict[str, Interval]:

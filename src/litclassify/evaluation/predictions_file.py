@@ -4,10 +4,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
+from litclassify.evaluation.answers import answers
 from litclassify.evaluation.evaluation import Evaluation, Floats
-from litclassify.evaluation.label_evaluation import LabelEvaluation
+from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
 
 NAME = "test_predictions.csv"
 COLUMNS = ("path", "target", "label", "confidence", "loss")
@@ -15,29 +14,18 @@ COLUMNS = ("path", "target", "label", "confidence", "loss")
 
 def write_predictions(evaluation: Evaluation, paths: Sequence[str], run: Path) -> None:
     """Write path, target, prediction, confidence and loss of each image."""
-    names = evaluation.class_names
-    targets, predicted = ([names[k] for k in column.tolist()] for column in (evaluation.targets, evaluation.predicted))
-    _write(run, paths, targets, predicted, evaluation.confidences, evaluation.losses)
+    _write(run, paths, evaluation, evaluation.confidences)
 
 
 def write_label_predictions(evaluation: LabelEvaluation, paths: Sequence[str], run: Path, separator: str) -> None:
     """Write the same of images with several labels, which stand in one cell; confidence is the highest probability."""
-    names = np.array(evaluation.class_names, dtype=object)
-    targets, predicted = (
-        [separator.join(names[row]) for row in rows] for rows in (evaluation.targets, evaluation.predicted)
-    )
-    _write(run, paths, targets, predicted, evaluation.probabilities.max(axis=1), evaluation.losses)
+    _write(run, paths, evaluation, evaluation.probabilities.max(axis=1), separator)
 
 
 def _write(
-    run: Path,
-    paths: Sequence[str],
-    targets: Sequence[str],
-    predicted: Sequence[str],
-    confidences: Floats,
-    losses: Floats,
+    run: Path, paths: Sequence[str], evaluation: AnyEvaluation, confidences: Floats, separator: str = ""
 ) -> None:
-    columns = (paths, targets, predicted, confidences.tolist(), losses.tolist())
+    columns = (paths, *answers(evaluation, separator), confidences.tolist(), evaluation.losses.tolist())
     with (run / NAME).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

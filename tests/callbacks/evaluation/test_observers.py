@@ -1,18 +1,13 @@
 """What holds for every callback that only looks on."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch import Callback
-from tests.callbacks.observed import IMAGES, classifier, events, train
+from tests.callbacks.observed import classifier, events, train, train_labels
 from tests.conftest import SMALL
-from tests.models.test_image_classifier import CLASSES, quiet_trainer
-from torch import nn
-from torch.optim import SGD
-from torch.utils.data import DataLoader, TensorDataset
 
 from litclassify.batch_mixing import MixUp
 from litclassify.callbacks import (
@@ -26,9 +21,7 @@ from litclassify.callbacks import (
     WeightHistograms,
 )
 from litclassify.cli import main
-from litclassify.errors import UserError
 from litclassify.evaluation import METRICS
-from litclassify.models import MultiLabelClassifier
 
 Make = Callable[[], Callback]
 OBSERVERS: dict[str, Make] = {
@@ -41,7 +34,6 @@ OBSERVERS: dict[str, Make] = {
     "ValidationReport": lambda: ValidationReport(every_n_epochs=2, gallery=2),
     "WeightHistograms": WeightHistograms,
 }
-SINGLE_LABEL = ("EmbeddingProjector", "ValidationMetrics")
 
 
 @pytest.fixture(scope="module")
@@ -80,19 +72,10 @@ def test_a_run_that_goes_on_has_each_point_once(make: Make, tmp_path: Path) -> N
     assert not config.exists() or config.read_text().count("embeddings") == 1
 
 
-@pytest.mark.parametrize("name", OBSERVERS)
-def test_several_labels_are_shown_or_refused(name: str, tmp_path: Path) -> None:
-    layers = (nn.Flatten(), nn.Linear(64, 4), nn.Linear(4, 3))
-    model = MultiLabelClassifier(
-        lambda num_classes: nn.Sequential(*layers), partial(SGD, lr=0.1), CLASSES, criterion=nn.BCEWithLogitsLoss()
-    )
-    data = DataLoader(TensorDataset(IMAGES, torch.randint(2, (44, 3)).bool()), batch_size=22)
-    trainer = quiet_trainer(default_root_dir=tmp_path, max_epochs=1, callbacks=[OBSERVERS[name]()], logger=False)
-    if name in SINGLE_LABEL:
-        with pytest.raises(UserError, match=f"{name} is for .*MultiLabelClassifier: leave it out"):
-            trainer.fit(model, data, data)
-    else:
-        trainer.fit(model, data, data)
+@pytest.mark.parametrize("make", OBSERVERS.values(), ids=list(OBSERVERS))
+def test_several_labels_are_shown_as_well(make: Make, tmp_path: Path) -> None:
+    of_labels = make is OBSERVERS["ValidationMetrics"]
+    train_labels(tmp_path, ValidationMetrics(["recall_micro", "auroc"]) if of_labels else make(), max_epochs=1)
 
 
 def test_a_config_switches_them_on(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from tests.callbacks.observed import classifier, events, train
 from torch import nn
 
-from litclassify.callbacks import GradientNorm, gradient_norm
+from litclassify.callbacks import GradientNorm
+from litclassify.callbacks.guarding import gradient_norm
 
 
 class Reference(Callback):

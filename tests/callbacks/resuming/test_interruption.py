@@ -11,7 +11,8 @@ import torch
 from lightning.pytorch import Callback
 from tests.callbacks.resumed import BATCHES, EPOCHS, differences, every_step, train
 
-from litclassify.callbacks import Interruption, interruption
+from litclassify.callbacks import Interruption
+from litclassify.callbacks.resuming import interruption
 from litclassify.errors import InterruptedBySignal
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty.*")

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
-from tests.callbacks.observed import IMAGES, TARGETS, VAL, classifier, train
+from tests.callbacks.observed import IMAGES, LABELS, TARGETS, VAL, classifier, train, train_labels
 from tests.models.test_image_classifier import CLASSES, quiet_trainer
 from torch import Tensor, nn
 
@@ -50,6 +50,18 @@ def test_validation_images_are_told_by_what_the_head_sees(tmp_path: Path) -> Non
     assert [row["prediction"] for row in rows] == [CLASSES[label] for label in predicted]
     assert [row["right"] == "right" for row in rows] == [row["target"] == row["prediction"] for row in rows]
     assert [row["path"] for row in rows] == [f"val/{i}" for i in range(24)]
+
+
+def test_several_labels_are_one_name(tmp_path: Path) -> None:
+    outcome = train_labels(tmp_path, EmbeddingProjector())
+    model = outcome["trainer"].model
+    model.network.eval()
+    with torch.no_grad():
+        predicted = model(IMAGES[20:]).sigmoid() > 0.4
+    for row, has, is_said in zip(metadata(tmp_path, "val"), LABELS[20:].tolist(), predicted.tolist(), strict=True):
+        assert row["target"] == ";".join(name for name, there in zip(CLASSES, has, strict=True) if there)
+        assert row["prediction"] == ";".join(name for name, there in zip(CLASSES, is_said, strict=True) if there)
+        assert row["right"] == ("right" if has == is_said else "wrong")
 
 
 def test_thumbnails_stand_in_the_order_of_the_rows(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from tests.callbacks.observed import IMAGES, TARGETS, classifier, events, train
 from tests.models.test_image_classifier import quiet_trainer
 from torch.utils.data import DataLoader, Dataset
 
-from litclassify.callbacks import SpeedMonitor, speed_monitor
+from litclassify.callbacks import SpeedMonitor
+from litclassify.callbacks.tensorboard.writers import speed_monitor
 
 
 class SlowImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):

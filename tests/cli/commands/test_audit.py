@@ -43,6 +43,15 @@ def test_a_clean_folder_has_no_findings(folder: Path, capsys: pytest.CaptureFixt
     ]
 
 
+def test_the_summary_ends_with_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audit(folder, "--output", "report")
+    assert capsys.readouterr().out.endswith("\nThe report is 'report/audit.html'.\n")
+    damage(folder)
+    audit(folder, "--output", "report")
+    expected = "'report/audit.html'. To train without 1 images: --data.exclude report/exclude.txt\n"
+    assert capsys.readouterr().out.endswith(expected)
+
+
 def leak(folder: Path) -> None:
     (folder / "train/dark/copy.png").write_bytes((folder / "test/dark/0.png").read_bytes())
 
@@ -204,6 +213,12 @@ def test_what_a_table_is_refused_for_ends_with_code_2(
         Path("table.csv").write_text(table)
     for label_errors in ([], ["--no_label_errors"]):
         assert said in mistake("audit", "--data", "ImageTable", "--data.table", "table.csv", *words, *label_errors)
+
+
+def test_a_refusal_names_the_line_of_the_recipe(mistake: Mistake) -> None:
+    Path("data.yaml").write_text("data:\n  class_path: ImageTable\n  init_args:\n    table: none.csv\n")
+    message = mistake("audit", "--config", "data.yaml")
+    assert message == "error: data.table: there is no file 'none.csv'.\n  It stands in data.yaml, line 4."
 
 
 @pytest.mark.slow

@@ -73,6 +73,11 @@ def test_tables_tell_the_figures_and_the_lowest_class_first() -> None:
     assert rejection.rows[0] == ["100%", "0.964663", "0.7500", "4.035976", "0.7500"]
 
 
+def test_without_intervals_there_is_no_column_for_them() -> None:
+    metrics, *_ = evaluation_tables(at_random(), class_table(at_random()), {"acc": 0.75}, {})
+    assert (metrics.columns, metrics.rows, metrics.note) == (["metric", "value"], [["acc", "0.7500"]], "")
+
+
 def test_galleries_show_the_worst_first_and_none_where_all_is_right() -> None:
     logits = [[9, 0, 0], [0, 5, 0], [2, 0, 0], [0, 0, 3]]
     evaluation, read = of(logits, [0, 0, 1, 1]), []

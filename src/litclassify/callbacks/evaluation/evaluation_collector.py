@@ -49,9 +49,19 @@ class EvaluationCollector:
         logits: NDArray[np.float32] = rows_of_all(self._logits, trainer)[:limit]
         targets: NDArray[Any] = rows_of_all(self._targets, trainer)[:limit]
         self.clear()
-        if isinstance(classifier, MultiLabelClassifier):
-            return LabelEvaluation(logits, targets, classifier.class_names, classifier.threshold)
-        return Evaluation(logits, targets, classifier.class_names, classifier.calibration_temperature)
+        return evaluation_of(classifier, logits, targets)
+
+
+def evaluation_of(classifier: ImageClassifier, logits: NDArray[np.float32], targets: NDArray[Any]) -> AnyEvaluation:
+    """Give what a classifier said of images: logits (N, K), and targets (N,) or multi-hot (N, K)."""
+    if isinstance(classifier, MultiLabelClassifier):
+        return LabelEvaluation(logits, targets, classifier.class_names, classifier.threshold)
+    return Evaluation(logits, targets, classifier.class_names, classifier.calibration_temperature)
+
+
+def separator_of(trainer: Trainer) -> str:
+    """Give what stands between the labels of an image where they are written: as in its table, if it is of one."""
+    return getattr(trainer.datamodule, "label_separator", None) or ";"  # type: ignore[attr-defined]
 
 
 def check_classifier(callback: Callback, pl_module: LightningModule) -> None:
@@ -64,19 +74,6 @@ def check_classifier(callback: Callback, pl_module: LightningModule) -> None:
         raise UserError(
             f"{type(callback).__name__} is for an ImageClassifier, got {type(pl_module).__name__}: leave it out of "
             "trainer.callbacks."
-        )
-
-
-def check_single_label(callback: Callback, pl_module: LightningModule) -> None:
-    """Refuse a model whose logits and targets are not those of one class for each image.
-
-    Raises:
-        UserError: It is none.
-    """
-    if not isinstance(pl_module, ImageClassifier) or pl_module.multi_label:
-        raise UserError(
-            f"{type(callback).__name__} is for classifiers of images with one class each, got "
-            f"{type(pl_module).__name__}: leave it out of trainer.callbacks."
         )
 
 

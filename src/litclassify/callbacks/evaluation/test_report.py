@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.evaluation.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation.evaluation_collector import check_classifier
+from litclassify.callbacks.evaluation.evaluation_collector import check_classifier, separator_of
 from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.errors import UserError
@@ -71,7 +71,7 @@ class TestReport(EvaluationCallback):
         """Print the scores of classes, and write the report."""
         assert isinstance(pl_module, ImageClassifier)
         # matplotlib takes longer to import than a small test takes to run.
-        from litclassify.callbacks import report_output  # noqa: PLC0415
+        from litclassify.callbacks.evaluation import report_output  # noqa: PLC0415
         from litclassify.evaluation.report import Report  # noqa: PLC0415
 
         evaluation, table, loader = self._evaluation, self._table, single_loader(trainer.test_dataloaders)
@@ -89,8 +89,7 @@ class TestReport(EvaluationCallback):
             report_output.print_table(report.table("labels" if pl_module.multi_label else "classes"))
         report_output.write_report(report, folder)
         if isinstance(evaluation, LabelEvaluation):
-            separator = getattr(trainer.datamodule, "label_separator", None) or ";"  # type: ignore[attr-defined]
-            write_label_predictions(evaluation, paths, folder, separator)
+            write_label_predictions(evaluation, paths, folder, separator_of(trainer))
         else:
             write_predictions(evaluation, paths, folder)
         for writer in tensorboard_writers(trainer):

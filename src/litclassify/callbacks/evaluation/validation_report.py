@@ -57,7 +57,7 @@ class ValidationReport(EvaluationCallback):
     @rank_zero_only
     def _show(self, trainer: Trainer, evaluation: AnyEvaluation) -> None:
         # matplotlib takes longer to import than a small validation takes to run.
-        from litclassify.callbacks import report_output  # noqa: PLC0415
+        from litclassify.callbacks.evaluation import report_output  # noqa: PLC0415
 
         table, loader = class_table(evaluation), single_loader(trainer.val_dataloaders)
         paths = image_paths(loader, len(evaluation), "val")

@@ -6,19 +6,23 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from google.protobuf import text_format
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
+from numpy.typing import NDArray
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from litclassify.callbacks.evaluation.evaluation_collector import check_single_label
+from litclassify.callbacks.evaluation.evaluation_collector import check_classifier, evaluation_of, separator_of
 from litclassify.callbacks.evaluation.loader_images import image_paths
 from litclassify.callbacks.tensorboard.feature_collector import FeatureCollector
 from litclassify.callbacks.tensorboard.writers import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
+from litclassify.evaluation import AnyEvaluation, answers
 from litclassify.models import ImageClassifier
 from litclassify.networks import head_module_of
 
@@ -32,7 +36,8 @@ class EmbeddingProjector(Callback):
     """Shows images in TensorBoard's projector, near to each other where the network finds them alike.
 
     They are the first of the last validation, and of a test, as the input of the network's last layer; features of
-    several places in an image are averaged. Colour them by target, by prediction, or by whether that is right.
+    several places in an image are averaged. Colour them by target, by prediction, or by whether that is right. Several
+    labels of an image are one name, joined by the separator of the table.
 
     Args:
         max_images: At most this many of each, from 1 to 10,000.
@@ -45,9 +50,9 @@ class EmbeddingProjector(Callback):
         self._features: FeatureCollector | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse, before training, several labels, and a network of which the head is not known."""
+        """Refuse, before training, a model that is no classifier, and a network of which the head is not known."""
         if stage in ("fit", "test"):
-            check_single_label(self, pl_module)
+            check_classifier(self, pl_module)
             self._head_of(pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -110,24 +115,22 @@ class EmbeddingProjector(Callback):
             rank_zero_warn(f"EmbeddingProjector shows nothing of {split}: the network does without its head.")
         elif trainer.is_global_zero:
             assert isinstance(pl_module, ImageClassifier)
-            features, pictures, targets, predicted = gathered
-            paths = image_paths(loader, len(targets), split)
-            rows = _rows(pl_module.class_names, targets, predicted, paths)
+            features, pictures, targets, logits = gathered
+            evaluation = evaluation_of(pl_module, logits, targets)
+            rows = _rows(evaluation, image_paths(loader, len(targets), split), separator_of(trainer))
             for writer in tensorboard_writers(trainer):
-                _project(writer, split, trainer.global_step, features, pictures / 255, rows)
+                _project(writer, split, trainer.global_step, features, torch.from_numpy(pictures) / 255, rows)
 
 
-def _rows(names: Sequence[str], targets: Tensor, predicted: Tensor, paths: Sequence[str]) -> list[list[str]]:
+def _rows(evaluation: AnyEvaluation, paths: Sequence[str], separator: str) -> list[list[str]]:
     """Say of each image what `COLUMNS` names."""
-    rows = [
-        [names[target], names[label], "right" if target == label else "wrong", path]
-        for target, label, path in zip(targets.tolist(), predicted.tolist(), paths, strict=True)
-    ]
+    right = ["right" if correct else "wrong" for correct in evaluation.correct.tolist()]
+    rows = [list(row) for row in zip(*answers(evaluation, separator), right, paths, strict=True)]
     return [[" ".join(text.split()) for text in row] for row in rows]  # Tabs and line ends separate what is written.
 
 
 def _project(
-    writer: SummaryWriter, split: str, step: int, features: Tensor, pictures: Tensor, rows: list[list[str]]
+    writer: SummaryWriter, split: str, step: int, features: NDArray[np.float32], pictures: Tensor, rows: list[list[str]]
 ) -> None:
     """Write features (N, D), float pictures (N, 3, S, S) and rows of text, in place of earlier ones of the split."""
     path = Path(writer.log_dir, CONFIG)

@@ -1,9 +1,11 @@
 """The features of the first images of an evaluation."""
 
 from contextlib import ExitStack
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
@@ -46,7 +48,7 @@ class FeatureCollector:
         """
         features, self._seen = self._seen, None
         if self._limit > 0 and features is not None:
-            columns = (pooled(features), thumbnails(images), output["targets"], output["logits"].argmax(dim=1))
+            columns = (pooled(features), thumbnails(images), output["targets"], output["logits"].float())
             self._batches.append(tuple(column[: self._limit] for column in columns))
         self._limit -= len(images)
         if self._limit <= 0:
@@ -56,9 +58,9 @@ class FeatureCollector:
         """Let the network run as before."""
         self._watch.close()
 
-    def gather(self, trainer: Trainer) -> list[Tensor]:
-        """Give features (N, D), thumbnails (N, 3, S, S), targets and predictions (N,) of all processes, if any."""
-        return [torch.from_numpy(rows_of_all(list(column), trainer)) for column in zip(*self._batches, strict=True)]
+    def gather(self, trainer: Trainer) -> list[NDArray[Any]]:
+        """Give features (N, D), thumbnails (N, 3, S, S), targets and logits (N, K) of all processes, if any."""
+        return [rows_of_all(list(column), trainer) for column in zip(*self._batches, strict=True)]
 
 
 def pooled(features: Tensor) -> Tensor:

@@ -87,7 +87,10 @@ def main(words: list[str]) -> None:
     data = application.build_data()
     if arguments.output is not None:
         _make_folder(arguments.output)
-    inventory = take_inventory(data)
+    try:
+        inventory = take_inventory(data)
+    except UserError as error:
+        raise application.command_line.located(error) from error
     judge = LabelJudge(arguments, inventory, application.checkpoint)
     measures = _read(inventory)
     audit = run_checks(
@@ -100,10 +103,11 @@ def main(words: list[str]) -> None:
     print_summary(audit)
     if arguments.output is not None:
         write_report(audit, arguments.output, inventory.root or type(data).__name__)
-        sys.stdout.write(
-            f"\nThe report is '{arguments.output / HTML}'. To train without {len(audit.excluded)} images: "
-            f"--data.exclude {arguments.output / EXCLUDE}\n"
-        )
+        sys.stdout.write(f"\nThe report is '{arguments.output / HTML}'.")
+        if audit.excluded:
+            exclude = arguments.output / EXCLUDE
+            sys.stdout.write(f" To train without {len(audit.excluded)} images: --data.exclude {exclude}")
+        sys.stdout.write("\n")
     if arguments.strict and not audit.findings.keys().isdisjoint(STRICT):
         raise SystemExit(1)
 

@@ -12,7 +12,9 @@ from litclassify.audit.inventory import Inventory
 from litclassify.audit.labels import (
     confident_learning,
     cross_validated_probabilities,
+    find_as_many_as_calibrated,
     find_label_errors,
+    of_likely_classes,
     rough_features,
 )
 from litclassify.audit.measures import Measures
@@ -76,9 +78,9 @@ class LabelJudge:
             return find_label_errors(samples, names, known.values)
         if self.checkpoint is not None:
             features = self._network_features(self.checkpoint.path, measures)
-            return find_label_errors(samples, names, cross_validated_probabilities(samples, names, features))
+            return find_as_many_as_calibrated(samples, names, cross_validated_probabilities(samples, names, features))
         rough = cross_validated_probabilities(samples, names, rough_features(measures))
-        return find_label_errors(samples, names, rough, ROUGH_PLAUSIBILITY)
+        return find_label_errors(samples, names, of_likely_classes(samples, names, rough), ROUGH_PLAUSIBILITY)
 
     def _network_features(self, checkpoint: Path, measures: Sequence[Measures]) -> Features:
         readable = [i for i, one in enumerate(measures) if not one.error]

@@ -103,7 +103,7 @@ def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, v
         subcommand: `fit`, `validate` or `test`.
         run_dir: Where test metrics go.
         tests: Whether there is a test.
-        multi_label: Whether images have several labels, for which there are no further validation metrics.
+        multi_label: Whether images have several labels, whose classifier itself logs what is standard.
         verbose: Whether to print what a test found.
     """
     callbacks: list[Callback] = [MetricsFile(run_dir / METRICS_JSON)]

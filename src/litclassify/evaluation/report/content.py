@@ -76,9 +76,17 @@ class Report:
         return next(table for table in self.tables if table.key == key)
 
 
-def metric_rows(metrics: Mapping[str, float], intervals: Mapping[str, Interval]) -> list[list[str]]:
-    """Give name, value and confidence interval of each metric."""
-    return [[name, number(value), _interval(intervals.get(name))] for name, value in metrics.items()]
+def metrics_table(metrics: Mapping[str, float], intervals: Mapping[str, Interval]) -> ReportTable:
+    """Give name, value and confidence interval of each metric, as far as there are any."""
+    values = {name: number(value) for name, value in metrics.items()}
+    if not intervals:
+        return ReportTable("Metrics", ["metric", "value"], [[name, value] for name, value in values.items()])
+    return ReportTable(
+        "Metrics",
+        ["metric", "value", "95% interval"],
+        [[name, value, _interval(intervals.get(name))] for name, value in values.items()],
+        note="Intervals are for other test images of the same kind, not for other trainings.",
+    )
 
 
 def class_rows(table: ClassTable, class_names: Sequence[str]) -> list[list[str]]:

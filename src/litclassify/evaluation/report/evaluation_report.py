@@ -30,7 +30,7 @@ from litclassify.evaluation.report.content import (
     ReadMaps,
     ReportTable,
     class_rows,
-    metric_rows,
+    metrics_table,
 )
 
 MAX_PAIRS = 20
@@ -43,12 +43,7 @@ def evaluation_tables(
     """Give the metrics, the scores of each class and the most confused pairs as tables."""
     pairs = most_confused_pairs(evaluation, MAX_PAIRS)
     return [
-        ReportTable(
-            "Metrics",
-            ["metric", "value", "95% interval"],
-            metric_rows(metrics, intervals),
-            note="Intervals are for other test images of the same kind, not for other trainings.",
-        ),
+        metrics_table(metrics, intervals),
         ReportTable(
             "Classes",
             ["class", "images", *CLASS_COLUMNS],

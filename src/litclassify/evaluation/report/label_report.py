@@ -26,7 +26,7 @@ from litclassify.evaluation.report.content import (
     ReadMaps,
     ReportTable,
     class_rows,
-    metric_rows,
+    metrics_table,
     number,
 )
 
@@ -39,12 +39,7 @@ def label_tables(
     """Give the metrics, the scores of each label, their averages, and what other thresholds give, as tables."""
     labels_per_image = evaluation.targets.sum(axis=1).mean()
     return [
-        ReportTable(
-            "Metrics",
-            ["metric", "value", "95% interval"],
-            metric_rows(metrics, intervals),
-            note="Intervals are for other test images of the same kind, not for other trainings.",
-        ),
+        metrics_table(metrics, intervals),
         ReportTable(
             "Labels",
             ["label", "images", *CLASS_COLUMNS],
