@@ -12,7 +12,7 @@ from tests.models.test_image_classifier import quiet_trainer
 from torch.utils.data import DataLoader, Dataset
 
 from litclassify.callbacks import SpeedMonitor
-from litclassify.callbacks.tensorboard.writers import speed_monitor
+from litclassify.callbacks.tensorboard import speed_monitor
 
 
 class SlowImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
