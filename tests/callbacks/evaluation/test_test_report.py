@@ -169,7 +169,7 @@ def test_a_network_that_cannot_be_explained_is_tested_all_the_same(tmp_path: Pat
 
 
 def test_a_divided_network_is_not_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("litclassify.callbacks.evaluation.activation_maps.SHARDED", SingleDeviceStrategy)
+    monkeypatch.setattr("litclassify.callbacks.sharding.SHARDED", SingleDeviceStrategy)
     with pytest.warns(UserWarning, match="not explained: SingleDeviceStrategy divides the network"):
         assert explained_after_test(LeNet, tmp_path) == set()
     assert (tmp_path / "report" / "worst_predictions.png").is_file()

@@ -45,7 +45,7 @@ def test_a_network_that_cannot_be_traced_gives_a_line(tmp_path: Path, capsys: py
 
 
 def test_a_divided_network_is_not_traced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("litclassify.callbacks.tensorboard.network_graph.SHARDED", SingleDeviceStrategy)
+    monkeypatch.setattr("litclassify.callbacks.sharding.SHARDED", SingleDeviceStrategy)
     with pytest.warns(UserWarning, match="NetworkGraph: SingleDeviceStrategy divides the network"):
         train(tmp_path, NetworkGraph())
     assert not events(tmp_path).Tags()["graph"]

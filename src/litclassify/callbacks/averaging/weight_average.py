@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
-from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from litclassify.callbacks.sharding import is_sharded
 from litclassify.errors import UserError
 
 # Where Lightning's WeightAveraging has the weights that training goes on with, too.
@@ -20,7 +20,6 @@ CURRENT = "current_model_state"
 # How many weights the average has taken in.
 UPDATES = "averaged_updates"
 AVERAGING = (WeightAveraging, StochasticWeightAveraging)
-SHARDED = (DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy)
 
 
 class TensorAverage:
@@ -108,7 +107,7 @@ class WeightAverage(Callback, ABC):
         names = [type(other).__name__ for other in callbacks if isinstance(other, (WeightAverage, *AVERAGING))]
         if len(names) > 1:
             raise UserError(f"trainer.callbacks: {' and '.join(names)} both average the weights: keep one of them.")
-        if isinstance(trainer.strategy, SHARDED):
+        if is_sharded(trainer):
             raise UserError(f"{self._name} needs all weights in each process, and trainer.strategy shards them.")
         if trainer.precision in ("16-true", "bf16-true"):
             raise UserError(

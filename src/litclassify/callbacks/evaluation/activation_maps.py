@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from torch import Tensor
 
-from litclassify.callbacks.averaging.weight_average import SHARDED
+from litclassify.callbacks.sharding import is_sharded
 from litclassify.errors import UserError
 from litclassify.explanation import class_activation_map, find_feature_layer
 from litclassify.models import ImageClassifier
@@ -42,7 +42,7 @@ def maps_if_any(
 
     Of one that is divided among processes there are none, either: this one would wait for the others.
     """
-    if isinstance(trainer.strategy, SHARDED):
+    if is_sharded(trainer):
         name = type(trainer.strategy).__name__
         rank_zero_warn(f"Predictions are not explained: {name} divides the network, and the report is of one process.")
         return None

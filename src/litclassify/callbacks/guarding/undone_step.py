@@ -6,7 +6,8 @@ from pathlib import Path
 from lightning.pytorch import LightningModule, Trainer
 from torch.optim import Optimizer
 
-from litclassify.callbacks.averaging.weight_average import AVERAGING, SHARDED, WeightAverage
+from litclassify.callbacks.averaging.weight_average import AVERAGING, WeightAverage
+from litclassify.callbacks.sharding import is_sharded
 from litclassify.errors import UserError
 from litclassify.files.safe_loading import load_safely
 from litclassify.models import ImageClassifier
@@ -67,7 +68,7 @@ def check_can_undo(trainer: Trainer, policy: str) -> None:
     Raises:
         UserError: Weights are sharded, or there is nothing to roll back to.
     """
-    if isinstance(trainer.strategy, SHARDED):
+    if is_sharded(trainer):
         raise UserError(
             f"LossGuard.policy {policy} needs all weights in each process, and trainer.strategy shards them: take stop."
         )

@@ -11,8 +11,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from litclassify.callbacks.averaging.weight_average import SHARDED
 from litclassify.callbacks.evaluation.activation_maps import activation_layer, activation_maps
+from litclassify.callbacks.sharding import is_sharded
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier, Prediction
 from litclassify.predictions import PredictionSource, escape_forbidden, places_of_process
@@ -64,7 +64,7 @@ class PredictionExplainer(Callback):
         Raises:
             UserError: It cannot be made, or not be written to, or no process has the whole network.
         """
-        if isinstance(trainer.strategy, SHARDED):
+        if is_sharded(trainer):
             name = type(trainer.strategy).__name__
             raise UserError(f"--explain needs the whole network, and {name} divides it: take trainer.strategy ddp.")
         with self._refusals_named():

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from litclassify.callbacks.averaging.weight_average import SHARDED
+from litclassify.callbacks.sharding import is_sharded
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.models import ImageClassifier
 from litclassify.networks import dry_run
@@ -33,7 +33,7 @@ class NetworkGraph(Callback):
 
 def _show(trainer: Trainer, classifier: ImageClassifier, images: Tensor) -> None:
     network = classifier.network
-    if isinstance(trainer.strategy, SHARDED):  # This process would wait for the others.
+    if is_sharded(trainer):  # This process would wait for the others.
         name = type(trainer.strategy).__name__
         rank_zero_warn(f"NetworkGraph: {name} divides the network among processes, there is no graph.")
         return

@@ -5,7 +5,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
-from litclassify.callbacks.averaging.weight_average import SHARDED
+from litclassify.callbacks.sharding import is_sharded
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.errors import UserError
 
@@ -32,7 +32,7 @@ class WeightHistograms(Callback):
         Raises:
             UserError: They are divided.
         """
-        if isinstance(trainer.strategy, SHARDED):
+        if is_sharded(trainer):
             name = type(trainer.strategy).__name__
             raise UserError(
                 f"WeightHistograms needs all weights in one process, and {name} divides them: leave it out."

@@ -11,8 +11,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from litclassify.callbacks.averaging.weight_average import SHARDED
 from litclassify.callbacks.resuming.resumable_checkpoint import PREVIOUS
+from litclassify.callbacks.sharding import is_sharded
 from litclassify.cli.runs.directory import LAST
 from litclassify.errors import UserError
 
@@ -74,7 +74,7 @@ def _check_filename(filename: str, insert_names: bool) -> None:
 
 def local_folders(trainer: Trainer) -> Iterator[Path]:
     """Give the folders of checkpoints; those of shards, which are folders themselves, are left out."""
-    if isinstance(trainer.strategy, SHARDED):
+    if is_sharded(trainer):
         return
     for callback in trainer.checkpoint_callbacks:
         dirpath = getattr(callback, "dirpath", None)
