@@ -31,6 +31,22 @@ def test_folders_are_used_and_missing_parts_drawn(make_folder, counts, kwargs, e
     assert sizes(ImageFolder(make_folder(counts), **kwargs)) == expected
 
 
+@pytest.mark.parametrize("counts", [{"training/cat": 20, "training/dog": 30, "Valid/cat": 3, "testing/dog": 4}])
+def test_splits_under_other_names_keep_their_paths(make_folder, counts, tmp_path):
+    root = make_folder(counts)
+    (tmp_path / "exclude.txt").write_text("Valid/cat/0.png\ntraining/cat/3.png\n")
+    data = ImageFolder(root, exclude=str(tmp_path / "exclude.txt"))
+    assert sizes(data) == [49, 2, 4]
+    assert data.class_names == ["cat", "dog"]
+    assert data.samples["val"].paths == [os.path.join(root, "Valid", "cat", name) for name in ("1.png", "2.png")]
+
+
+def test_a_folder_that_is_used_for_nothing_is_named(make_folder):
+    data = ImageFolder(make_folder(TRAIN_ONLY | {"holdout/cat": 1}))
+    with pytest.warns(UserWarning, match=r"data\.root='.*': 'holdout' beside train/ is used for nothing"):
+        assert sizes(data, ("train", "val")) == [45, 5]
+
+
 @pytest.mark.parametrize("counts", [ONE_FOLDER, ALL])
 def test_no_file_is_in_two_parts_and_targets_follow_the_folder(make_folder, counts):
     data = ImageFolder(make_folder(counts))
@@ -45,6 +61,11 @@ def test_no_file_is_in_two_parts_and_targets_follow_the_folder(make_folder, coun
 def test_train_layout_has_no_test_set_unless_asked_for(make_folder):
     with pytest.raises(UserError, match=r"no test set: data\.root='.*' .* set data\.test_split"):
         ImageFolder(make_folder(TRAIN_ONLY)).setup("test")
+
+
+def test_messages_name_the_folder_as_it_is(make_folder):
+    with pytest.raises(UserError, match=r"has training/ but no test/"):
+        ImageFolder(make_folder({"training/cat": 20, "training/dog": 30})).setup("test")
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from litclassify.audit.finding import Finding
-from litclassify.audit.inventory import SPLITS, Inventory, Sample
+from litclassify.audit.inventory import Inventory, Sample
+from litclassify.data.listing.split_names import SPLITS
 
 IMBALANCE = 10.0
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from litclassify.audit.finding import Finding
 from litclassify.audit.hamming import near_pairs
-from litclassify.audit.inventory import SPLITS, Sample
+from litclassify.audit.inventory import Sample
 from litclassify.audit.measures import Measures, gray_of
+from litclassify.data.listing.split_names import SPLITS
 
 RADIUS = 7
 # Flat images have no picture in common, just noise: they are findings of their own.

@@ -71,6 +71,11 @@ KINDS: Mapping[str, Kind] = {
     "missing_class": Kind(
         "warning", "Classes missing in a split", "Nothing is measured of a class that val or test lacks."
     ),
+    "unused_folder": Kind(
+        "warning",
+        "Folders that are not used",
+        "They lie beside train and are no split: fit passes them over.",
+    ),
     "small_class": Kind("warning", "Classes with few images", "Too few to learn from or to measure on."),
     "imbalance": Kind(
         "warning", "Class imbalance", "Rare classes are learnt last: see model.class_weights and data.class_balance."

@@ -13,12 +13,12 @@ from torch import Tensor
 from litclassify.audit.finding import Finding
 from litclassify.data import ImageDataModule, ImageFolder
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
+from litclassify.data.listing.class_folders import subfolders
 from litclassify.data.listing.find_images import only_images
+from litclassify.data.listing.split_names import SPLITS
 from litclassify.errors import UserError
 from litclassify.files.image_formats import known_formats
 from litclassify.files.regular_file import open_regular
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ def take_inventory(data: ImageDataModule) -> Inventory:
     """List the images of a data module with split and label.
 
     Raises:
-        UserError: The data module refuses its data; of folders, what `fit` refuses is a finding.
+        UserError: The data module refuses its data; of folders whose splits are told by their names, what `fit`
+            refuses is a finding.
     """
     if isinstance(data, ImageFolder):
         return _of_folders(data)
@@ -107,6 +108,7 @@ def _of_memory(data: ImageDataModule) -> Inventory:
 
 def _of_folders(data: ImageFolder) -> Inventory:
     inventory = Inventory(root=data.root)
+    folders = data.split_folders
     splits: dict[str, str] = {}
     try:
         for split, samples in data.samples.items():
@@ -115,9 +117,10 @@ def _of_folders(data: ImageFolder) -> Inventory:
         if not os.path.isdir(data.root):
             raise
         inventory.findings.append(Finding("refused", str(error)))
+    inventory.findings += [Finding("unused_folder", f"'{name}'") for name in data.unused_folders]
     excluded = data.excluded_paths
-    for split, folder in data.split_folders.items():
-        for name in _class_folders(folder):
+    for split, folder in folders.items():
+        for name in subfolders(folder):
             inventory.classes.setdefault(split, []).append(name)
             files = [file for file in _all_files(os.path.join(folder, name)) if file not in excluded]
             images = set(only_images(files))
@@ -134,11 +137,6 @@ def _of_folders(data: ImageFolder) -> Inventory:
     for split in set(splits.values()) - set(inventory.classes):
         inventory.classes[split] = list(inventory.classes["train"])
     return inventory
-
-
-def _class_folders(folder: str) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _all_files(folder: str) -> Iterator[str]:

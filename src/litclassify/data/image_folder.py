@@ -5,17 +5,26 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
-from litclassify.data.listing.class_folders import ClassFiles, label_samples, scan_labelled, scan_training_classes
+from litclassify.data.listing.class_folders import (
+    ClassFiles,
+    label_samples,
+    quote_names,
+    scan_labelled,
+    scan_training_classes,
+)
 from litclassify.data.listing.labelled_files import LabelledFiles, Samples
+from litclassify.data.listing.split_folders import SplitFolders, find_split_folders
 
 
 class ImageFolder(ImageFilesDataModule):
     """Image files in one folder per class.
 
     `root` holds either `train/<class>/…`, and optionally `val/<class>/…` and `test/<class>/…`, or the class
-    folders themselves. Images may lie in folders below; hidden files are passed over.
+    folders themselves. `training`, `valid`, `validation`, `dev` and `testing` are other names of these, in any case.
+    Images may lie in folders below; hidden files are passed over.
 
     By default, with an image_size over 64, training takes random crops of random size (RandomResizedCrop) and
     mirrors half of them, and evaluation takes the central crop. Up to 64, images are resized whole; training
@@ -45,13 +54,29 @@ class ImageFolder(ImageFilesDataModule):
 
     @property
     def split_folders(self) -> dict[str, str]:
-        """Where the class folders of each split lie that is given; the root, where it holds them itself."""
-        if not self._has_folder("train"):
-            return {"train": self.root}
-        return {name: os.path.join(self.root, name) for name in ("train", "val", "test") if self._has_folder(name)}
+        """Where the class folders of each split lie that is given; the root, where it holds them itself.
+
+        Raises:
+            UserError: The names of the folders do not tell.
+        """
+        return self._found.paths
+
+    @property
+    def unused_folders(self) -> list[str]:
+        """Names of folders of images beside those of the splits."""
+        return self._found.unused
+
+    @cached_property
+    def _found(self) -> SplitFolders:
+        return find_split_folders(self.root)
 
     def _read_labels(self) -> LabelledFiles:
         folders = self.split_folders
+        if self.unused_folders:
+            rank_zero_warn(
+                f"{self._origin}: {quote_names(self.unused_folders)} beside {self._part('train')} is used for nothing. "
+                "Folders of images to evaluate on are named val or test."
+            )
         paths, targets = label_samples(self._training_classes, self.class_names)
         found = {name: scan_labelled(folders[name], self.class_names) for name in folders if name != "train"}
         return LabelledFiles(
@@ -65,7 +90,5 @@ class ImageFolder(ImageFilesDataModule):
         return f"data.root='{self.root}'"
 
     def _part(self, split: str) -> str:
-        return f"{split}/"
-
-    def _has_folder(self, name: str) -> bool:
-        return os.path.isdir(os.path.join(self.root, name))
+        folder = self.split_folders.get(split, self.root)
+        return f"{split if folder == self.root else os.path.basename(folder)}/"

@@ -11,21 +11,11 @@ import torch
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
 from litclassify.data.listing.class_folders import MIN_CLASSES, quote_names
 from litclassify.data.listing.labelled_files import LabelledFiles, Samples
+from litclassify.data.listing.split_names import SPLIT_NAMES, SPLITS
 from litclassify.data.listing.table_file import Column, Table, read_table
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 
-SPLITS = ("train", "val", "test")
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
 SHOWN_FILES = 3
 Ints = npt.NDArray[np.int64]
 

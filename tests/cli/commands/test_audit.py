@@ -43,6 +43,34 @@ def test_a_clean_folder_has_no_findings(folder: Path, capsys: pytest.CaptureFixt
     ]
 
 
+def test_splits_by_their_usual_names_keep_their_paths(folder: Path) -> None:
+    (folder / "train").rename(folder / "Training")
+    (folder / "test").rename(folder / "validation")
+    (folder / "Training/dark/copy.png").write_bytes((folder / "validation/dark/0.png").read_bytes())
+    audit(folder, "--output", "report")
+    assert Path("report/exclude.txt").read_text() == "Training/dark/copy.png\n"
+    (leak,) = (row for row in read(Path("report")) if row["kind"] == "leak")
+    assert (leak["split"], leak["other path"]) == ("train", "validation/dark/0.png")
+
+
+@pytest.mark.filterwarnings("ignore:.*used for nothing")
+def test_a_folder_that_is_no_split_is_a_finding(folder: Path) -> None:
+    (folder / "test").rename(folder / "holdout")
+    audit(folder, "--output", "report")
+    assert [row["detail"] for row in read(Path("report")) if row["kind"] == "unused_folder"] == ["'holdout'"]
+
+
+def test_folders_that_do_not_tell_the_splits_end_with_code_2(folder: Path, mistake: Mistake) -> None:
+    (folder / "train").rename(folder / "val")
+    words = ["audit", "--data", "ImageFolder", "--data.root", str(folder)]
+    assert "holds 'test', 'val', named for splits, and no folder of training images" in mistake(*words)
+
+
+def read(report: Path) -> list[dict[str, str]]:
+    with (report / "audit.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_summary_ends_with_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     audit(folder, "--output", "report")
     assert capsys.readouterr().out.endswith("\nThe report is 'report/audit.html'.\n")

@@ -26,9 +26,13 @@ def scan_class_folders(folder: str) -> ClassFiles:
             f"data.root: there is no folder '{folder}'. Give the folder that holds one folder per class, or "
             "train/ (and val/ and test/) with one folder per class."
         )
+    return {name: list_images(os.path.join(folder, name)) for name in subfolders(folder)}
+
+
+def subfolders(folder: str) -> list[str]:
+    """Give the names of the folders in `folder`, sorted; hidden ones are passed over."""
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    return {name: list_images(os.path.join(folder, name)) for name in names}
+        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
 def scan_training_classes(folder: str) -> ClassFiles:

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
@@ -60,11 +60,18 @@ def read_path_list(path: str) -> list[str]:
 
 def list_images(folder: str) -> list[str]:
     """Image files in `folder` and the folders below it, sorted; hidden ones are passed over."""
-    found: list[str] = []
+    return sorted(_walk_images(folder))
+
+
+def holds_images(folder: str) -> bool:
+    """Whether there is one at all; the search ends at the first."""
+    return next(_walk_images(folder), None) is not None
+
+
+def _walk_images(folder: str) -> Iterator[str]:
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [os.path.join(parent, name) for name in only_images(files) if not name.startswith(".")]
-    return sorted(found)
+        yield from (os.path.join(parent, name) for name in only_images(files) if not name.startswith("."))
 
 
 def only_images(paths: Iterable[str]) -> list[str]:
