@@ -81,6 +81,16 @@ def test_archive_is_downloaded_once_and_read(tiny, tmp_path: Path):
     assert len(data._dataset("train")) == PER_FILE * len(tiny.train_files) - 5
 
 
+def test_test_images_are_counted_without_being_read(tiny, tmp_path: Path):
+    data = tiny(root=str(tmp_path / "data"), val_split=2)
+    data.prepare_data()
+    data.setup("fit")
+    counted = data.num_images("test")
+    assert "_test_pool" not in vars(data)
+    data.setup("test")
+    assert counted == len(data._dataset("test")) > 0
+
+
 def test_only_the_files_expected_are_extracted(tiny, tmp_path: Path):
     root = tmp_path / "data" / "root"
     tiny(root=str(root)).prepare_data()

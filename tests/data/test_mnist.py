@@ -103,6 +103,15 @@ def test_damaged_file_is_refused(tmp_path: Path, content: bytes):
         read_idx(str(tmp_path / "labels"))
 
 
+def test_test_images_are_counted_without_being_read(root):
+    data = MNIST(root=root, val_split=2)
+    data.setup("fit")
+    counted = data.num_images("test")
+    assert "_test_pool" not in vars(data)
+    data.setup("test")
+    assert counted == len(data._dataset("test")) > 0
+
+
 def test_training_and_validation_images_are_one_tensor(root):
     data = MNIST(root=root, val_split=20)
     assert data._dataset("train").images.data_ptr() == data._dataset("val").images.data_ptr()

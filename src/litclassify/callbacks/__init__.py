@@ -2,6 +2,7 @@ from litclassify.callbacks.averaging.ema import EMA
 from litclassify.callbacks.averaging.swa import SWA
 from litclassify.callbacks.backbone_freezing import BackboneFreezing
 from litclassify.callbacks.console.bad_images import BadImagesSummary
+from litclassify.callbacks.console.data_summary import DataSummary
 from litclassify.callbacks.console.network_summary import NetworkSummary
 from litclassify.callbacks.console.parameter_group_table import ParameterGroupTable
 from litclassify.callbacks.console.progress_bar import EpochProgressBar
@@ -38,6 +39,7 @@ __all__ = [
     "BadImagesSummary",
     "ConfiguredPatience",
     "CurveLayout",
+    "DataSummary",
     "EmbeddingProjector",
     "EpochProgressBar",
     "GradientNorm",

@@ -311,7 +311,7 @@ class ClassificationCLI(LightningCLI):
             *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
         ]
         callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
-        callbacks += console_callbacks(settings, callbacks)
+        callbacks += console_callbacks(settings, callbacks, self.datamodule)
         skip_empty_hooks(callbacks)
         return callbacks
 

@@ -87,6 +87,9 @@ class CIFAR10(DownloadedDataModule):
             read_records(file, self.label_bytes, file_images, file_targets)
         return images, targets
 
+    def _count_test_images(self) -> int:
+        return sum(os.path.getsize(self._file(name)) for name in self.test_files) // (self.label_bytes + IMAGE_BYTES)
+
     def _where(self) -> str:
         return f"put {os.path.basename(self.url)} into '{self.root}' (from {self.url}, md5 {self.md5})."
 

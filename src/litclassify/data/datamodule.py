@@ -112,6 +112,7 @@ class ImageDataModule(LightningDataModule, ABC):
             check_fold(val_fold)
         self.val_fold = val_fold
         self._fold_drawn = False
+        self._num_drawn: dict[str, int] = {}
         self.path = path
         self.class_balance = class_balance
         if not 0 <= class_balance <= 1:
@@ -189,6 +190,16 @@ class ImageDataModule(LightningDataModule, ABC):
         targets = self._training_targets()
         counts = targets.sum(dim=0) if self.multi_label else torch.bincount(targets, minlength=self.num_classes)
         return counts.tolist()
+
+    def num_images(self, split: Literal["train", "val", "test"]) -> int | None:
+        """Number of images of `split`, once training is set up; None where just building the split would tell."""
+        dataset = self._datasets.get(split)
+        return self._num_drawn.get(split) if dataset is None else len(dataset)
+
+    @property
+    def drawn_splits(self) -> list[str]:
+        """Which of "val" and "test" were drawn from the training images."""
+        return [name for name in ("val", "test") if self._num_drawn.get(name)]
 
     def _training_targets(self) -> Tensor:
         """Class of each training image, int64 (N,)."""
@@ -276,10 +287,12 @@ class ImageDataModule(LightningDataModule, ABC):
     ) -> dict[str, list[int]]:
         """Sorted indices under "train", "val" and "test" of a pool of images, whose groups are not divided."""
         parts = hold_out(targets, val_split=val_split, test_split=test_split, seed=self.seed, groups=groups)
-        if self.val_fold is None:
-            return parts
-        self._fold_drawn = True
-        return hold_out_fold(parts, targets, self.val_fold, self.seed, self.class_names, groups)
+        if self.val_fold is not None:
+            self._fold_drawn = True
+            parts = hold_out_fold(parts, targets, self.val_fold, self.seed, self.class_names, groups)
+        given = {"val": val_split, "test": test_split}
+        self._num_drawn = {name: len(part) for name, part in parts.items() if part or given.get(name) is not None}
+        return parts
 
     def _predict_dataset(self) -> ImageDataset:
         if self.path is None:

@@ -43,6 +43,10 @@ class DownloadedDataModule(InMemoryDataModule):
         """Images, uint8 (N, C, H, W), and targets, int64 (N,), of the published training or test set."""
 
     @abstractmethod
+    def _count_test_images(self) -> int:
+        """Number of images of the published test set, by the sizes of its files."""
+
+    @abstractmethod
     def _where(self) -> str:
         """Which files to put where, to do without the download."""
 
@@ -64,6 +68,11 @@ class DownloadedDataModule(InMemoryDataModule):
             with alone(os.path.join(self.root, LOCK), f"downloading into '{self.root}'"):
                 if not self._is_complete():
                     self._download()
+
+    def num_images(self, split: Literal["train", "val", "test"]) -> int | None:
+        """Number of images of `split`, once training is set up."""
+        count = super().num_images(split)
+        return self._count_test_images() if count is None and split == "test" else count
 
     def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor, list[int] | None]:
         images, targets = self._test_pool if split == "test" else self._train_pool

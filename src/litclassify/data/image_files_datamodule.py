@@ -210,6 +210,13 @@ class ImageFilesDataModule(ImageDataModule):
         window = None if self._chosen_cache is None else Shrink(self.cache_size)
         return ImageFilesDataset(samples.paths, samples.targets, transform, self.num_channels, "test", window)
 
+    def num_images(self, split: Literal["train", "val", "test"]) -> int:
+        """Number of images of `split`, without those that are left out as it is built."""
+        count = super().num_images(split)
+        if count is not None:
+            return count
+        return len(self.samples[split].paths) if split in self.samples else 0
+
     def _training_targets(self) -> Tensor:
         return self.samples["train"].targets
 

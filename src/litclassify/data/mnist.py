@@ -18,6 +18,7 @@ from litclassify.errors import UserError
 UNSIGNED_BYTE = 8
 MAX_DIMENSIONS = 3
 """Of images; labels have one."""
+LABELS_HEADER_BYTES = 8
 
 
 class MNIST(DownloadedDataModule):
@@ -55,6 +56,9 @@ class MNIST(DownloadedDataModule):
         part = "train" if train else "t10k"
         images = read_idx(self._file(f"{part}-images-idx3-ubyte"))
         return images[:, None], read_idx(self._file(f"{part}-labels-idx1-ubyte")).long()
+
+    def _count_test_images(self) -> int:
+        return os.path.getsize(self._file("t10k-labels-idx1-ubyte")) - LABELS_HEADER_BYTES
 
     def _where(self) -> str:
         files = ", ".join(name for name, _ in self.source.resources)

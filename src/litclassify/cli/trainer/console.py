@@ -4,12 +4,15 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 
-from litclassify.callbacks import EpochProgressBar, NetworkSummary, ParameterGroupTable
+from litclassify.callbacks import DataSummary, EpochProgressBar, NetworkSummary, ParameterGroupTable
+from litclassify.data import ImageDataModule
+from litclassify.data.description import describe
 from litclassify.terminal import printable
 
 # The data modules choose the number of workers by what is fastest for their data.
@@ -48,16 +51,22 @@ SHOWN: tuple[tuple[str, type[Callback], type[Callback]], ...] = (
 )
 
 
-def console_callbacks(settings: Mapping[str, Any], configured: Sequence[Callback]) -> list[Callback]:
-    """Give the progress bar and the summary of the network, unless they are switched off or the config has its own.
+def console_callbacks(
+    settings: Mapping[str, Any], configured: Sequence[Callback], data: LightningDataModule
+) -> list[Callback]:
+    """Give the progress bar and the summaries of data and network, unless switched off or in the config itself.
 
     Args:
         settings: Arguments of the Trainer.
         configured: The callbacks that it has already.
+        data: What the summary of the data is of, where it can say.
     """
     if settings["barebones"]:
         return []
-    return [
+    summaries: list[Callback] = []
+    if settings["enable_model_summary"] is not False and isinstance(data, ImageDataModule):
+        summaries.append(DataSummary(partial(describe, data)))
+    return summaries + [
         ours()
         for switch, kind, ours in SHOWN
         if settings[switch] is not False and not any(isinstance(callback, kind) for callback in configured)
