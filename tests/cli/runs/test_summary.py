@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import SMALL
 
 from litclassify.cli import main
 from litclassify.cli.runs.invocation import shell_command
@@ -57,6 +58,38 @@ def test_summary_gives_the_test_result_if_there_is_one(printed: Callable[..., li
     (line,) = starting(printed("--test_after_fit", "true"), "test_acc ")
     (metrics,) = Path("runs").glob("*/*/metrics.json")
     assert line.split()[1] == f"{json.loads(metrics.read_text())['test_acc']:.4f}"
+
+
+def test_what_to_do_next_goes_by_what_was_done(printed: Callable[..., list[str]]) -> None:
+    lines = printed()
+    assert starting(lines, "report") == starting(lines, "validate it") == []
+    assert len(starting(lines, "test it")) == 1
+    lines = printed("--test_after_fit", "true")
+    assert starting(lines, "test it") == starting(lines, "validate it") == []
+    (page,) = Path("runs").glob("*/*/report.html")
+    assert rest(lines, "report") == [str(page)]
+
+
+def test_data_without_a_test_set_are_validated(
+    class_folders: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "root").mkdir()
+    class_folders.rename(tmp_path / "root/train")
+    words = ["--data", "ImageFolder", "--data.root", "root", "--data.image_size", "8", "--data.num_workers", "0"]
+    main(["fit", *SMALL, *words, "--model.network.in_features", "192"])
+    lines = capsys.readouterr().out.splitlines()
+    assert starting(lines, "test it") == []
+    (command,) = rest(lines, "validate it")
+    (run,) = Path("runs/imagefolder").iterdir()
+    assert command == f"litclassify validate --ckpt_path {run}"
+    main(["validate", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])
+
+
+def test_a_test_ends_with_where_its_report_is(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+    run = fit()
+    capsys.readouterr()
+    main(["test", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])
+    assert rest(capsys.readouterr().out.splitlines(), "report") == [str(run / "report.html")]
 
 
 def test_early_stopping_says_so_in_a_line(printed: Callable[..., list[str]]) -> None:

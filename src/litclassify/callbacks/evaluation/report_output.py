@@ -47,8 +47,8 @@ MAX_PR_CURVES = 50
 MAX_PRINTED = 20
 
 
-def write_report(report: Report, folder: Path) -> None:
-    """Write `report.html`, `report.md` with its pictures, and each table as CSV."""
+def write_report(report: Report, folder: Path) -> Path:
+    """Write `report.html`, which is returned, `report.md` with its pictures, and each table as CSV."""
     (folder / PICTURES).mkdir(parents=True, exist_ok=True)
     for picture in report.pictures:
         (folder / PICTURES / f"{picture.key}.png").write_bytes(picture.png)
@@ -56,7 +56,9 @@ def write_report(report: Report, folder: Path) -> None:
         with (folder / PICTURES / f"{table.key}.csv").open("w", **TEXT, newline="") as file:
             csv.writer(file).writerows([table.columns, *table.rows])
     (folder / "report.md").write_text(markdown_report(report, PICTURES), **TEXT)
-    (folder / "report.html").write_text(html_report(report), **TEXT)
+    page = folder / "report.html"
+    page.write_text(html_report(report), **TEXT)
+    return page
 
 
 def print_table(table: ReportTable) -> None:

@@ -37,6 +37,8 @@ class TestReport(EvaluationCallback):
     """
 
     __test__ = False  # No test, says this to pytest.
+    page: Path | None = None
+    """The report, once it is written."""
 
     def __init__(self, resamples: int = 1000, gallery: int = 24, explain: int = 12, verbose: bool = True) -> None:
         super().__init__()
@@ -87,7 +89,7 @@ class TestReport(EvaluationCallback):
         )
         if self.verbose:
             report_output.print_table(report.table("labels" if pl_module.multi_label else "classes"))
-        report_output.write_report(report, folder)
+        self.page = report_output.write_report(report, folder)
         if isinstance(evaluation, LabelEvaluation):
             write_label_predictions(evaluation, paths, folder, separator_of(trainer))
         else:

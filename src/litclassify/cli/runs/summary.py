@@ -13,10 +13,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.text import Text
 
+from litclassify.callbacks import TestReport
 from litclassify.callbacks.resuming.time_limit import stopped_by_time
 from litclassify.cli.runs.invocation import shell_command
 from litclassify.cli.runs.slurm import requeue_job
 from litclassify.cli.trust.flag import opening_words
+from litclassify.data import ImageDataModule
 from litclassify.errors import InterruptedBySignal
 
 Rows = Iterator[tuple[str, str]]
@@ -39,7 +41,7 @@ def print_early_end(trainer: Trainer) -> None:
 
 @rank_zero_only
 def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> None:
-    """Print the best metric and checkpoint, test metrics if there are any, and how to test and view the run.
+    """Print the best metric and checkpoint, what a test found or how to have one, and how to view the run.
 
     Args:
         trainer: The trainer, when all is done.
@@ -47,7 +49,6 @@ def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> 
         typed: The words of the command line.
     """
     opening = opening_words(typed)
-    test = shell_command(typed, ["test", *opening, "--ckpt_path", str(run_dir)])
     go_on = shell_command(typed, ["fit", *opening, "--ckpt_path", f"{run_dir}/last", "--trainer.max_time", "null"])
     is_stopped = stopped_by_time(trainer)
     checkpoint = trainer.checkpoint_callback
@@ -57,7 +58,9 @@ def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> 
         [
             *(_best(best) if best else ()),
             *_metrics(trainer, "test_"),
-            *([("checkpoint", best.best_model_path), ("test it", test)] if best else [("run", str(run_dir))]),
+            *_report(trainer),
+            *([("checkpoint", best.best_model_path)] if best else [("run", str(run_dir))]),
+            *(_evaluate(trainer, run_dir, typed) if best else ()),
             *([("go on", go_on)] if is_stopped and checkpoint is not None else []),
             *_view(trainer, run_dir),
         ],
@@ -66,8 +69,8 @@ def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> 
 
 @rank_zero_only
 def print_metrics(trainer: Trainer, title: str) -> None:
-    """Print the metrics of an evaluation, to 4 decimals."""
-    _print(title, _metrics(trainer, ""))
+    """Print the metrics of an evaluation, to 4 decimals, and where its report is."""
+    _print(title, [*_metrics(trainer, ""), *_report(trainer)])
 
 
 @rank_zero_only
@@ -98,6 +101,22 @@ def _metrics(trainer: Trainer, prefix: str) -> Rows:
     for name, value in sorted(trainer.callback_metrics.items()):
         if name.startswith(prefix):
             yield name, f"{float(value):.4f}"
+
+
+def _report(trainer: Trainer) -> Rows:
+    for callback in trainer.callbacks:  # type: ignore[attr-defined] # set by Lightning's connector
+        if isinstance(callback, TestReport) and callback.page is not None:
+            yield "report", str(callback.page)
+
+
+def _evaluate(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> Rows:
+    """Give the command of a test, where it has not been made and there are images for it; else of a validation."""
+    if any(name.startswith("test_") for name in trainer.callback_metrics):
+        return
+    data = trainer.datamodule  # type: ignore[attr-defined] # set by Lightning's data connector
+    has_none = isinstance(data, ImageDataModule) and data.num_images("test") == 0
+    command, title = ("validate", "validate it") if has_none else ("test", "test it")
+    yield title, shell_command(typed, [command, *opening_words(typed), "--ckpt_path", str(run_dir)])
 
 
 def _view(trainer: Trainer, run_dir: Path) -> Rows:
