@@ -19,6 +19,7 @@ from litclassify.cli.config.keys import as_typed, flatten
 from litclassify.cli.config.lines import find_line
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.parsing.environment_variables import variable_of
+from litclassify.cli.parsing.stray_words import flag_for
 from litclassify.errors import UserError
 
 CLASSES_OF_MODEL = (
@@ -160,8 +161,10 @@ class CommandLine:
 
     def _check_needs_none(self) -> None:
         if self.words and self.words[0] in NEEDS_CHECKPOINT:
+            stray = next((flag.words[0] for flag in self._typed if not flag.words[0].startswith("-")), "")
             raise UserError(
                 f"{self.words[0]} needs a trained model: give --ckpt_path FILE, the directory of a run, best or last."
+                f"{flag_for(stray)}"
             )
 
     def _check_flags(self) -> None:

@@ -18,7 +18,14 @@ def test_missing_root_is_named():
         scan_training_classes("nowhere")
 
 
-@pytest.mark.parametrize(("counts", "found"), [({"": 3}, "no folders"), ({"cats": 3}, r"one folder \('cats'\)")])
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"": 3}, r"no folders and 3 images without a class\. .* data\.root/cat/1\.jpg"),
+        ({"": 1}, r"no folders and 1 image without"),
+        ({"cats": 3}, r"one folder \('cats'\)\. Put one"),
+    ],
+)
 def test_fewer_than_two_classes_are_refused(make_folder, counts, found):
     with pytest.raises(UserError, match=rf"num_classes must be at least 2, got \d: '.*' holds {found}"):
         scan_training_classes(make_folder(counts))

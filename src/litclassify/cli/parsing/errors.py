@@ -14,6 +14,7 @@ from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.config.classes import argument_names, class_names
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.parsing.error_tree import Leaf, read_tree
+from litclassify.cli.parsing.stray_words import flag_for
 from litclassify.cli.trust.imports import refusal
 from litclassify.data.augmentation.presets import Preset
 from litclassify.errors import UserError
@@ -213,8 +214,15 @@ def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
     return f"There is no argument '{key}'.{meant}"
 
 
+def _unrecognized(match: re.Match[str], known: Iterable[str]) -> str:
+    words = match[1].strip()
+    # Several words, or one with spaces in it.
+    meant = next(((word, flag) for word in (words, words.partition(" ")[0]) if (flag := flag_for(word))), None)
+    return f"There is no argument '{meant[0]}'.{meant[1]}" if meant else _unknown_key(match, known)
+
+
 TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]], str]], ...] = (
-    (re.compile(r"^unrecognized arguments: ?(.*)"), _unknown_key),
+    (re.compile(r"^unrecognized arguments: ?(.*)"), _unrecognized),
     (re.compile(r"^Subcommand '\w+' does not accept option '([^']+)'"), _unknown_key),
     (
         re.compile(r"^Group '(\w+)' does not accept option '([^']*)'"),

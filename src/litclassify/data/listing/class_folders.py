@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from litclassify.data.listing.find_images import list_images
+from litclassify.data.listing.find_images import list_images, only_images
 from litclassify.errors import UserError
 
 MIN_CLASSES = 2
@@ -43,9 +43,12 @@ def scan_training_classes(folder: str) -> ClassFiles:
     """
     classes = scan_class_folders(folder)
     if len(classes) < MIN_CLASSES:
+        loose = len(only_images(entry.name for entry in os.scandir(folder) if entry.is_file()))
+        beside = f" and {loose} image{'s' if loose > 1 else ''} without a class" if loose else ""
         raise UserError(
             f"num_classes must be at least {MIN_CLASSES}, got {len(classes)}: '{folder}' holds "
-            f"{_folders(list(classes))}. Put one folder per class under data.root."
+            f"{_folders(list(classes))}{beside}. Put one folder per class under data.root, such as data.root/cat/1.jpg "
+            "and data.root/dog/2.jpg, or those below data.root/train."
         )
     empty = [name for name, files in classes.items() if not files]
     if empty:

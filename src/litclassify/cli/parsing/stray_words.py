@@ -1,0 +1,39 @@
+"""Words without a flag: which one they lack, by what they are on disk."""
+
+import shlex
+from pathlib import Path
+
+from litclassify.data.listing.find_images import only_images
+
+SUFFIXES = {
+    ".yaml": ("--config",),
+    ".yml": ("--config",),
+    ".json": ("--config",),
+    ".ckpt": ("--ckpt_path",),
+    ".csv": ("--data ImageTable --data.table",),
+    ".parquet": ("--data ImageTable --data.table",),
+    ".txt": ("--data.path",),
+}
+FOLDER = ("--data ImageFolder --data.root", "--data.path")
+CHECKPOINTS = ("best", "last")
+
+
+def flag_for(word: str) -> str:
+    """Give ` Did you mean --config configs/digits.yaml?`; empty if the word names nothing that a flag takes."""
+    flags = _flags(word)
+    return (
+        f" Did you mean {' or, to predict, '.join(f'{flag} {shlex.quote(word)}' for flag in flags)}?" if flags else ""
+    )
+
+
+def _flags(word: str) -> tuple[str, ...]:
+    path = Path(word)
+    if not word:
+        return ()
+    if word in CHECKPOINTS or (path / "checkpoints").is_dir():
+        return ("--ckpt_path",)
+    if path.is_dir():
+        return FOLDER
+    if not path.is_file():
+        return ()
+    return ("--data.path",) if only_images([word]) else SUFFIXES.get(path.suffix.lower(), ())
