@@ -177,6 +177,7 @@ def _little_memory() -> Iterator[None]:
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
+@pytest.mark.filterwarnings("ignore:.*is made for images of up to")
 @pytest.mark.usefixtures("_little_memory")
 def test_a_gpu_without_enough_memory_names_the_settings_to_lower(capfd: pytest.CaptureFixture[str]) -> None:
     large = ["--data.image_size", "256", "--data.batch_size", "512", "--trainer.precision", "32-true"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torchvision.transforms import v2
@@ -35,9 +36,9 @@ def test_images_that_are_drawn_are_said_to_be() -> None:
     ],
 )
 def test_folders_are_counted(counts: dict[str, int], counted: str, make_folder: MakeFolder) -> None:
-    assert described(ImageFolder(make_folder(counts), image_size=(32, 48))) == [
+    assert described(ImageFolder(make_folder(counts), image_size=(16, 12))) == [
         f"ImageFolder: {counted}",
-        "2 classes (cat, dog), 32x48 pixels, RGB, train_transform: Resize, RandomCrop, RandomHorizontalFlip (default)",
+        "2 classes (cat, dog), 16x12 pixels, RGB, train_transform: Resize, RandomCrop, RandomHorizontalFlip (default)",
     ]
 
 
@@ -75,3 +76,24 @@ def test_labels_of_a_table_are_counted(make_folder: MakeFolder, tmp_path: Path) 
     counted, seen = described(data)
     assert counted == "ImageTable: train 16 images, validation 2 (drawn from train), test 2 (drawn from train)"
     assert seen.startswith("2 labels (sea, sun), 16x16 pixels, gray, ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "enlarged"),
+    [({"image_size": 20}, True), ({"image_size": 19}, False), ({"image_size": 20, "eval_transform": []}, False)],
+)
+def test_images_that_are_enlarged_twice_are_said_to_be(
+    settings: dict[str, Any], enlarged: bool, make_folder: MakeFolder
+) -> None:
+    line = (
+        "The images are small, 10x12 pixels at most of 9 looked at, and are enlarged to 20x20: --data.image_size sets "
+        "the size."
+    )
+    assert described(ImageFolder(make_folder(TRAIN), **settings))[2:] == [line] * enlarged
+
+
+def test_files_without_a_size_are_passed_over(make_folder: MakeFolder) -> None:
+    root = make_folder(TRAIN)
+    for file in Path(root).rglob("*.png"):
+        file.write_bytes(b"")
+    assert len(described(ImageFolder(root, image_size=64, cache=None))) == 2

@@ -11,6 +11,7 @@ from litclassify.callbacks.evaluation.test_report import TestReport
 from litclassify.callbacks.evaluation.validation_metrics import ValidationMetrics
 from litclassify.callbacks.evaluation.validation_report import ValidationReport
 from litclassify.callbacks.guarding.gradient_norm import GradientNorm
+from litclassify.callbacks.guarding.image_size_check import ImageSizeCheck
 from litclassify.callbacks.guarding.loss_guard import LossGuard
 from litclassify.callbacks.guarding.monitor_check import MonitorCheck
 from litclassify.callbacks.guarding.test_set_check import TestSetCheck
@@ -44,6 +45,7 @@ __all__ = [
     "EpochProgressBar",
     "GradientNorm",
     "HyperparameterLogger",
+    "ImageSizeCheck",
     "Interruption",
     "LossGuard",
     "MetricsFile",

@@ -4,8 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from litclassify.data.datamodule import ImageDataModule
+from litclassify.data.decoding.reading import sample_sizes
+from litclassify.data.image_files_datamodule import ImageFilesDataModule
 
 SHOWN = 5
+LOOKED_AT = 8
+ENLARGED = 2
 EVALUATION: tuple[tuple[Literal["val", "test"], str], ...] = (("val", "validation"), ("test", "test"))
 COLOURS = {1: "gray", 3: "RGB"}
 
@@ -14,10 +18,10 @@ def describe(data: ImageDataModule) -> list[str]:
     """Say how many images and classes there are, and what the network will see of them.
 
     Args:
-        data: Set up for training. No image is read, and no data set built.
+        data: Set up for training. Of images, no more than the sizes of a few files are read, and no data set is built.
 
     Returns:
-        Two lines, in which names are as they are in the data.
+        Two lines, and one more where files of images are enlarged; names are as they are in the data.
     """
     channels, height, width = data.image_shape
     noun = "labels" if data.multi_label else "classes"
@@ -25,6 +29,7 @@ def describe(data: ImageDataModule) -> list[str]:
         f"{type(data).__name__}: {', '.join(_counts(data))}",
         f"{data.num_classes} {noun} ({_first(data.class_names)}), {height}x{width} pixels, "
         f"{COLOURS.get(channels, f'in {channels} channels')}, train_transform: {_transforms(data)}",
+        *_enlargement(data),
     ]
 
 
@@ -35,6 +40,21 @@ def _counts(data: ImageDataModule) -> Iterator[str]:
         drawn = " (drawn from train)" if split in data.drawn_splits else ""
         if count is not None:
             yield f"{name} {count:,}{drawn}" if count else f"no {name} images"
+
+
+def _enlargement(data: ImageDataModule) -> Iterator[str]:
+    """Say so where the transforms that go by `image_size` make files at least twice as large, judged by a few."""
+    if not isinstance(data, ImageFilesDataModule) or data.eval_transform is not None:
+        return
+    paths = data.samples["train"].paths
+    sizes = sample_sizes(paths[:: len(paths) // LOOKED_AT or 1])
+    height, width = data.image_size
+    largest = max(sizes, key=min, default=None)
+    if largest is not None and min(largest) * ENLARGED <= min(height, width):
+        yield (
+            f"The images are small, {largest[0]}x{largest[1]} pixels at most of {len(sizes)} looked at, and are "
+            f"enlarged to {height}x{width}: --data.image_size sets the size."
+        )
 
 
 def _transforms(data: ImageDataModule) -> str:

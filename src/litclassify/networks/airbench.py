@@ -1,5 +1,7 @@
 """Airbench: the convolutional network of the CIFAR-10 speed records."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +29,8 @@ class Airbench(Network):
         in_channels: Channels of an image: 1 for gray, 3 for colour.
         widths: Channels of the three blocks.
     """
+
+    for_small_images: ClassVar[bool] = True
 
     def __init__(self, num_classes: int, in_channels: int = 3, widths: tuple[int, int, int] = (64, 256, 256)) -> None:
         super().__init__()

@@ -18,6 +18,9 @@ class Network(nn.Module):
     """Arguments that say nothing but where the first weights come from. A checkpoint has its own weights, so it
     stores none of these: it loads where the file is gone and where there is no internet."""
 
+    for_small_images: ClassVar[bool] = False
+    """Whether the first layers keep the size of the image, which takes much memory where that is large."""
+
     def parameter_stages(self) -> list[list[str]] | None:
         """Give the names of the parameters, stage by stage from the input to the head; None if that is not known."""
         return layer_stages(self)

@@ -1,5 +1,7 @@
 """LeNet-5, the first widely used convolutional network, brought up to date."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
@@ -25,6 +27,8 @@ class LeNet(Network):
         in_channels: Channels of an image: 1 for gray, 3 for colour.
         width: Channels of the first convolution; all other layers keep the paper's proportions to it.
     """
+
+    for_small_images: ClassVar[bool] = True
 
     def __init__(self, num_classes: int, in_channels: int = 1, width: int = 6) -> None:
         super().__init__()

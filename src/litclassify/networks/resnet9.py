@@ -1,5 +1,7 @@
 """ResNet-9: a small residual network that learns CIFAR-10 fast and well."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from litclassify.networks.factory import Network
@@ -25,6 +27,8 @@ class ResNet9(Network):
         width: Channels of the first convolution; the stages have 2, 4 and 8 times as many. 64 gives 6.6
             million parameters; half the width has a quarter of them and about a quarter of the cost.
     """
+
+    for_small_images: ClassVar[bool] = True
 
     def __init__(self, num_classes: int, in_channels: int = 3, width: int = 64) -> None:
         super().__init__()

@@ -14,6 +14,7 @@ from litclassify.callbacks import (
     CurveLayout,
     GradientNorm,
     HyperparameterLogger,
+    ImageSizeCheck,
     Interruption,
     LossGuard,
     MetricsFile,
@@ -37,10 +38,10 @@ HPARAMS_METRICS = ("val_acc", "val_f1", "val_loss", "test_acc", "test_f1", "test
 
 
 def checks(subcommand: str, test_after_fit: bool) -> list[Callback]:
-    """Give what ends a mistaken run early; it goes before the callbacks that would fail over the mistake."""
+    """Give what ends a mistaken run early or warns of it; it goes before the callbacks that would fail over it."""
     if subcommand != "fit":
         return []
-    return [MonitorCheck(), *([TestSetCheck()] if test_after_fit else [])]
+    return [MonitorCheck(), ImageSizeCheck(), *([TestSetCheck()] if test_after_fit else [])]
 
 
 def guards(subcommand: str) -> list[Callback]:
