@@ -20,10 +20,8 @@ CHECKPOINTS = ("best", "last")
 
 def flag_for(word: str) -> str:
     """Give ` Did you mean --config configs/digits.yaml?`; empty if the word names nothing that a flag takes."""
-    flags = _flags(word)
-    return (
-        f" Did you mean {' or, to predict, '.join(f'{flag} {shlex.quote(word)}' for flag in flags)}?" if flags else ""
-    )
+    meant = " or, to predict, ".join(f"{flag} {shlex.quote(word)}" for flag in _flags(word))
+    return f" Did you mean {meant}?" if meant else ""
 
 
 def _flags(word: str) -> tuple[str, ...]:
