@@ -103,11 +103,20 @@ def _subclasses(base: type) -> set[type]:
 
 def subclasses(base: type) -> dict[str, type]:
     """Give the classes that a config can name where `base` is wanted, by import path; of modules, the losses."""
-    found = {path: import_object(path) for path in get_all_subclass_paths(base) if _may_be_named(path)}
-    found = {path: cls for path, cls in found.items() if not inspect.isabstract(cls)}
+    imported = {path: _imported(path) for path in get_all_subclass_paths(base) if _may_be_named(path)}
+    found = {path: cls for path, cls in imported.items() if cls is not None and not inspect.isabstract(cls)}
     if base is nn.Module:
         return {path: cls for path, cls in found.items() if issubclass(cls, LOSSES) or path.startswith(OWN_LOSSES)}
     return {path: cls for path, cls in found.items() if cls not in TO_DERIVE_FROM}
+
+
+def _imported(path: str) -> type | None:
+    """Give a class; None for one that a program has made while it ran, which has no place to be imported from."""
+    try:
+        cls: type = import_object(path)
+    except AttributeError:
+        return None
+    return cls
 
 
 def arguments(cls: type, skip: Skip) -> Iterator[ActionTypeHint]:
