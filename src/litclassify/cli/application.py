@@ -250,7 +250,10 @@ class ClassificationCLI(LightningCLI):
         except REFUSALS as error:
             self._dump_config()
             place = place_of_class(cls, self.config_dump)
-            raise UserError(f"{place}: {str(error).strip()}", place) from error
+            text = str(error).strip()
+            if text.endswith("unexpected keyword argument 'num_classes'"):
+                text += ": a network takes the number of its outputs."
+            raise UserError(f"{place}: {text}", place) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""
