@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from litclassify.callbacks.resuming.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
@@ -38,7 +38,9 @@ def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
         run = newest_run(runs_dir)
         if run is None:
             raise UserError(f"--ckpt_path {given}: no run under '{runs_dir}' has a checkpoint. Train one with fit.")
-        return _best(series_of(run) or run) if given == "best" else _last(run)
+        found = _best(series_of(run) or run) if given == "best" else _last(run)
+        rank_zero_info(f"--ckpt_path {given}: {found}, of the newest run")
+        return found
     if path.name == "last" and path.parent.is_dir():
         return _last(path.parent)
     if path.is_dir():
