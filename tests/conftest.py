@@ -1,9 +1,11 @@
 """What all tests share: one thread each, a directory of their own, and small runs of the command line."""
 
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -21,6 +23,15 @@ SMALL = [
     *["--trainer.max_epochs", "2", "--trainer.accelerator", "cpu"],
     *["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"],
 ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    # Weights and images that a test or its fixtures draw without a seed are the same in any order of tests. This comes
+    # before all fixtures, also those of a module.
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)
