@@ -36,6 +36,11 @@ class InterruptedBySignal(SystemExit):
         self.checkpoint = checkpoint
 
 
+def reason_of(error: Exception) -> str:
+    """Give the words of an exception, without the C++ functions that torch may list after them."""
+    return str(error).partition("\nException raised from")[0].strip()
+
+
 @contextmanager
 def refusal_of(key: str) -> Iterator[None]:
     """Name the argument whose class refuses what it is given.
@@ -51,4 +56,4 @@ def refusal_of(key: str) -> Iterator[None]:
     except UserError:
         raise
     except (RuntimeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{key}: {str(error).strip()}") from error
+        raise UserError(f"{key}: {reason_of(error)}") from error

@@ -37,6 +37,17 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
         (["--model.network.in_features", "63"], ["63", "64", "model.network.in_features"]),
         (["--model.optimizer", "Adamm"], ["model.optimizer", "'Adamm'", "Did you mean 'Adam'?"]),
         (["--model.optimizer.momentumm", "0.9"], ["model.optimizer", "'momentumm'"]),
+        (
+            ["--model.optimizer", "FocalLoss"],
+            ["model.optimizer: FocalLoss, a class of the kind Module, does"],
+        ),
+        (["--model.optimizer", "torch.nn.ReLU"], ["model.optimizer: torch.nn.ReLU is no Optimizer"]),
+        (["--model.criterion", "lightning.pytorch.callbacks.EarlyStopping"], [".EarlyStopping is no Module"]),
+        (["--model.optimizer", "[1, 2]"], ["model.optimizer must name a class, got [1, 2]"]),
+        (["--early_stopping", "SGD"], ["early_stopping: SGD, a class of the kind Optimizer, does not go here"]),
+        (["--model.network", "TripletMarginLoss"], ["model.network: TripletMarginLoss takes no num_classes"]),
+        (["--data.batch_size", str(10**30)], ["data.batch_size must be under 2^63, got an integer of 100 bits"]),
+        (["--model.network.hidden_features", f"[8, {2**63}]"], ["model.network.hidden_features must be under 2^63"]),
         (["--model.lr_interval", "batch"], ["model.lr_interval", "batch", "step", "epoch"]),
         (["--trainer.max_epochs", "few"], ["trainer.max_epochs", "few"]),
         (["--trainer.max_epoch", "3"], ["trainer.max_epoch", "trainer.max_epochs"]),
@@ -178,6 +189,11 @@ def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monk
             "model.lr_scheduler: Tried to step",
         ),
         (["--checkpoint.dirpath", "file"], "file': File exists"),
+        (["--model.optimizer.differentiable", "true"], "model.optimizer.differentiable must be false"),
+        (
+            ["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size=1", "--model.lr_scheduler.last_epoch=2"],
+            "model.lr_scheduler.last_epoch must be -1, got 2",
+        ),
     ],
 )
 def test_what_is_refused_late_is_named(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,8 @@
+"""The words of exceptions, as they are shown."""
+
+from litclassify.errors import reason_of
+
+
+def test_what_torch_lists_of_its_own_functions_is_left_out() -> None:
+    error = RuntimeError("size overflows\nException raised from unpack at numbers.h:79\nframe #0: c10::Error")
+    assert reason_of(error) == "size overflows"
