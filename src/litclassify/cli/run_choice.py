@@ -16,8 +16,9 @@ from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.runs.directory import CHECKPOINTS, run_dir_of
 from litclassify.cli.runs.launch import hold_checkpoints, mark_unfinished, run_to_resume, save_record
-from litclassify.cli.runs.logs import cut_logs, log_files
+from litclassify.cli.runs.logs import cut_logs
 from litclassify.errors import UserError
+from litclassify.files.log_files import log_files
 
 
 def parent_of_runs(config: Namespace, command_line: CommandLine) -> Path:
