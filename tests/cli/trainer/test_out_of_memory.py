@@ -20,7 +20,21 @@ BUS = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly: Bus error.
 ENDED = "DataLoader worker (pid(s) 12) exited unexpectedly"
 CRASH = RuntimeError("DataLoader worker (pid 12) is killed by signal: Segmentation fault. ")
 WITH_CODE = RuntimeError("DataLoader worker (pid 12) exited unexpectedly with exit code 1. Details are lost due to …")
-CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity of 79.2 GiB")
+# As of torch 2.8.
+CUDA_TEXT = (
+    "CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity of 79.19 GiB of which 1.31 GiB is "
+    "free. Process 1234 has 77.86 GiB memory in use. Of the allocated memory 76.93 GiB is allocated by PyTorch, and "
+    "271.50 MiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is large try setting "
+    "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  See documentation for Memory "
+    "Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
+)
+CUDA = torch.OutOfMemoryError(CUDA_TEXT)
+OTHER_GPU_TEXTS = (
+    "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported at some other API call",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory (MPS allocated: 17.05 GiB, other allocations: 1.21 GiB, max allowed: 18.13 GiB).",
+)
 
 
 def config(**data: object) -> Namespace:
@@ -61,6 +75,13 @@ def test_other_errors_pass(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, memory_explained(config(), trains=True):
         raise error
     assert caught.value is error
+
+
+@pytest.mark.parametrize("text", OTHER_GPU_TEXTS)
+def test_all_that_a_gpu_without_memory_says_is_known(text: str) -> None:
+    error = RuntimeError(text)
+    assert is_out_of_memory(error)
+    assert str(settings_to_lower(error, config(), trains=True)).startswith("A GPU has not enough memory. Lower one")
 
 
 def test_settings_are_named_with_their_values() -> None:
@@ -107,19 +128,37 @@ def test_a_lost_connection_to_a_worker_is_its_end(lost: Exception, monkeypatch: 
 
 
 HUNGRY = """
+import os
 import torch
 from litclassify.networks import MLP
 class Hungry(MLP):
     def forward(self, images):
         if len(images) > 2:  # Not at the check of the input.
+            if "GPU_SAYS" in os.environ:
+                raise torch.OutOfMemoryError(os.environ["GPU_SAYS"])
             torch.empty(1 << 50, dtype=torch.uint8)
         return super().forward(images)
 """
 
 
+@pytest.mark.parametrize(
+    ("gpu_says", "expected"),
+    [
+        (None, "error: The machine has not enough memory for 1048576.0 GiB more. Lower one of these:"),
+        (CUDA_TEXT, "error: A GPU has not enough memory for 1.50 GiB more. Lower one of these:"),
+    ],
+    ids=["machine", "gpu"],
+)
 def test_commands_end_with_a_few_lines(
-    tmp_path: Path, fit: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    gpu_says: str | None,
+    expected: str,
+    tmp_path: Path,
+    fit: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if gpu_says is not None:
+        monkeypatch.setenv("GPU_SAYS", gpu_says)
     (tmp_path / "gluttonous.py").write_text(HUNGRY)
     monkeypatch.syspath_prepend(tmp_path)
     hungry = [
@@ -139,7 +178,7 @@ def test_commands_end_with_a_few_lines(
             main([*words, *hungry])
         assert ended.value.code == 2
         printed = capsys.readouterr().err
-        assert "error: The machine has not enough memory for 1048576.0 GiB more. Lower one of these:" in printed
+        assert expected in printed
         assert "data.batch_size is 256: --data.batch_size 128" in printed
         assert ("accumulate_grad_batches 2" in printed) == (words[0] == "fit")
         assert "Traceback" not in printed

@@ -16,14 +16,16 @@ from litclassify.cli.trainer.ended_workers import WorkerEnd, how_a_worker_ended
 from litclassify.cli.trainer.precision import FULL, MIXED
 from litclassify.errors import UserError
 
+# What Lightning's checks do not know: libraries of CUDA that find no memory for themselves, and Apple's GPUs.
+GPU_FULL = re.compile(r"CU(BLAS|DNN)_STATUS_ALLOC_FAILED|MPS backend out of memory")
 ASKED_FOR = re.compile(r"(?:ried|Unable) to allocate ([\d.]+) ?(\w+)")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out."""
     return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or is_cuda_out_of_memory(error)
+        isinstance(error, MemoryError)
+        or _is_of_gpu(error)
         or is_out_of_cpu_memory(error)
         or how_a_worker_ended(error) is WorkerEnd.KILLED
     )
@@ -79,7 +81,12 @@ def settings_to_lower(error: BaseException, config: Namespace, *, trains: bool) 
 
 
 def _device(error: BaseException) -> str:
-    return "A GPU" if isinstance(error, torch.OutOfMemoryError) or is_cuda_out_of_memory(error) else "The machine"
+    return "A GPU" if _is_of_gpu(error) else "The machine"
+
+
+def _is_of_gpu(error: BaseException) -> bool:
+    known = isinstance(error, torch.OutOfMemoryError) or is_cuda_out_of_memory(error)
+    return known or GPU_FULL.search(str(error)) is not None
 
 
 def _size(error: BaseException) -> str:
