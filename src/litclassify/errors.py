@@ -1,8 +1,11 @@
 """How a command ends that does not end well: by a mistake that a user can mend, or by a signal."""
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+OBJECT = re.compile(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-f]+>")
 
 
 class UserError(ValueError):
@@ -37,8 +40,9 @@ class InterruptedBySignal(SystemExit):
 
 
 def reason_of(error: Exception) -> str:
-    """Give the words of an exception, without the C++ functions that torch may list after them."""
-    return str(error).partition("\nException raised from")[0].strip()
+    """Give the words of an exception, without what torch may say of its own code, and objects as their class."""
+    text = str(error).partition("\nException raised from")[0].strip()
+    return OBJECT.sub(r"\1", text)
 
 
 @contextmanager

@@ -150,7 +150,8 @@ class ClassificationCLI(LightningCLI):
         stored = {} if self.checkpoint is None else self.checkpoint.published
         weighs_classes = self.config[self.subcommand].get("model.init_args.class_weights") is not None
         predicts = self.subcommand == "predict"
-        return published_value(name, data, stored, predicts=predicts, weighs_classes=weighs_classes)
+        with memory_explained(self.config[self.subcommand], trains=self.subcommand == "fit"):
+            return published_value(name, data, stored, predicts=predicts, weighs_classes=weighs_classes)
 
     # --- Parsing ---
 

@@ -214,7 +214,7 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
         lambda leaf, match: f"{leaf.key}: {match[1] or match[3]} is no {match[2] or match[4]}.",
     ),
     (
-        re.compile(r"Expected an import path or a subclass spec, but got (.+?)\. Got value"),
+        re.compile(r"Expected an import path or a subclass spec, but got (.+?)(?:\. Got value|$)"),
         lambda leaf, match: f"{leaf.key} must name a class, got {match[1]}.",
     ),
     (re.compile(r"Expected '([^']+)' to be a function that returns <class '(?:\w+\.)*(\w+)'>"), _wrong_function),
@@ -281,6 +281,7 @@ EXPECTED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     ),
     (re.compile(r"Expected a tuple with (\d+) elements"), lambda match: f"a list of {match[1]}"),
     (re.compile(r"Not a valid subclass of (\w+)"), lambda match: f"a class ({match[1]})"),
+    (re.compile(r"Not of type Path"), lambda _: "a path"),
     (re.compile(r"Not of type timedelta"), lambda _: "a time as h:m:s"),
     (re.compile(r"Not of type Tensor"), lambda _: "a list of numbers"),
 )

@@ -13,7 +13,7 @@ from lightning.pytorch.strategies import StrategyRegistry
 
 from litclassify.callbacks.loader_images import several_loaders
 from litclassify.cli.checkpoints.checks import weights_do_not_fit
-from litclassify.errors import UserError
+from litclassify.errors import UserError, reason_of
 from litclassify.suggestions import nearest
 
 # Zero of these divides by zero in the middle of an epoch.
@@ -89,7 +89,7 @@ def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[N
 
 def _refusal(error: Exception, name: str | None, settings: Mapping[str, Any]) -> UserError:
     """Say which argument an exception is about, and what there is to choose from."""
-    reason = str(error).strip()
+    reason = reason_of(error)
     if name is None:
         return UserError(reason)
     value = settings.get(name)
