@@ -58,7 +58,7 @@ def test_so_it_is_where_an_own_class_refuses_an_argument(refused: Callable[..., 
 
 
 def test_a_network_that_takes_no_number_of_classes_is_told_so(refused: Callable[..., str]) -> None:
-    assert "keyword argument 'num_classes': a network takes the number of its outputs." in refused("WithoutClasses")
+    assert "WithoutClasses takes no num_classes, which it is given here." in refused("WithoutClasses")
 
 
 def test_of_installed_code_no_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,6 +57,10 @@ class Optimization:
         """
         with refusal_of("model.optimizer"):
             optimizer = self._build_optimizer(parameters, trainer)
+        if optimizer.defaults.get("differentiable"):
+            raise UserError(
+                "model.optimizer.differentiable must be false: it is for code that differentiates the steps themselves."
+            )
         if self.lr_scheduler is None:
             return optimizer
         interval, length = span_of(self.lr_scheduler, self.lr_interval, lambda unit: total_steps(trainer, unit))

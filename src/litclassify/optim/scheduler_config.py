@@ -52,10 +52,16 @@ def scheduler_config(
 
     Raises:
         UserError: `ReduceLROnPlateau` with interval `step`: its metric is there once an epoch. Or a schedule that
-            gives all groups of parameters one learning rate, where the optimizer has several.
+            gives all groups of parameters one learning rate, where the optimizer has several. Or one that would begin
+            in its middle.
     """
     rates = {group["lr"] / group.get("lr_scale", 1.0) for group in optimizer.param_groups}
     _, given = _unwrapped(factory)
+    if given.get("last_epoch", -1) != -1:
+        raise UserError(
+            f"model.lr_scheduler.last_epoch must be -1, got {given['last_epoch']}: a schedule goes on where it was by "
+            "fit --ckpt_path."
+        )
     scheduler = factory(optimizer, **_rates_by_group(given, optimizer), **arguments)
     if len(rates) > 1 and len({group["initial_lr"] for group in optimizer.param_groups}) == 1:
         raise UserError(

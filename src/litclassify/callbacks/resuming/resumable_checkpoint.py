@@ -16,7 +16,8 @@ from torch import Tensor
 from litclassify.callbacks.guarding.loss_guard import LossGuard
 from litclassify.callbacks.resuming import position_of
 from litclassify.errors import UserError
-from litclassify.files.durable_files import link
+from litclassify.files.durable_files import link, sync
+from litclassify.files.log_files import log_files
 
 PREVIOUS = "previous.ckpt"
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
@@ -170,8 +171,7 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def _write(self, trainer: Trainer) -> None:
         """Write what is due: first the file to go on from, which says what else there shall be and what shall not."""
-        for logger in trainer.loggers:
-            logger.save()  # What is logged up to here is not logged again by a training that goes on from here.
+        self._write_logs(trainer)
         last, self._to_save = self.last_model_path, sorted(self._to_save, key=lambda path: path != self.last_model_path)
         written = ""
         for path in self._to_save:
@@ -185,6 +185,15 @@ class ResumableCheckpoint(ModelCheckpoint):
         self._remove(trainer)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(self)
+
+    @staticmethod
+    def _write_logs(trainer: Trainer) -> None:
+        """Bring what is logged up to here to the disk: a training that goes on from here does not log it again."""
+        for logger in trainer.loggers:
+            logger.save()
+        if trainer.is_global_zero:
+            folders = {Path(logger.log_dir) for logger in trainer.loggers if logger.log_dir is not None}
+            sync(file for folder in folders for file in log_files(folder))
 
     def _write_last(self, trainer: Trainer) -> None:
         """Write `last.ckpt`; the one before it becomes `previous.ckpt` after that.

@@ -90,6 +90,12 @@ def as_yaml(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def kind_of(name: str) -> str | None:
+    """Say of which kind the class with a short name is: the name of its base; None if there is no such class."""
+    kinds = (base.__name__ for base in BASES if any(cls.__name__ == name for cls in _subclasses(base)))
+    return next(kinds, None)
+
+
 def class_names() -> set[str]:
     """Give the short names of every class that a config can name."""
     found = set[type]().union(*(_subclasses(base) or {base} for base in BASES))

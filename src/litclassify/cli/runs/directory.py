@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from litclassify.errors import UserError
 from litclassify.files.file_ages import newest_first
+from litclassify.files.log_files import METRICS_CSV
 
 BAD_IMAGES = "bad_images.csv"
 CHECKPOINTS = "checkpoints"
@@ -20,7 +21,6 @@ LAST = "last.ckpt"
 LAUNCH = ".training.launch"
 LOCK = ".training.lock"
 LR_SEARCH = "lr_search.png"
-METRICS_CSV = "metrics.csv"
 METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"
 SERIES = "series.json"
