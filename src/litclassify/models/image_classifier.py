@@ -17,7 +17,12 @@ from litclassify.errors import UserError, refusal_of
 from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 from litclassify.models.criterion_check import check_criterion
 from litclassify.models.initial_weights import start_from
-from litclassify.models.optimization import Optimization, Parameters, check_schedules_reach_the_end
+from litclassify.models.optimization import (
+    Optimization,
+    Parameters,
+    check_schedules_reach_the_end,
+    report_jump_of_rate,
+)
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import ParameterGroups
@@ -238,8 +243,9 @@ class ImageClassifier(LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """Refuse a schedule that is too short for the run."""
+        """Refuse a schedule that is too short for the run, and report one that has another rate than it had."""
         check_schedules_reach_the_end(self.trainer)
+        report_jump_of_rate(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""
