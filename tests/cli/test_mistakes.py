@@ -186,7 +186,7 @@ def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monk
         (["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size", "0"], "model.lr_scheduler: integer"),
         (
             [
-                *["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "1"],
+                *["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01"],
                 *["--model.lr_scheduler.total_steps", "2", "--model.lr_interval", "step"],
             ],
             "this OneCycleLR ends after 2 steps, training after",

@@ -31,6 +31,10 @@ class ResumableCheckpoint(ModelCheckpoint):
     With `save_last`, `last.ckpt` is written after every epoch and every validation; `previous.ckpt` is the one before
     it, should that be damaged. Of names for the same state, the second is a hard link.
 
+    Of checkpoints with equal values of the monitored metric, the latest is the best. With few validation images the
+    metric stands still long before the loss does, and a schedule that anneals has done the rest by the latest. So
+    `save_top_k` keeps the latest of ties, too.
+
     Args:
         every_n_minutes: Write `last.ckpt` each time so many minutes have passed, too. Null does not.
         **kwargs: Arguments of `ModelCheckpoint`.
@@ -80,6 +84,13 @@ class ResumableCheckpoint(ModelCheckpoint):
     def state_key(self) -> str:  # Lightning composes it anew, twice in each step.
         """That of Lightning's class: its checkpoints can be resumed, and its tools read ours."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Whether a value is among the best, also where it equals the worst of them, whose oldest it replaces."""
+        if super().check_monitor_top_k(trainer, current):
+            return True
+        is_tie = current is not None and bool(current == self.best_k_models.get(self.kth_best_model_path))
+        return bool(trainer.strategy.reduce_boolean_decision(is_tie))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count the minutes, and end what a process that was killed had begun."""
@@ -160,6 +171,11 @@ class ResumableCheckpoint(ModelCheckpoint):
     def _save_last_checkpoint(self, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
         if self.save_last:
             self._ask_for_last(trainer)
+
+    def _update_best_and_save(self, current: Tensor, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
+        super()._update_best_and_save(current, trainer, monitor_candidates)
+        ties = [path for path, score in self.best_k_models.items() if score == self.best_model_score]
+        self.best_model_path = ties[-1]  # They are in the order in which they came. Lightning takes the first.
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         self._save_once(filepath)

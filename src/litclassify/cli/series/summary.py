@@ -104,7 +104,7 @@ def final_metrics(run_dir: Path) -> dict[str, float]:
     rows = [row for row in rows if row]
     best = run.metrics.get(f"best_{run.monitor}", math.nan)
     at_best = [row for row in rows if row.get(str(run.monitor)) == best]
-    validated = next(iter(at_best or rows[-1:]), {})
+    validated = next(reversed(at_best or rows), {})  # Of equal ones, the latest is the best checkpoint.
     return validated | _starting_with("test_", read_metrics(run_dir / METRICS_JSON))
 
 
