@@ -1,10 +1,12 @@
 """What all tests share: one thread each, a directory of their own, and small runs of the command line."""
 
 import os
+import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -30,6 +32,15 @@ def every(n: int, cases: Iterable[Any]) -> list[Any]:
         pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=[pytest.mark.slow] if i % n else [])
         for i, case in enumerate(cases)
     ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    # Weights and images that a test or its fixtures draw without a seed are the same in any order of tests. This comes
+    # before all fixtures, also those of a module.
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

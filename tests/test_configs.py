@@ -146,3 +146,11 @@ def test_recipe_states_its_command_and_result(recipe: str) -> None:
     lines = (CONFIGS / recipe).read_text().splitlines()
     assert lines[0].startswith(f"# python main.py fit --config configs/{recipe}")
     assert any(line.startswith("# Result: ") for line in lines)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_schedule_of_a_recipe_scales_the_rate_of_its_optimizer_to_the_end(recipe: str) -> None:
+    """So `--model.optimizer.lr` has its effect, and what is annealed over the run is not stopped before."""
+    config = yaml.safe_load((CONFIGS / recipe).read_text())
+    assert config["model"]["init_args"]["lr_scheduler"]["class_path"] in ("WarmupCosine", "WarmupPolynomial")
+    assert config["early_stopping"] is None

@@ -1,8 +1,11 @@
 """How a command ends that does not end well: by a mistake that a user can mend, or by a signal."""
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+OBJECT = re.compile(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-f]+>")
 
 
 class UserError(ValueError):
@@ -36,6 +39,12 @@ class InterruptedBySignal(SystemExit):
         self.checkpoint = checkpoint
 
 
+def reason_of(error: Exception) -> str:
+    """Give the words of an exception, without what torch may say of its own code, and objects as their class."""
+    text = str(error).partition("\nException raised from")[0].strip()
+    return OBJECT.sub(r"\1", text)
+
+
 @contextmanager
 def refusal_of(key: str) -> Iterator[None]:
     """Name the argument whose class refuses what it is given.
@@ -51,4 +60,4 @@ def refusal_of(key: str) -> Iterator[None]:
     except UserError:
         raise
     except (RuntimeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{key}: {str(error).strip()}") from error
+        raise UserError(f"{key}: {reason_of(error)}") from error

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import FSDPStrategy
-from tests.conftest import SMALL
+from tests.conftest import SMALL, every
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch import Tensor, nn
 
@@ -58,6 +58,7 @@ class Recorder(Callback):
 
 def record(callback: BackboneFreezing, max_epochs: int = 5, **arguments: object) -> Recorder:
     recorder = Recorder()
+    torch.manual_seed(0)  # With some weights a unit is dead, and an epoch leaves its bias as it was.
     model = classifier(
         **{
             "network": THREE_LAYERS,
@@ -126,7 +127,6 @@ def test_frozen_batch_normalisation_goes_by_its_running_statistics() -> None:
         optimizer.zero_grad()
         nn.functional.cross_entropy(by_hand(images / 255), targets).backward()
         optimizer.step()
-    torch.manual_seed(0)
     optimizer = partial(torch.optim.SGD, lr=0.1)
     recorder = record(BackboneFreezing(None), max_epochs=2, network=Normalised, optimizer=optimizer)
     for name, value in by_hand.state_dict().items():
@@ -151,7 +151,7 @@ def last_weights() -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     "gradual", [[], ["--trainer.callbacks.unfreeze_every_n_epochs=1"]], ids=["at_once", "by_stage"]
 )
-@pytest.mark.parametrize("steps", ["3", "6", "9"])  # Of 3 an epoch: before, at and after unfreezing.
+@pytest.mark.parametrize("steps", every(3, ["6", "3", "9"]))  # Of 3 an epoch: at, before and after unfreezing.
 def test_a_resumed_run_ends_as_one_that_never_stopped(
     fit: Callable[..., Path], tmp_path: Path, gradual: list[str], steps: str
 ) -> None:

@@ -102,7 +102,7 @@ def _print_into(output: Path) -> None:
     for logger in map(logging.getLogger, list(logging.root.manager.loggerDict)):
         for handler in logger.handlers:
             if isinstance(handler, logging.StreamHandler):
-                handler.setStream(sys.stderr)
+                handler.stream = sys.stderr  # `setStream` flushes the one before, which may be closed.
 
 
 def _print_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:

@@ -12,6 +12,7 @@ from tests.chaos.trainings import has_checkpoint, refusal, run_of, train, traine
 from tests.conftest import SMALL
 
 from litclassify.cli.checkpoints.path import resolve_checkpoint
+from litclassify.cli.trainer.ended_workers import WorkerEnd
 
 WORDS = [
     *SMALL,
@@ -103,7 +104,8 @@ def test_after_a_worker_was_killed_the_training_goes_on_exactly() -> None:
     robbed.wait_until(lambda: has_checkpoint("robbed") and bool(workers_of(robbed.pid)))
     os.kill(workers_of(robbed.pid)[0], signal.SIGKILL)
     message = refusal(robbed)
-    assert "The machine has not enough memory" in message
+    # Which of them is a matter of chance: what torch finds out first.
+    assert any(end.value in message for end in WorkerEnd)
     assert "data.num_workers is 2" in message
     assert differences(whole, trained("robbed", words)) == []
     assert Training(["test", "--ckpt_path", f"{run_of('robbed')}"], Path("test.txt")).wait() == 0

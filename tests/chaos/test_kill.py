@@ -9,22 +9,13 @@ import pytest
 import torch
 from tests.chaos.comparison import differences
 from tests.chaos.recipes import FOLDER, QUIET, RECIPES
-from tests.chaos.trainings import has_checkpoint, run_of, train, trained
+from tests.chaos.trainings import has_checkpoint, run_of, seconds_of_training, train, trained
 from tests.conftest import CONFIGS, SMALL
 
 # Of each recipe: in all 56.
 KILLS = 8
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-
-
-def seconds_of_training(name: str, words: list[str]) -> float:
-    """Train without a stop, and give the time from the first checkpoint to the end."""
-    training = train(name, words)
-    training.wait_until(lambda: has_checkpoint(name))
-    start = time.monotonic()
-    assert training.wait() == 0, training.printed()
-    return time.monotonic() - start
 
 
 def killed_and_resumed(name: str, words: list[str], after_s: float, then: list[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """Trainings by name, that begin or go on with one and the same command."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,15 @@ def trained(name: str, words: list[str], runs: str = "runs") -> Path:
     training = train(name, words, runs=runs)
     assert training.wait() == 0, training.printed()
     return run_of(name, runs)
+
+
+def seconds_of_training(name: str, words: list[str]) -> float:
+    """Train without a stop, and give the time from the first checkpoint to the end."""
+    training = train(name, words)
+    training.wait_until(lambda: has_checkpoint(name))
+    start = time.monotonic()
+    assert training.wait() == 0, training.printed()
+    return time.monotonic() - start
 
 
 def run_of(name: str, runs: str = "runs") -> Path:

@@ -37,6 +37,18 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
         (["--model.network.in_features", "63"], ["63", "64", "model.network.in_features"]),
         (["--model.optimizer", "Adamm"], ["model.optimizer", "'Adamm'", "Did you mean 'Adam'?"]),
         (["--model.optimizer.momentumm", "0.9"], ["model.optimizer", "'momentumm'"]),
+        (
+            ["--model.optimizer", "FocalLoss"],
+            ["model.optimizer: FocalLoss, a class of the kind Module, does"],
+        ),
+        (["--model.optimizer", "torch.nn.ReLU"], ["model.optimizer: torch.nn.ReLU is no Optimizer"]),
+        (["--model.criterion", "lightning.pytorch.callbacks.EarlyStopping"], [".EarlyStopping is no Module"]),
+        (["--model.optimizer", "[1, 2]"], ["model.optimizer must name a class, got [1, 2]"]),
+        (["--trainer.barebones=true", "--trainer.profiler=SimpleProfiler"], ["profiler=SimpleProfiler)"]),
+        (["--early_stopping", "SGD"], ["early_stopping: SGD, a class of the kind Optimizer, does not go here"]),
+        (["--model.network", "TripletMarginLoss"], ["model.network: TripletMarginLoss takes no num_classes"]),
+        (["--data.batch_size", str(10**30)], ["data.batch_size must be under 2^63, got an integer of 100 bits"]),
+        (["--model.network.hidden_features", f"[8, {2**63}]"], ["model.network.hidden_features must be under 2^63"]),
         (["--model.lr_interval", "batch"], ["model.lr_interval", "batch", "step", "epoch"]),
         (["--trainer.max_epochs", "few"], ["trainer.max_epochs", "few"]),
         (["--trainer.max_epoch", "3"], ["trainer.max_epoch", "trainer.max_epochs"]),
@@ -130,6 +142,8 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
         ("data: [", "'broken.yaml' is no valid YAML, line 1, column 8"),
         ("data: \x07", "'broken.yaml' is no valid YAML"),
         ("- data", "'broken.yaml' is no config, which is a mapping"),
+        ("model:\n  lr_scheduler: 1.5", "model.lr_scheduler must name a class, got 1.5"),
+        ("checkpoint: {dirpath: 1.5}", "checkpoint.dirpath must be"),
         ("datta: Digits", "datta"),
         ("trainer:\n  max_epochss: 3", "max_epochss"),
         ("model:\n  init_args:\n    network: {class_path: LeNet, init_args: null}", "network: init_args must be a map"),
@@ -172,12 +186,17 @@ def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monk
         (["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size", "0"], "model.lr_scheduler: integer"),
         (
             [
-                *["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "1"],
+                *["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01"],
                 *["--model.lr_scheduler.total_steps", "2", "--model.lr_interval", "step"],
             ],
             "this OneCycleLR ends after 2 steps, training after",
         ),
         (["--checkpoint.dirpath", "file"], "file': File exists"),
+        (["--model.optimizer.differentiable", "true"], "model.optimizer.differentiable must be false"),
+        (
+            ["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size=1", "--model.lr_scheduler.last_epoch=2"],
+            "model.lr_scheduler.last_epoch must be -1, got 2",
+        ),
     ],
 )
 def test_what_is_refused_late_is_named(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

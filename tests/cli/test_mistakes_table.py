@@ -52,6 +52,7 @@ WRONG_VALUES: list[tuple[str, object, list[str]]] = [
     ("trainer.max_time", "long", ["trainer.max_time is 'long'", "DD:HH:MM:SS"]),
     ("trainer.limit_train_batches", 1.5, ["trainer.limit_train_batches is 1.5"]),
     ("trainer.accumulate_grad_batches", 0, ["trainer.accumulate_grad_batches must be at least 1, got 0"]),
+    ("trainer.overfit_batches", 1e300, ["trainer.overfit_batches must be under 2^63, got 1e+300"]),
     ("trainer.check_val_every_n_epoch", 0, ["trainer.check_val_every_n_epoch must be at least 1, got 0"]),
     ("trainer.val_check_interval", 500, ["trainer.val_check_interval is 500", "number of the training batches"]),
     ("trainer.gradient_clip_algorithm", "foo", ["trainer.gradient_clip_algorithm", "norm"]),

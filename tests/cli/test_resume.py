@@ -16,6 +16,7 @@ from tests.conftest import SMALL
 from litclassify.cli import main
 from litclassify.cli.checkpoints.checkpoint import read_checkpoint
 from litclassify.models import ImageClassifier
+from litclassify.optim import warmup_cosine
 
 Fit = Callable[..., Path]
 RESUME = ["--trainer.enable_progress_bar", "false"]
@@ -165,6 +166,25 @@ def test_a_one_cycle_schedule_is_as_long_as_the_run_was_when_it_began(
         main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "3", *RESUME])
     assert "this OneCycleLR ends after 10 steps, training after 15." in capsys.readouterr().err
     assert changed(run, before) == []
+
+
+def test_a_schedule_that_goes_by_another_length_says_where_the_rate_jumps(
+    fit: Fit, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = fit("--model.lr_scheduler", "WarmupCosine")
+    steps = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "4", *RESUME])
+    rate = 0.01 * warmup_cosine(steps, 2 * steps, round(0.05 * 2 * steps))
+    assert f"the learning rate goes on at {rate:.3g}, and was 0 at the checkpoint." in caplog.text
+
+
+def test_a_schedule_that_goes_on_as_it_was_says_nothing(fit: Fit, caplog: pytest.LogCaptureFixture) -> None:
+    run = fit("--model.lr_scheduler", "WarmupCosine", "--trainer.max_epochs", "3")
+    (first,) = (run / "checkpoints").glob("epoch000*")
+    main(["fit", "--ckpt_path", str(first), *RESUME])
+    assert validated_epochs(run) == [0, 1, 2]
+    assert "Restored all states" in caplog.text
+    assert "the learning rate goes on" not in caplog.text
 
 
 @pytest.mark.parametrize("total_steps", [9, 10])

@@ -93,6 +93,15 @@ def test_starts_a_run_where_there_is_none(capsys: pytest.CaptureFixture[str]) ->
     assert "going on with" not in capsys.readouterr().err
 
 
+def test_says_that_a_run_has_finished_where_it_starts_another(caplog: pytest.LogCaptureFixture) -> None:
+    main([*AUTO, "--trainer.max_epochs", "1"])
+    assert "--resume auto" not in caplog.text
+    finished = only_run()
+    main([*AUTO, "--trainer.max_epochs", "1"])
+    assert f"--resume auto: '{finished}' has finished, and none is left to go on with: starting a new" in caplog.text
+    assert len(runs()) == 2
+
+
 def test_passes_over_runs_that_have_finished_have_no_checkpoint_or_train(run: Path) -> None:
     training, finished, empty = (run.with_name(f"2999-01-01_00-00-0{i}") for i in range(3))
     for other in (training, finished):

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks.timer import Interval
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tests.conftest import SMALL
 
+from litclassify.callbacks import ResumableCheckpoint
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.run import process_set_up_for
 from litclassify.cli.trainer.console import quiet_lightning
@@ -150,6 +151,16 @@ def test_null_switches_them_off(build: Build) -> None:
     cli = build("--early_stopping", "null", "--checkpoint", "null")
     assert callbacks_of(cli, EarlyStopping) == []
     assert callbacks_of(cli, ModelCheckpoint) == []
+
+
+@pytest.mark.parametrize("part", [["--early_stopping.patience", "3"], ["--config", "part.yaml"]])
+def test_what_follows_a_null_is_on_top_of_the_defaults(build: Build, part: list[str]) -> None:
+    Path("part.yaml").write_text("early_stopping: {patience: 3}")
+    cli = build(*from_yaml({"early_stopping": None, "checkpoint": None}), *part, "--checkpoint.save_top_k", "1")
+    (checkpoint,) = callbacks_of(cli, ModelCheckpoint)
+    (stopping,) = callbacks_of(cli, EarlyStopping)
+    assert (stopping.monitor, stopping.mode, stopping.patience) == ("val_acc", "max", 3)
+    assert (type(checkpoint), checkpoint.monitor, checkpoint.save_top_k) == (ResumableCheckpoint, "val_acc", 1)
 
 
 def test_early_stopping_stops(build: Build) -> None:

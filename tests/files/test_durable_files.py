@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litclassify.files.durable_files import link, replacing
+from litclassify.files.durable_files import link, replacing, sync
 
 
 def names(folder: Path) -> list[str]:
@@ -104,3 +104,13 @@ def test_link_over_what_a_kill_has_left(tmp_path: Path) -> None:
     link(tmp_path / "source", tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == b"new"
     assert names(tmp_path) == ["file", "source"]
+
+
+def test_files_and_their_names_are_brought_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    files = [tmp_path / "a", tmp_path / "b"]
+    for file in files:
+        file.write_bytes(b"new")
+    sync(files)
+    assert synced == [path.stat().st_ino for path in (*files, tmp_path)]

@@ -5,8 +5,8 @@ import torch
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 
 from litclassify.errors import UserError
-from litclassify.models.initial_weights import read_network_state, transfer
-from litclassify.networks import LeNet
+from litclassify.models.initial_weights import read_network_state, start_from, transfer
+from litclassify.networks import LeNet, ResNet9
 
 
 def checkpoint(path: Path, num_classes: int = 3) -> LeNet:
@@ -55,8 +55,32 @@ def test_a_classifier_starts_from_a_checkpoint_and_forgets_where_it_was(tmp_path
 
 def test_weights_that_do_not_fit_at_all_are_refused(tmp_path: Path) -> None:
     torch.save({"other.weight": torch.zeros(2)}, tmp_path / "other.pth")
-    with pytest.raises(UserError, match=r"none of its 1 tensors fits the network. It has other.weight"):
+    with pytest.raises(UserError, match=r"none of its 1 tensors fits a parameter .* It has other.weight"):
         transfer(LeNet(3), read_network_state(str(tmp_path / "other.pth")))
+
+
+def test_counters_of_batches_that_fit_are_no_start() -> None:
+    message = (
+        r"none of its 49 tensors fits a parameter of the network. features.0.0.weight is \(8, .* \(16, 3, 3, 3\) here"
+    )
+    with pytest.raises(UserError, match=message):
+        transfer(ResNet9(3, width=16), ResNet9(3, width=8).state_dict())
+
+
+def test_parameters_are_counted_and_a_shape_that_differs_is_shown() -> None:
+    report = transfer(LeNet(3), LeNet(7).state_dict())
+    assert (report.parameters, report.all_parameters) == (10, 12)
+    assert str(report).startswith("10 of 12 parameters taken; left in the file: classifier.5.weight")
+    assert str(report).endswith("(classifier.5.weight is (7, 84) in the file, (3, 84) here)")
+
+
+def test_few_parameters_are_a_warning(tmp_path: Path) -> None:
+    parameters = dict(LeNet(3).named_parameters())
+    torch.save({name: parameters[name].data for name in list(parameters)[:5]}, tmp_path / "few.pth")
+    with pytest.warns(UserWarning, match=r"Started from .*few\.pth: 5 of 12 parameters taken; started fresh:"):
+        start_from(LeNet(3), str(tmp_path / "few.pth"))
+    torch.save({name: parameters[name].data for name in list(parameters)[:6]}, tmp_path / "half.pth")
+    start_from(LeNet(3), str(tmp_path / "half.pth"))  # Warnings are errors.
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no checkpoint"])

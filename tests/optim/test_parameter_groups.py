@@ -202,7 +202,7 @@ def test_a_rate_that_is_a_tensor_is_scaled_once_for_each_group() -> None:
 @pytest.mark.parametrize(
     ("schedule", "interval"),
     [
-        (partial(OneCycleLR, max_lr=0.3), "step"),
+        (partial(OneCycleLR, max_lr=0.1), "step"),
         (partial(CyclicLR, base_lr=0.01, max_lr=0.1, step_size_up=3), "step"),
         (partial(ReduceLROnPlateau, min_lr=0.02, patience=0, factor=0.1, mode="max", threshold=1e9), "epoch"),
     ],

@@ -7,7 +7,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
-from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
+from torch.optim import SGD
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau, StepLR
 
 from litclassify.errors import UserError
 from litclassify.optim import WarmupCosine, WarmupPolynomial, warmup_cosine, warmup_polynomial
@@ -50,7 +51,7 @@ def test_step_lr_goes_by_steps_when_told_so() -> None:
 
 
 def test_one_cycle_covers_the_run() -> None:
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    optimizer = SGD([torch.zeros(1)], lr=0.1)
     reference = OneCycleLR(optimizer, max_lr=0.3, total_steps=12)
     expected = []
     for step in range(12):
@@ -58,7 +59,7 @@ def test_one_cycle_covers_the_run() -> None:
         optimizer.step()
         if step < 11:
             reference.step()
-    observed = rates(lr_scheduler=partial(OneCycleLR, max_lr=0.3))
+    observed = rates(optimizer=partial(SGD, lr=0.3), lr_scheduler=partial(OneCycleLR, max_lr=0.3))
     assert observed == pytest.approx(expected)
 
 
@@ -73,8 +74,9 @@ def test_warmup_cosine_by_the_step_covers_the_run() -> None:
 
 
 def test_a_length_that_was_given_is_kept() -> None:
-    observed = rates(lr_scheduler=partial(OneCycleLR, max_lr=0.3, total_steps=100), lr_interval="step")
-    assert max(observed) < 0.3
+    schedule = partial(OneCycleLR, max_lr=0.1, total_steps=100)
+    observed = rates(lr_scheduler=schedule, lr_interval="step")
+    assert max(observed) < 0.05
 
 
 def test_plateau_lowers_the_rate_when_validation_stalls() -> None:
@@ -122,7 +124,7 @@ def test_an_open_time_is_no_length() -> None:
 def two_rates(parameters: Any) -> torch.optim.Optimizer:
     (scale,) = parameters
     head = torch.nn.Parameter(torch.zeros(1))
-    return torch.optim.SGD([{"params": [scale]}, {"params": [head], "lr": 0.01}], lr=0.1)
+    return SGD([{"params": [scale]}, {"params": [head], "lr": 0.01}], lr=0.1)
 
 
 def test_one_rate_for_an_optimizer_of_two_is_refused() -> None:
@@ -131,7 +133,48 @@ def test_one_rate_for_an_optimizer_of_two_is_refused() -> None:
 
 
 def test_a_rate_for_each_group_is_taken() -> None:
-    assert max(rates(optimizer=two_rates, lr_scheduler=partial(OneCycleLR, max_lr=[0.3, 0.03]))) > 0.1
+    assert max(rates(optimizer=two_rates, lr_scheduler=partial(OneCycleLR, max_lr=[0.1, 0.01]))) > 0.09
+
+
+ONE_CYCLE = partial(OneCycleLR, max_lr=0.1)
+CYCLE = partial(CyclicLR, base_lr=0.1, max_lr=0.5, step_size_up=3)
+
+
+def groups_of_rates(*rates: float) -> Any:
+    def build(parameters: Any) -> torch.optim.Optimizer:
+        (scale,) = parameters
+        others = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates[1:]]
+        return SGD([{"params": [scale]}, *others], lr=rates[0])
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "schedule", "message"),
+    [
+        (groups_of_rates(0.02), ONE_CYCLE, r"lr 0.02 has no effect: OneCycleLR goes up to a max_lr of its own, 0.1\."),
+        (groups_of_rates(0.2), CYCLE, r"lr 0.2 has no effect: CyclicLR goes up to a max_lr of its own, 0.5\."),
+        (groups_of_rates(0.3, 0.02), partial(OneCycleLR, max_lr=[0.3, 0.03]), r"lr 0.02 has no effect: .* 0.03\."),
+    ],
+)
+def test_a_rate_that_the_schedule_overrules_is_reported(optimizer: Any, schedule: Any, message: str) -> None:
+    with pytest.warns(UserWarning, match=message) as reported:
+        rates(optimizer=optimizer, lr_scheduler=schedule, max_epochs=1)
+    assert len([each for each in reported if "has no effect" in str(each.message)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [
+        (groups_of_rates(0.1), ONE_CYCLE),
+        (groups_of_rates(0.1), CYCLE),
+        (groups_of_rates(0.5), CYCLE),
+        (groups_of_rates(0.3, 0.03), partial(OneCycleLR, max_lr=[0.3, 0.03])),
+        (groups_of_rates(0.02), WarmupCosine),
+    ],
+)
+def test_a_rate_that_the_schedule_has_too_is_not(optimizer: Any, schedule: Any) -> None:
+    assert rates(optimizer=optimizer, lr_scheduler=schedule, max_epochs=1)  # Warnings are errors.
 
 
 def test_an_interval_of_no_schedule_is_reported() -> None:

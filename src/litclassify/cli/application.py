@@ -1,6 +1,7 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -31,6 +32,7 @@ from litclassify.cli.checkpoints.checks import check_optimization, check_recorde
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.checkpoints.places import check_places
 from litclassify.cli.command_line import CommandLine
+from litclassify.cli.config.integers import check_integers
 from litclassify.cli.config.keys import place_of_class
 from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
 from litclassify.cli.messages import own_error
@@ -73,7 +75,7 @@ from litclassify.cli.trainer.predictions import (
     print_outcome,
 )
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
-from litclassify.errors import InterruptedBySignal, UserError
+from litclassify.errors import InterruptedBySignal, UserError, reason_of
 from litclassify.models import ImageClassifier
 
 # With what a class that a config names refuses its arguments.
@@ -149,7 +151,8 @@ class ClassificationCLI(LightningCLI):
         stored = {} if self.checkpoint is None else self.checkpoint.published
         weighs_classes = self.config[self.subcommand].get("model.init_args.class_weights") is not None
         predicts = self.subcommand == "predict"
-        return published_value(name, data, stored, predicts=predicts, weighs_classes=weighs_classes)
+        with memory_explained(self.config[self.subcommand], trains=self.subcommand == "fit"):
+            return published_value(name, data, stored, predicts=predicts, weighs_classes=weighs_classes)
 
     # --- Parsing ---
 
@@ -164,6 +167,7 @@ class ClassificationCLI(LightningCLI):
             check_recorded_paths(self.checkpoint.callbacks)
         self.config = parser.parse_args(self.command_line.words_with_checkpoint())
         config = self.config[self.config.subcommand]
+        check_integers(config.as_dict())
         name_monitors(config, getattr(import_object(config.model.class_path), "monitor", ImageClassifier.monitor))
 
     def _look_for_unfinished_run(self, parser: LightningArgumentParser) -> None:
@@ -250,7 +254,10 @@ class ClassificationCLI(LightningCLI):
         except REFUSALS as error:
             self._dump_config()
             place = place_of_class(cls, self.config_dump)
-            raise UserError(f"{place}: {str(error).strip()}", place) from error
+            # What a config gives has been checked: this is what a network is given, or a schedule.
+            supplied = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            reason = f"{cls.__name__} takes no {supplied[1]}, which it is given here." if supplied else reason_of(error)
+            raise UserError(f"{place}: {reason}", place) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""

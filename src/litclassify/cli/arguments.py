@@ -44,7 +44,7 @@ def add_shared_arguments(parser: LightningArgumentParser) -> None:
         "--run_name",
         type=str | None,
         default=None,
-        help="The run is <runs_dir>/<run_name>/<time stamp>. Null takes the name of the first config file.",
+        help="The run is <runs_dir>/<run_name>/<time stamp>. Null takes that of the first config file, or of its run.",
     )
 
 

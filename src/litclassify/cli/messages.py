@@ -2,6 +2,9 @@
 
 import os
 import sys
+import sysconfig
+import traceback
+from pathlib import Path
 from typing import NoReturn
 
 from litclassify.cli import own_variables
@@ -9,6 +12,7 @@ from litclassify.cli.parsing.errors import explain
 from litclassify.errors import UserError
 from litclassify.terminal import printable
 
+PACKAGE = Path(__file__).parents[1]
 MAX_LINES = 10
 MAX_CHARACTERS = 1000
 """Of a line: what was given can be a whole section of a config."""
@@ -18,9 +22,30 @@ def exit_with_message(error: UserError) -> NoReturn:
     """Print a user's mistake and end with exit code 2; with LITCLASSIFY_DEBUG=1 raise it with its traceback."""
     if os.environ.get(own_variables.DEBUG) == "1":
         raise error
-    lines = [printable(_shortened(line)) for line in str(own_error(error)).strip().split("\n")[:MAX_LINES]]
+    text = "\n".join(filter(None, (str(own_error(error)).strip(), _place_in_own_code(error))))
+    lines = [printable(_shortened(line)) for line in text.split("\n")[:MAX_LINES]]
     print("error: " + "\n  ".join(lines), file=sys.stderr)  # noqa: T201
     raise SystemExit(2) from error
+
+
+def _place_in_own_code(error: BaseException) -> str:
+    """Say where in a file of the user's an exception was raised; nothing where that was in an installed package."""
+    root: BaseException = error
+    while (cause := root.__cause__ or root.__context__) is not None:
+        root = cause
+    frames = [frame for frame in traceback.extract_tb(root.__traceback__) if _is_users(frame.filename)]
+    if not frames:
+        return ""
+    file, line, name = frames[-1].filename, frames[-1].lineno, frames[-1].name
+    return f"That was raised in {os.path.relpath(file)}, line {line}, in {name}. {own_variables.DEBUG}=1 shows how."
+
+
+def _is_users(file: str) -> bool:
+    """Whether a file is neither of Python, of an installed package, of this one, nor the program that was started."""
+    installed = [PACKAGE, *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))]
+    path = Path(file).resolve()
+    is_program = path == Path(sys.argv[0]).resolve()
+    return path.is_file() and not is_program and not any(path.is_relative_to(folder.resolve()) for folder in installed)
 
 
 def _shortened(line: str) -> str:

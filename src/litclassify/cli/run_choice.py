@@ -12,7 +12,7 @@ from litclassify.cli.checkpoints.continuation import Continuation
 from litclassify.cli.checkpoints.places import check_way_is_free, local_folders
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import short_name
-from litclassify.cli.runs.directory import CHECKPOINTS, run_dir_of
+from litclassify.cli.runs.directory import CHECKPOINTS, name_of_run, newest_finished_run, run_dir_of
 from litclassify.cli.runs.launch import hold_checkpoints, run_to_resume, save_record
 from litclassify.errors import UserError
 
@@ -27,11 +27,15 @@ def parent_of_runs(config: Namespace, command_line: CommandLine) -> Path:
     Raises:
         UserError: That is not below `runs_dir`.
     """
-    files = command_line.config_files
-    name = config.run_name or (files[0].stem if files else short_name(config.data.class_path).lower())
+    name = config.run_name or _name_of(command_line.config_files) or short_name(config.data.class_path).lower()
     if not name.isprintable() or name.startswith("~") or Path(name).is_absolute() or ".." in Path(name).parts:
         raise UserError(f"run_name must name a folder below runs_dir, got {name!r}.", "run_name")
     return Path(config.trainer.default_root_dir or "", config.runs_dir, name)
+
+
+def _name_of(configs: list[Path]) -> str | None:
+    """Give the name of the first config file; that of its run, if it is the one that a run has saved."""
+    return (name_of_run(configs[0]) or configs[0].stem) if configs else None
 
 
 def is_wanted(run: Path, config: Namespace, command_line: CommandLine) -> bool:
@@ -62,9 +66,12 @@ def unfinished_run(config: Namespace, command_line: CommandLine) -> Path | None:
         raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
     if config.checkpoint is not None and config.checkpoint.get("init_args.save_weights_only"):
         raise UserError("--resume auto goes on from more than weights: leave out checkpoint.save_weights_only.")
-    run = run_to_resume(parent_of_runs(config, command_line))
+    parent = parent_of_runs(config, command_line)
+    run = run_to_resume(parent)
     if run is not None:
         rank_zero_info(f"--resume auto: going on with '{run}'.")
+    elif finished := newest_finished_run(parent):
+        rank_zero_info(f"--resume auto: '{finished}' has finished, and none is left to go on with: starting a new run.")
     return run
 
 

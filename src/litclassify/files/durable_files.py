@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +30,23 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
     except BaseException:
         partial_file.unlink(missing_ok=True)
         raise
+
+
+def sync(files: Iterable[Path]) -> None:
+    """Wait until what has been written to files, and their names, are on the disk.
+
+    Raises:
+        OSError: The disk fails, or is full.
+    """
+    files = list(files)
+    for file in files:
+        descriptor = os.open(file, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    for folder in {file.parent for file in files}:
+        _sync_folder(folder)
 
 
 def copy(source: Path, file: Path) -> None:

@@ -8,7 +8,6 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
-from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -17,8 +16,13 @@ from litclassify.class_weights import ClassWeights, weighted
 from litclassify.errors import UserError, refusal_of
 from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 from litclassify.models.criterion_check import check_criterion
-from litclassify.models.initial_weights import read_network_state, transfer
-from litclassify.models.optimization import Optimization, Parameters, check_schedules_reach_the_end
+from litclassify.models.initial_weights import start_from
+from litclassify.models.optimization import (
+    Optimization,
+    Parameters,
+    check_schedules_reach_the_end,
+    report_jump_of_rate,
+)
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input
 from litclassify.optim import ParameterGroups
@@ -165,8 +169,7 @@ class ImageClassifier(LightningModule):
         self.test_time_augmentation = test_time_augmentation
         self._check_parts(image_shape)
         if init_from is not None:
-            report = transfer(self.network, read_network_state(init_from))
-            rank_zero_info(f"Started from {init_from}: {report}.")
+            start_from(self.network, init_from)
 
     def _set_answers(self, calibration_temperature: float, rejection: Rejection | None) -> None:
         """Say how logits become predictions."""
@@ -240,8 +243,9 @@ class ImageClassifier(LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """Refuse a schedule that is too short for the run."""
+        """Refuse a schedule that is too short for the run, and report one that has another rate than it had."""
         check_schedules_reach_the_end(self.trainer)
+        report_jump_of_rate(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
@@ -24,12 +25,29 @@ class Transfer:
     """Tensors of the file that have no place here, or another shape."""
     fresh: list[str]
     """Tensors of the network that stay as they were initialised, such as those of a head for other classes."""
+    parameters: int
+    """How many of the network's parameters were taken. Buffers do not count: counters of batches fit everywhere."""
+    all_parameters: int
+    """How many the network has."""
+    misfit: str | None
+    """The first tensor that the file has in another shape, if there is one."""
 
     def __str__(self) -> str:
-        parts = [f"{len(self.taken)} tensors taken"]
+        parts = [f"{self.parameters} of {self.all_parameters} parameters taken"]
         parts += [f"left in the file: {_some(self.left)}"] if self.left else []
         parts += [f"started fresh: {_some(self.fresh)}"] if self.fresh else []
-        return "; ".join(parts)
+        return "; ".join(parts) + (f" ({self.misfit})" if self.misfit else "")
+
+
+def start_from(network: nn.Module, path: str) -> None:
+    """Copy what a network can take from a checkpoint, and say what that was; warn if it was little.
+
+    Raises:
+        UserError: There is no such file, it is no checkpoint, or no parameter of it fits.
+    """
+    report = transfer(network, read_network_state(path))
+    tell = rank_zero_info if report.parameters >= report.all_parameters / 2 else rank_zero_warn
+    tell(f"Started from {path}: {report}.")
 
 
 def read_network_state(path: str) -> dict[str, Tensor]:
@@ -53,21 +71,32 @@ def transfer(network: nn.Module, state: Mapping[str, Tensor]) -> Transfer:
     """Copy the tensors of `state` that the network has under the same name and shape.
 
     Raises:
-        UserError: No tensor fits.
+        UserError: No parameter fits.
     """
     own = network.state_dict()
+    parameters = {name for name, _ in network.named_parameters(remove_duplicate=False)}
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    if not fitting:
+    misfit = next(
+        (_shapes(name, state[name], own[name]) for name in state if name in own and name not in fitting), None
+    )
+    if parameters.isdisjoint(fitting):
         raise UserError(
-            f"model.init_from: none of its {len(state)} tensors fits the network. It has {_some(list(state))}; "
-            f"the network has {_some(list(own))}."
+            f"model.init_from: none of its {len(state)} tensors fits a parameter of the network. "
+            + (f"{misfit}." if misfit else f"It has {_some(list(state))}; the network has {_some(list(own))}.")
         )
     network.load_state_dict(fitting, strict=False)
     return Transfer(
         taken=list(fitting),
         left=[name for name in state if name not in fitting],
         fresh=[name for name in own if name not in fitting],
+        parameters=len(parameters.intersection(fitting)),
+        all_parameters=len(parameters),
+        misfit=misfit,
     )
+
+
+def _shapes(name: str, theirs: Tensor, ours: Tensor) -> str:
+    return f"{name} is {tuple(theirs.shape)} in the file, {tuple(ours.shape)} here"
 
 
 def _some(names: list[str]) -> str:

@@ -7,16 +7,18 @@ from typing import Any, Literal
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 
 from litclassify.errors import UserError, refusal_of
 from litclassify.models.initial_weights import NETWORK_PREFIX
 from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config, span_of
 
+# Of a learning rate that a resumed run goes on with, over that of its checkpoint: less needs no word.
+NOTABLE_JUMP = 1.5
 Parameters = list[nn.Parameter] | list[dict[str, Any]]
 
 
@@ -57,6 +59,10 @@ class Optimization:
         """
         with refusal_of("model.optimizer"):
             optimizer = self._build_optimizer(parameters, trainer)
+        if optimizer.defaults.get("differentiable"):
+            raise UserError(
+                "model.optimizer.differentiable must be false: it is for code that differentiates the steps themselves."
+            )
         if self.lr_scheduler is None:
             return optimizer
         interval, length = span_of(self.lr_scheduler, self.lr_interval, lambda unit: total_steps(trainer, unit))
@@ -86,6 +92,25 @@ def check_schedules_reach_the_end(trainer: Trainer) -> None:
                 f"model.lr_scheduler: this OneCycleLR ends after {length} {config.interval}s, training after {wanted}. "
                 "It gets the length of the run by itself without total_steps, and keeps that of the run that goes "
                 "on: leave the length as it is, or start from the weights: fit --model.init_from CHECKPOINT."
+            )
+
+
+def report_jump_of_rate(trainer: Trainer) -> None:
+    """Say with which learning rate a run goes on, if its length has changed and with it what is left of its schedule.
+
+    A schedule that is a function of the step, as those in fractions of the run are, goes on along its new curve.
+    """
+    for config in trainer.lr_scheduler_configs:
+        if not isinstance(config.scheduler, LambdaLR):
+            continue
+        schedule, groups = config.scheduler, config.scheduler.optimizer.param_groups
+        factors = [scale(schedule.last_epoch) for scale in schedule.lr_lambdas]
+        rates = [float(base) * factor for base, factor in zip(schedule.base_lrs, factors, strict=True)]
+        rate, before = max(zip(rates, (float(group["lr"]) for group in groups), strict=True))
+        if not before / NOTABLE_JUMP <= rate <= before * NOTABLE_JUMP:
+            rank_zero_info(
+                f"{type(schedule).__name__} goes by the new length of the run: the learning rate goes on at "
+                f"{rate:.3g}, and was {before:.3g} at the checkpoint."
             )
 
 

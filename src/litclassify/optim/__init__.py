@@ -1,7 +1,7 @@
 from litclassify.optim.fused import build_optimizer, start_momentum
 from litclassify.optim.muon import Muon
 from litclassify.optim.parameter_groups import ParameterGroups, scale_learning_rates
-from litclassify.optim.scheduler_config import scheduler_config, span_of
+from litclassify.optim.scheduler_config import ABSOLUTE, scheduler_config, span_of
 from litclassify.optim.schedules import (
     WarmupCosine,
     WarmupMultiStep,
@@ -12,6 +12,7 @@ from litclassify.optim.schedules import (
 )
 
 __all__ = [
+    "ABSOLUTE",
     "Muon",
     "ParameterGroups",
     "WarmupCosine",

@@ -1,17 +1,21 @@
 """From a schedule's factory to what Lightning steps."""
 
 import inspect
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
 from lightning.pytorch.cli import LRSchedulerCallable
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import LRSchedulerConfigType
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from litclassify.errors import UserError
 
+# Schedules that set the learning rate to values of their own.
+ABSOLUTE = (CyclicLR, OneCycleLR)
 DEFAULT_PLATEAU_MONITOR = "val_loss"
 # Arguments of schedules that are learning rates, and take a list of one for each group of parameters.
 RATES = ("base_lr", "max_lr", "min_lr")
@@ -52,16 +56,24 @@ def scheduler_config(
 
     Raises:
         UserError: `ReduceLROnPlateau` with interval `step`: its metric is there once an epoch. Or a schedule that
-            gives all groups of parameters one learning rate, where the optimizer has several.
+            gives all groups of parameters one learning rate, where the optimizer has several. Or one that would begin
+            in its middle.
     """
+    before = [float(group["lr"]) for group in optimizer.param_groups]
     rates = {group["lr"] / group.get("lr_scale", 1.0) for group in optimizer.param_groups}
     _, given = _unwrapped(factory)
+    if given.get("last_epoch", -1) != -1:
+        raise UserError(
+            f"model.lr_scheduler.last_epoch must be -1, got {given['last_epoch']}: a schedule goes on where it was by "
+            "fit --ckpt_path."
+        )
     scheduler = factory(optimizer, **_rates_by_group(given, optimizer), **arguments)
     if len(rates) > 1 and len({group["initial_lr"] for group in optimizer.param_groups}) == 1:
         raise UserError(
             f"model.lr_scheduler: {type(scheduler).__name__} gives all parameters one learning rate, but "
             f"model.optimizer has {len(rates)}: {sorted(rates)}. Take one that scales them, such as WarmupCosine."
         )
+    _warn_of_overruled_rates(scheduler, before)
     if not isinstance(scheduler, ReduceLROnPlateau):
         return {"scheduler": scheduler, "interval": interval}
     if interval == "step":
@@ -74,6 +86,31 @@ def scheduler_config(
         "interval": interval,
         "monitor": getattr(scheduler, "monitor", DEFAULT_PLATEAU_MONITOR),
     }
+
+
+def _warn_of_overruled_rates(scheduler: LRScheduler, given: list[float]) -> None:
+    """Say that the optimizer's learning rate has no effect, where a schedule has another of its own.
+
+    Args:
+        scheduler: Any schedule, built.
+        given: Rate of each group of parameters before that.
+    """
+    if not isinstance(scheduler, ABSOLUTE):
+        return
+    groups = scheduler.optimizer.param_groups
+    if isinstance(scheduler, CyclicLR):  # An optimizer that begins where a cycle does says the same as the schedule.
+        own = [scheduler.base_lrs, scheduler.max_lrs]
+    else:
+        own = [[group["max_lr"] for group in groups]]
+    for group, rate, *rates in zip(groups, given, *own, strict=True):
+        if not any(math.isclose(rate, other) for other in rates):
+            scale = group.get("lr_scale", 1.0)
+            rank_zero_warn(
+                f"model.optimizer.lr {rate / scale:g} has no effect: {type(scheduler).__name__} goes up to a max_lr of "
+                f"its own, {rates[-1] / scale:g}. Set max_lr: ${{model.optimizer.lr}}, or take a schedule that scales "
+                "it, such as WarmupCosine."
+            )
+            return
 
 
 def _unwrapped(factory: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:

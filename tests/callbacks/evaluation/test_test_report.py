@@ -243,6 +243,14 @@ def test_another_model_is_refused(trainer: Trainer) -> None:
         trainer.test(Other(), loader_of_digits(), verbose=False)
 
 
+def test_logits_that_are_no_numbers_are_refused(trainer: Trainer) -> None:
+    model = classifier()
+    model.criterion = nn.CrossEntropyLoss()  # All models share the default, which a test that fails leaves in its mode.
+    nn.init.constant_(next(model.network.parameters()), torch.nan)
+    with pytest.raises(UserError, match="The network gives nan for 1797 of 1797 images"):
+        trainer.test(model, loader_of_digits(), verbose=False)
+
+
 @pytest.mark.parametrize("argument", ["resamples", "gallery", "explain"])
 def test_negative_numbers_are_refused(argument: str) -> None:
     with pytest.raises(UserError, match=f"{argument} must be at least 0, got -1"):

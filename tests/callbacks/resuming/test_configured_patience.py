@@ -1,9 +1,11 @@
 """Whether a run that had stopped early stays stopped."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from tests.callbacks.resumed import every_step, train
@@ -54,3 +56,11 @@ def test_a_run_goes_on_where_its_new_settings_would_have_let_it(
     assert stopped in (2, 3)
     ended = epochs(tmp_path, later, tmp_path / "last.ckpt", **{"patience": 9, **second})
     assert (ended > stopped) == goes_on
+
+
+@pytest.mark.parametrize("steps", ["2", "7"])  # Of 5 an epoch: in the first one, and in the second.
+def test_an_epoch_that_max_steps_ends_before_its_validation_is_not_judged(fit: Callable[..., Path], steps: str) -> None:
+    run = fit("--trainer.max_steps", steps)
+    states = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
+    (stopping,) = (state for name, state in states.items() if name.startswith("EarlyStopping"))
+    assert stopping["wait_count"] == 0

@@ -118,6 +118,57 @@ def test_an_epoch_that_max_steps_cuts_off_has_no_metric_to_be_kept_for(tmp_path:
     assert step(tmp_path / "last.ckpt") == BATCHES + 2
 
 
+class Standing(Callback):
+    """Logs the values of a metric that is worth the same in most epochs."""
+
+    def __init__(self, *values: float) -> None:
+        self.values = values
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        pl_module.log("standing", self.values[trainer.current_epoch])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("top", "values", "kept", "best"),
+    [
+        (1, (3, 3, 3, 2), [2], 2),
+        (1, (3, 4, 3, 3), [1], 1),
+        (2, (3, 3, 3, 2), [1, 2], 2),
+        (2, (4, 3, 3, 3), [0, 3], 0),
+        (-1, (3, 2, 3, 2), [0, 1, 2, 3], 2),
+        (4, (3, 2, 3, 2), [0, 1, 2, 3], 2),
+    ],
+)
+def test_of_equal_ones_the_latest_are_kept_and_the_latest_is_the_best(
+    tmp_path: Path, top: int, values: tuple[float, ...], kept: list[int], best: int, sign: int
+) -> None:
+    callback = checkpoint(tmp_path, monitor="standing", mode="max" if sign == 1 else "min", save_top_k=top)
+    train(tmp_path, callback, Standing(*(sign * value for value in values)), max_epochs=len(values))
+    assert [path.name for path in sorted(tmp_path.glob("epoch=*"))] == [f"epoch={epoch}.ckpt" for epoch in kept]
+    assert Path(callback.best_model_path).name == f"epoch={best}.ckpt"
+    assert callback.best_model_score == sign * values[best]
+    assert state(tmp_path / "last.ckpt")["best_model_path"] == callback.best_model_path
+
+
+def test_a_metric_that_is_no_number_replaces_nothing(tmp_path: Path) -> None:
+    callback = checkpoint(tmp_path, monitor="standing", mode="max")
+    train(tmp_path, callback, Standing(1, float("nan")), max_epochs=2)
+    assert Path(callback.best_model_path).name == "epoch=0.ckpt"
+
+
+def test_a_resumed_training_keeps_the_same_of_equal_ones(tmp_path: Path) -> None:
+    values = (3, 3, 2, 3, 2)
+    whole, first, resumed = (
+        checkpoint(tmp_path / name, monitor="standing", mode="max", save_top_k=2) for name in "abb"
+    )
+    train(tmp_path / "a", whole, Standing(*values), max_epochs=5)
+    train(tmp_path / "b", first, Standing(*values), max_epochs=2)
+    train(tmp_path / "b", resumed, Standing(*values), max_epochs=5, resumed=tmp_path / "b" / "last.ckpt")
+    assert names(tmp_path / "a") == names(tmp_path / "b")
+    assert Path(whole.best_model_path).name == Path(resumed.best_model_path).name == "epoch=3.ckpt"
+
+
 def test_names_of_one_state_share_one_file(tmp_path: Path) -> None:
     train(tmp_path, checkpoint(tmp_path), max_epochs=1)
     assert (tmp_path / "last.ckpt").samefile(tmp_path / "epoch=0.ckpt")

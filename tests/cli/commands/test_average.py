@@ -54,6 +54,12 @@ def test_the_best_checkpoints_of_a_run_come_first(fit: Fit, monitor: str, mode: 
     assert len(scores) == 3
 
 
+def test_of_equal_ones_the_latest_comes_first(fit: Fit) -> None:
+    run = fit(*SHORT, "--model.optimizer.lr", "0")
+    epochs = [file.name.partition("-")[0] for file in best_checkpoints(run)]
+    assert epochs == ["epoch002", "epoch001", "epoch000"]
+
+
 def test_an_average_among_the_checkpoints_of_a_run_does_not_hide_them(fit: Fit) -> None:
     run = fit(*SHORT)
     before = best_checkpoints(run)

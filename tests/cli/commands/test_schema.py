@@ -6,6 +6,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from jsonschema import Draft202012Validator
 from tests.cli.test_mistakes_table import BASE, WRONG_KEYS, WRONG_VALUES, nested
@@ -14,7 +15,7 @@ from tests.conftest import CONFIGS, SMALL, every
 from litclassify.cli import main
 from litclassify.cli.commands import json_schema
 from litclassify.cli.commands.dry_run import subcommand_parsers
-from litclassify.cli.config.classes import arguments
+from litclassify.cli.config.classes import arguments, subclasses
 from litclassify.data import Digits
 
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
@@ -150,3 +151,9 @@ def test_a_class_that_cannot_be_described_is_left_open(monkeypatch: pytest.Monke
     config = "data: {class_path: %s, init_args: {anything: 3}}"
     assert validator.is_valid(yaml.safe_load(config % "Digits"))
     assert not validator.is_valid(yaml.safe_load(config % "MNIST"))
+
+
+def test_a_class_that_was_made_by_a_running_program_is_left_out() -> None:
+    made = type("Made", (torch.optim.SGD,), {"__module__": "torch.optim.sgd"})
+    assert "torch.optim.sgd.Made" not in subclasses(torch.optim.Optimizer)
+    assert made in torch.optim.SGD.__subclasses__()

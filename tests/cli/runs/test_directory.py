@@ -15,6 +15,7 @@ from litclassify.cli.runs.directory import (
     discard_unused,
     is_training,
     lock_for_training,
+    name_of_run,
     newest_run,
     run_dir_of,
     unfinished_runs,
@@ -52,6 +53,20 @@ def test_a_run_with_a_result_stays(tmp_path: Path, result: str) -> None:
     (run / result).mkdir()
     discard_unused(run)
     assert run.is_dir()
+
+
+def test_the_config_of_a_run_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, member = tmp_path / "runs" / "name" / "stamp", tmp_path / "runs" / "seeds" / "stamp" / "seed_0"
+    for path in (run, member):
+        path.mkdir(parents=True)
+        (path / "environment.fit.json").touch()
+    (member.parent / "series.json").touch()
+    assert name_of_run(run / "config.fit.yaml") == "name"
+    assert name_of_run(member / "config.fit.yaml") == "seeds"
+    monkeypatch.chdir(run)
+    assert name_of_run(Path("config.fit.yaml")) == "name"
+    assert name_of_run(run / "other.yaml") is None
+    assert name_of_run(tmp_path / "config.fit.yaml") is None
 
 
 def test_the_run_of_a_checkpoint_is_where_it_lies() -> None:

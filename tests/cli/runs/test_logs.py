@@ -8,7 +8,8 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from torch.utils.tensorboard import SummaryWriter
 
-from litclassify.cli.runs.logs import cut_logs, log_files
+from litclassify.cli.runs.logs import cut_logs
+from litclassify.files.log_files import log_files
 
 BIG = 2**40
 
@@ -100,12 +101,23 @@ def test_length_of_a_last_record_that_no_file_has() -> None:
     assert steps_of(file) == [1, 2]
 
 
-def test_zeros_after_the_last_record() -> None:
-    file = write_events([1, 2, 5])
-    file.write_bytes(file.read_bytes() + bytes(100))
-    cut_logs(log_files(Path()), 3)
-    assert steps_of(file)[:2] == [1, 2]
-    assert 5 not in steps_of(file)
+@pytest.mark.parametrize(("whole", "step"), [(1, 3), (4, 9), (12, 3), (12, 9), (13, 9), (30, 3)])
+def test_zeros_in_place_of_the_last_records(whole: int, step: int) -> None:
+    """What a loss of power may leave: the length of the file is on the disk, and not all of its content."""
+    before = write_events([1, 2])
+    start = before.stat().st_size
+    before.unlink()
+    file = write_events([1, 2, 5, 6])
+    content = file.read_bytes()
+    file.write_bytes(content[: start + whole] + bytes(len(content) - start - whole))
+    cut_logs([file], step)
+    assert steps_of(file) == [1, 2]
+
+
+def test_zeros_in_place_of_the_last_lines() -> None:
+    whole = "epoch,step,loss,acc\n0,1,0.5,0.1\n"
+    assert cut_table(f"{whole}0,2,{chr(0) * 40}", 9).splitlines() == whole.splitlines()
+    assert cut_table(f"{whole}0,2,{chr(0) * 40}\n0,3,0.2,0.3\n", 3).splitlines() == whole.splitlines()
 
 
 def test_run_without_logs() -> None:

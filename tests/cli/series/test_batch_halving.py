@@ -25,6 +25,8 @@ class Hungry(MLP):
     def forward(self, images):
         self.seen += self.training and len(images) != 2  # Not at the check of the input.
         if len(images) > int(os.environ["FITS"]) and self.seen > int(os.environ.get("FIRST", 0)):
+            if "GPU_SAYS" in os.environ:
+                raise torch.OutOfMemoryError(os.environ["GPU_SAYS"])
             torch.empty(1 << 50, dtype=torch.uint8)
         return super().forward(images)
 """
@@ -54,10 +56,16 @@ def test_steps_see_as_many_images(images: int, sizes: list[int]) -> None:
 
 
 @pytest.mark.usefixtures("hungry")
+@pytest.mark.parametrize("gpu_says", [None, "CUDA out of memory. Tried to allocate 1.50 GiB."], ids=["machine", "gpu"])
 def test_the_run_starts_again_until_memory_suffices(
-    in_process: list[list[str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    gpu_says: str | None,
+    in_process: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The validation images, all in one batch, count too."""
+    if gpu_says is not None:
+        monkeypatch.setenv("GPU_SAYS", gpu_says)
     monkeypatch.setenv("FITS", "64")
     main(["fit", *WORDS])
     assert len(in_process) == 3

@@ -28,6 +28,11 @@ def test_final_metrics_are_those_at_the_best_checkpoint_and_of_the_test(tmp_path
     assert final_metrics(run) == {"val_acc": 0.9, "val_loss": 0.2, "val_f1": 0.5, "test_acc": 0.6}
 
 
+def test_of_equal_ones_the_latest_is_the_best_checkpoint(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", "0,1,,0.9,0.3,,\n1,2,,0.9,0.2,,\n2,3,,0.7,0.1,,\n2,3,,,,0.9,\n")
+    assert final_metrics(run) == {"val_acc": 0.9, "val_loss": 0.2}
+
+
 @pytest.mark.parametrize("monitor", [None, "val_loss"])
 def test_without_a_best_they_are_those_of_the_last_validation(tmp_path: Path, monitor: str | None) -> None:
     run = make_run(tmp_path / "a", "0,1,,0.8,0.3,,\n1,2,,0.7,0.2,,\n1,2,0.5,,,,\n", monitor)

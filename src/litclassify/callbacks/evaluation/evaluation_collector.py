@@ -44,11 +44,20 @@ class EvaluationCollector:
             trainer: The trainer; all processes have to ask.
             classifier: What gave the logits.
             loader: What gave the images.
+
+        Raises:
+            UserError: A logit is no number: nothing can be said of such an image.
         """
         limit = len(loader.dataset) if keeps_order(loader) else None
         logits: NDArray[np.float32] = rows_of_all(self._logits, trainer)[:limit]
         targets: NDArray[Any] = rows_of_all(self._targets, trainer)[:limit]
         self.clear()
+        num_bad = int(np.isnan(logits).any(axis=1).sum())
+        if num_bad:
+            raise UserError(
+                f"The network gives nan for {num_bad} of {len(logits)} images: its weights are not finite, or grow too "
+                "large for trainer.precision."
+            )
         return evaluation_of(classifier, logits, targets)
 
 

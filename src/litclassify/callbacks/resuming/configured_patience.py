@@ -1,4 +1,4 @@
-"""Early stopping as the config says, also in a run that goes on."""
+"""Early stopping as the config says, also in a run that goes on or ends within an epoch."""
 
 import math
 from typing import Any
@@ -26,8 +26,14 @@ class ConfiguredPatience(Callback):
     def __init__(self, early_stopping: EarlyStopping) -> None:
         self.early_stopping = early_stopping
         self.patience = early_stopping.patience
+        self._says_when = early_stopping._check_on_train_epoch_end is not None
         self._stopped_at = math.nan
         self._had_min_delta = early_stopping.min_delta
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let it judge a validation metric when there is one: `max_steps` may end an epoch before its validation."""
+        if not self._says_when and self.early_stopping.monitor.startswith("val_"):
+            self.early_stopping._check_on_train_epoch_end = False
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning's state lacks, in a place from which evaluations do not ask for it."""

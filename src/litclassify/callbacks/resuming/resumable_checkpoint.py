@@ -16,7 +16,8 @@ from torch import Tensor
 from litclassify.callbacks.guarding.loss_guard import LossGuard
 from litclassify.callbacks.resuming import position_of
 from litclassify.errors import UserError
-from litclassify.files.durable_files import link
+from litclassify.files.durable_files import link, sync
+from litclassify.files.log_files import log_files
 
 PREVIOUS = "previous.ckpt"
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
@@ -29,6 +30,10 @@ class ResumableCheckpoint(ModelCheckpoint):
     written before the next step begins, or when training ends; a file that a better one replaces is deleted after that.
     With `save_last`, `last.ckpt` is written after every epoch and every validation; `previous.ckpt` is the one before
     it, should that be damaged. Of names for the same state, the second is a hard link.
+
+    Of checkpoints with equal values of the monitored metric, the latest is the best. With few validation images the
+    metric stands still long before the loss does, and a schedule that anneals has done the rest by the latest. So
+    `save_top_k` keeps the latest of ties, too.
 
     Args:
         every_n_minutes: Write `last.ckpt` each time so many minutes have passed, too. Null does not.
@@ -79,6 +84,13 @@ class ResumableCheckpoint(ModelCheckpoint):
     def state_key(self) -> str:  # Lightning composes it anew, twice in each step.
         """That of Lightning's class: its checkpoints can be resumed, and its tools read ours."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Whether a value is among the best, also where it equals the worst of them, whose oldest it replaces."""
+        if super().check_monitor_top_k(trainer, current):
+            return True
+        is_tie = current is not None and bool(current == self.best_k_models.get(self.kth_best_model_path))
+        return bool(trainer.strategy.reduce_boolean_decision(is_tie))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count the minutes, and end what a process that was killed had begun."""
@@ -160,6 +172,11 @@ class ResumableCheckpoint(ModelCheckpoint):
         if self.save_last:
             self._ask_for_last(trainer)
 
+    def _update_best_and_save(self, current: Tensor, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
+        super()._update_best_and_save(current, trainer, monitor_candidates)
+        ties = [path for path, score in self.best_k_models.items() if score == self.best_model_score]
+        self.best_model_path = ties[-1]  # They are in the order in which they came. Lightning takes the first.
+
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         self._save_once(filepath)
         self._last_global_step_saved = trainer.global_step
@@ -170,8 +187,7 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def _write(self, trainer: Trainer) -> None:
         """Write what is due: first the file to go on from, which says what else there shall be and what shall not."""
-        for logger in trainer.loggers:
-            logger.save()  # What is logged up to here is not logged again by a training that goes on from here.
+        self._write_logs(trainer)
         last, self._to_save = self.last_model_path, sorted(self._to_save, key=lambda path: path != self.last_model_path)
         written = ""
         for path in self._to_save:
@@ -185,6 +201,15 @@ class ResumableCheckpoint(ModelCheckpoint):
         self._remove(trainer)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(self)
+
+    @staticmethod
+    def _write_logs(trainer: Trainer) -> None:
+        """Bring what is logged up to here to the disk: a training that goes on from here does not log it again."""
+        for logger in trainer.loggers:
+            logger.save()
+        if trainer.is_global_zero:
+            folders = {Path(logger.log_dir) for logger in trainer.loggers if logger.log_dir is not None}
+            sync(file for folder in folders for file in log_files(folder))
 
     def _write_last(self, trainer: Trainer) -> None:
         """Write `last.ckpt`; the one before it becomes `previous.ckpt` after that.

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from litclassify.callbacks.resuming.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
@@ -38,7 +38,9 @@ def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
         run = newest_run(runs_dir)
         if run is None:
             raise UserError(f"--ckpt_path {given}: no run under '{runs_dir}' has a checkpoint. Train one with fit.")
-        return _best(series_of(run) or run) if given == "best" else _last(run)
+        found = _best(series_of(run) or run) if given == "best" else _last(run)
+        rank_zero_info(f"--ckpt_path {given}: {found}, of the newest run")
+        return found
     if path.name == "last" and path.parent.is_dir():
         return _last(path.parent)
     if path.is_dir():
@@ -96,7 +98,8 @@ def best_checkpoints(run: Path) -> list[Path]:
     for state in _checkpoint_callbacks(run):
         scores = {run / CHECKPOINTS / Path(path).name: float(score) for path, score in state["best_k_models"].items()}
         more_is_better = float(state["best_model_score"] or 0) >= max(scores.values(), default=0)
-        found = sorted(scores, key=lambda path: scores[path], reverse=more_is_better)
+        latest_first = list(reversed(scores))  # Of equal ones, the latest is the best.
+        found = sorted(latest_first, key=lambda path: scores[path], reverse=more_is_better)
         if files := [path for path in found if path.is_file()]:
             return files
     raise UserError(f"'{run}' holds no checkpoints that were kept for a metric. Name checkpoint files.")

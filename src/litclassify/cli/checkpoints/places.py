@@ -52,7 +52,7 @@ def _check_dirpath(dirpath: str) -> None:
         raise UserError(f"checkpoint.dirpath {dirpath!r}: {str(error).rstrip('.')}.") from error
     if "file" not in protocol:
         raise UserError(
-            f"checkpoint.dirpath {dirpath!r} is not on a file system of this machine: checkpoints get their names "
+            f"checkpoint.dirpath {dirpath!r}: not on a file system of this machine: checkpoints get their names "
             "there when they are whole. Give a folder, and copy what is in it."
         )
 

@@ -19,8 +19,9 @@ from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.config.yaml_text import FAST, load_yaml
-from litclassify.cli.runs.directory import FINISHED, METRICS_CSV, METRICS_JSON, config_name, series_of
+from litclassify.cli.runs.directory import FINISHED, METRICS_JSON, config_name, series_of
 from litclassify.errors import UserError
+from litclassify.files.log_files import METRICS_CSV
 from litclassify.suggestions import nearest, some_of
 
 SHOWN = ("val_loss", "val_acc", "test_acc")

@@ -90,6 +90,12 @@ def as_yaml(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def kind_of(name: str) -> str | None:
+    """Say of which kind the class with a short name is: the name of its base; None if there is no such class."""
+    kinds = (base.__name__ for base in BASES if any(cls.__name__ == name for cls in _subclasses(base)))
+    return next(kinds, None)
+
+
 def class_names() -> set[str]:
     """Give the short names of every class that a config can name."""
     found = set[type]().union(*(_subclasses(base) or {base} for base in BASES))
@@ -103,11 +109,20 @@ def _subclasses(base: type) -> set[type]:
 
 def subclasses(base: type) -> dict[str, type]:
     """Give the classes that a config can name where `base` is wanted, by import path; of modules, the losses."""
-    found = {path: import_object(path) for path in get_all_subclass_paths(base) if _may_be_named(path)}
-    found = {path: cls for path, cls in found.items() if not inspect.isabstract(cls)}
+    imported = {path: _imported(path) for path in get_all_subclass_paths(base) if _may_be_named(path)}
+    found = {path: cls for path, cls in imported.items() if cls is not None and not inspect.isabstract(cls)}
     if base is nn.Module:
         return {path: cls for path, cls in found.items() if issubclass(cls, LOSSES) or path.startswith(OWN_LOSSES)}
     return {path: cls for path, cls in found.items() if cls not in TO_DERIVE_FROM}
+
+
+def _imported(path: str) -> type | None:
+    """Give a class; None for one that a program has made while it ran, which has no place to be imported from."""
+    try:
+        cls: type = import_object(path)
+    except AttributeError:
+        return None
+    return cls
 
 
 def arguments(cls: type, skip: Skip) -> Iterator[ActionTypeHint]:

@@ -11,7 +11,7 @@ from typing import get_args
 from torchvision import models
 
 from litclassify.cli.command_names import COMMANDS
-from litclassify.cli.config.classes import argument_names, class_names
+from litclassify.cli.config.classes import argument_names, class_names, kind_of
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.parsing.error_tree import Leaf, read_tree
 from litclassify.cli.parsing.stray_words import flag_for
@@ -136,6 +136,9 @@ def _no_class(leaf: Leaf, _: re.Match[str]) -> str:
 
 
 def _unknown_class(leaf: Leaf, match: re.Match[str]) -> str:
+    kind = kind_of(match[1])
+    if kind is not None:
+        return f"{leaf.key}: {match[1]}, a class of the kind {kind}, does not go here."
     presets = get_args(Preset) if leaf.key == "data.train_transform" else ()
     near = _torchvision_network(leaf, match[1]) or nearest(match[1], [*class_names(), *presets])
     return f"{leaf.key}: there is no class or import path '{match[1]}'.{near}"
@@ -204,6 +207,17 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
         lambda leaf, match: f"{leaf.key}: {match[1]} is a module. Name a class or function in it.",
     ),
     (re.compile(r"Import path does not correspond to a subclass of ([\w.]+)"), _wrong_class),
+    (
+        re.compile(
+            r"Expected '([^']+)' to be a subclass of <class '(?:\w+\.)*(\w+)'>|"
+            r"Import path (\S+) does not correspond to a subclass of (\w+)"
+        ),
+        lambda leaf, match: f"{leaf.key}: {match[1] or match[3]} is no {match[2] or match[4]}.",
+    ),
+    (
+        re.compile(r"Expected an import path or a subclass spec, but got (.+?)(?:\. Got value|$)"),
+        lambda leaf, match: f"{leaf.key} must name a class, got {match[1]}.",
+    ),
     (re.compile(r"Expected '([^']+)' to be a function that returns <class '(?:\w+\.)*(\w+)'>"), _wrong_function),
 )
 
@@ -275,6 +289,7 @@ EXPECTED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     ),
     (re.compile(r"Expected a tuple with (\d+) elements"), lambda match: f"a list of {match[1]}"),
     (re.compile(r"Not a valid subclass of (\w+)"), lambda match: f"a class ({match[1]})"),
+    (re.compile(r"Not of type Path"), lambda _: "a path"),
     (re.compile(r"Not of type timedelta"), lambda _: "a time as h:m:s"),
     (re.compile(r"Not of type Tensor"), lambda _: "a list of numbers"),
 )

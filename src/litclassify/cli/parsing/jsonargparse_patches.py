@@ -8,6 +8,7 @@ import logging
 import numbers
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import wraps
 from typing import Any
 
@@ -24,8 +25,9 @@ from litclassify.cli.parsing.presets import spell_out_presets
 from litclassify.cli.parsing.references import resolve_references
 
 LOGGER = logging.getLogger(__name__)
-REPLACED = (
+REPLACED: tuple[tuple[Any, str], ...] = (
     (_core, "omegaconf_apply"),
+    (_typehints.ActionTypeHint, "_check_type"),
     (_typehints, "adapt_partial_callable_class"),
     (_typehints, "adapt_typehints"),
     (_typehints, "discard_init_args_on_class_path_change"),
@@ -40,21 +42,22 @@ def adapted_jsonargparse() -> Iterator[None]:
     register_type(numbers.Number, serializer=_as_number, deserializer=_as_number, fail_already_registered=False)
     set_dumper("yaml", _dump)
     set_loader("omegaconf+", _load, (yaml.YAMLError, *MISFITS))
-    before = [vars(module)[name] for module, name in REPLACED]
+    before = [vars(owner)[name] for owner, name in REPLACED]
     replacements = (
         _complete,
+        _from_defaults_after_null(_typehints.ActionTypeHint._check_type),
         _called_later(_typehints.adapt_partial_callable_class),
         _adapted_values(_typehints.adapt_typehints),
         _discard_if_replaced,
         _own_class_first(_typehints.resolve_class_path_by_name),
     )
     try:
-        for (module, name), function in zip(REPLACED, replacements, strict=True):
-            vars(module)[name] = function
+        for (owner, name), function in zip(REPLACED, replacements, strict=True):
+            setattr(owner, name, function)
         yield
     finally:
-        for (module, name), function in zip(REPLACED, before, strict=True):
-            vars(module)[name] = function
+        for (owner, name), function in zip(REPLACED, before, strict=True):
+            setattr(owner, name, function)
 
 
 def _complete(parser: ArgumentParser, config: Namespace) -> Namespace:
@@ -112,6 +115,22 @@ def _adapted_values(adapt: Any) -> Any:
         return adapt(value, *args, **kwargs)
 
     return adapt_value
+
+
+def _from_defaults_after_null(check: Any) -> Any:
+    """Let `--early_stopping.patience 3` over a recipe with `early_stopping: null` be what it is without the null.
+
+    jsonargparse takes the defaults of the class in the type then, not those of this application: no metric to monitor.
+    """
+
+    @wraps(check)
+    def check_type(self: Any, value: Any, append: bool = False, cfg: Any = None, mode: Any = None) -> Any:
+        is_null = cfg and cfg.get(self.dest, self.default) is None
+        if is_null and _typehints.is_subclass_spec(self.default):  # type: ignore[no-untyped-call]
+            cfg = Namespace({self.dest: check(self, deepcopy(self.default))})  # type: ignore[no-untyped-call]
+        return check(self, value, append=append, cfg=cfg, mode=mode)
+
+    return check_type
 
 
 def _called_later(adapt: Any) -> Any:

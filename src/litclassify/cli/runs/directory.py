@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from litclassify.errors import UserError
 from litclassify.files.file_ages import newest_first
+from litclassify.files.log_files import METRICS_CSV
 
 BAD_IMAGES = "bad_images.csv"
 CHECKPOINTS = "checkpoints"
@@ -20,7 +21,6 @@ LAST = "last.ckpt"
 LAUNCH = ".training.launch"
 LOCK = ".training.lock"
 LR_SEARCH = "lr_search.png"
-METRICS_CSV = "metrics.csv"
 METRICS_JSON = "metrics.json"
 PREDICTIONS = "predictions.csv"
 SERIES = "series.json"
@@ -36,6 +36,11 @@ RESULTS = (BAD_IMAGES, CHECKPOINTS, METRICS_CSV, METRICS_JSON, PREDICTIONS)
 def config_name(subcommand: str) -> str:
     """Give the name of the file with the configuration of a subcommand."""
     return f"config.{subcommand}.yaml"
+
+
+def environment_name(subcommand: str) -> str:
+    """Give the name of the file that says in what a subcommand was called."""
+    return f"environment.{subcommand}.json"
 
 
 def create_run_dir(parent: Path) -> Path:
@@ -95,8 +100,20 @@ def unfinished_runs(parent: Path) -> list[Path]:
     Args:
         parent: `<runs_dir>/<run_name>`.
     """
-    runs = sorted((path.parent for path in parent.glob(f"*/{CHECKPOINTS}")), key=_launched, reverse=True)
-    return [run for run in runs if is_unfinished(run)]
+    return [run for run in _newest_first(parent) if is_unfinished(run)]
+
+
+def newest_finished_run(parent: Path) -> Path | None:
+    """Give the newest run of a name that came to its end; None if there is none.
+
+    Args:
+        parent: `<runs_dir>/<run_name>`.
+    """
+    return next((run for run in _newest_first(parent) if (run / FINISHED).exists()), None)
+
+
+def _newest_first(parent: Path) -> list[Path]:
+    return sorted((path.parent for path in parent.glob(f"*/{CHECKPOINTS}")), key=_launched, reverse=True)
 
 
 def is_unfinished(run: Path) -> bool:
@@ -150,6 +167,14 @@ def is_of_this_launch(run: Path) -> bool:
                 return True
         time.sleep(0.05)
     return False
+
+
+def name_of_run(config: Path) -> str | None:
+    """Give the name of the run whose configuration of `fit` a file is; None for another file."""
+    run = config.resolve().parent
+    if config.name != config_name("fit") or not (run / environment_name("fit")).is_file():
+        return None
+    return (series_of(run) or run).parent.name
 
 
 def is_training(run_dir: Path) -> bool:

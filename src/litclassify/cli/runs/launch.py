@@ -16,6 +16,7 @@ from litclassify.cli.runs.directory import (
     config_name,
     create_run_dir,
     discard_unused,
+    environment_name,
     has_checkpoint,
     is_of_this_launch,
     is_training,
@@ -132,7 +133,7 @@ def mark_finished(run_dir: Path) -> None:
 @rank_zero_only
 def save_record(run_dir: Path, subcommand: str, config: str, environment: str) -> None:
     """Write what a subcommand was called with, as YAML, and what it was called in, as JSON."""
-    for name, text in ((config_name(subcommand), config), (f"environment.{subcommand}.json", environment + "\n")):
+    for name, text in ((config_name(subcommand), config), (environment_name(subcommand), environment + "\n")):
         with replacing(run_dir / name) as file:
             file.write(text.encode())
 

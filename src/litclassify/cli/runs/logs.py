@@ -8,20 +8,15 @@ from io import StringIO
 from pathlib import Path
 from typing import BinaryIO
 
+from google.protobuf.message import DecodeError
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event
 
-from litclassify.cli.runs.directory import METRICS_CSV
 from litclassify.files.durable_files import replacing
+from litclassify.files.log_files import METRICS_CSV
 
 # Of a record: its length and the checksum of that, then the event, then its checksum.
 HEAD_BYTES, CHECKSUM_BYTES = 12, 4
-
-
-def log_files(run_dir: Path) -> list[Path]:
-    """Give the files in which a run has logged its metrics."""
-    table = run_dir / METRICS_CSV
-    return [*([table] if table.is_file() else []), *run_dir.glob("events.out.tfevents.*")]
 
 
 @rank_zero_only
@@ -37,9 +32,9 @@ def cut_logs(files: Iterable[Path], step: int) -> None:
 
 
 def _cut_table(file: Path, step: int) -> None:
-    with file.open(newline="", encoding="utf-8") as lines:
-        # A process that was killed may have written half a line.
-        rows = csv.reader([line for line in lines if line.endswith("\n")])
+    with file.open(newline="", encoding="utf-8", errors="replace") as lines:
+        # A process that was killed may have written half a line, and a loss of power leaves zeros.
+        rows = csv.reader([line for line in lines if line.endswith("\n") and "\0" not in line])
         header = next(rows, [])
         kept = [row for row in rows if _is_before(step, dict(zip(header, row, strict=False)))]
     text = StringIO(newline="")
@@ -54,15 +49,18 @@ def _is_before(step: int, row: dict[str, str]) -> bool:
 
 def _cut_events(file: Path, step: int) -> None:
     with file.open("rb") as records:
-        if all(_step_of(record) < step for record in _records(records)):
+        kept = sum(len(record) for record, step_of_record in _records(records) if step_of_record < step)
+        if kept == os.fstat(records.fileno()).st_size:
             return
         records.seek(0)
         with replacing(file) as output:
-            output.writelines(record for record in _records(records) if _step_of(record) < step)
+            output.writelines(record for record, step_of_record in _records(records) if step_of_record < step)
 
 
-def _records(file: BinaryIO) -> Iterator[bytes]:
-    """Give the records of an event file that are whole, as they are.
+def _records(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Give the records of an event file as they are, each with its step, up to the first that is not whole.
+
+    After a loss of power, the end of a file may have its length, and zeros in place of what had been written.
 
     Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
     """
@@ -70,11 +68,11 @@ def _records(file: BinaryIO) -> Iterator[bytes]:
     while len(head := file.read(HEAD_BYTES)) == HEAD_BYTES:
         (length,) = struct.unpack_from("<Q", head)
         left -= HEAD_BYTES + length + CHECKSUM_BYTES
-        if left < 0:
+        if left < 0 or length == 0:
             return
-        yield head + file.read(length + CHECKSUM_BYTES)
-
-
-def _step_of(record: bytes) -> int:
-    step: int = Event.FromString(record[HEAD_BYTES:-CHECKSUM_BYTES]).step
-    return step
+        record = head + file.read(length + CHECKSUM_BYTES)
+        try:
+            event = Event.FromString(record[HEAD_BYTES:-CHECKSUM_BYTES])
+        except DecodeError:
+            return
+        yield record, event.step

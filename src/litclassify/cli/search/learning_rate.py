@@ -12,13 +12,12 @@ from litclassify.cli.search.rate_curve import draw_curve
 from litclassify.cli.search.rate_range import RateRange
 from litclassify.cli.search.trial import trial_trainer
 from litclassify.errors import UserError
+from litclassify.optim import ABSOLUTE
 from litclassify.optim.rate_range import exponential_rates, smoothed, valley
 
 # Those of fastai, but for the lowest: below it no optimizer learns.
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 100
 OPTIMIZER = "model.optimizer"
-# Schedules that set the learning rate to values of their own.
-ABSOLUTE = ("CyclicLR", "OneCycleLR")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def check_search(config: Namespace, *, resumes: bool) -> None:
             "weights alone: fit --model.init_from CHECKPOINT."
         )
     schedule = config.model.init_args.lr_scheduler
-    if isinstance(schedule, Namespace) and short_name(schedule.class_path) in ABSOLUTE:
+    if isinstance(schedule, Namespace) and short_name(schedule.class_path) in {cls.__name__ for cls in ABSOLUTE}:
         raise UserError(
             f"find_lr: {short_name(schedule.class_path)} sets learning rates of its own, so that {OPTIMIZER}.lr has no "
             "effect. Take a schedule that scales it, such as WarmupCosine."

@@ -7,8 +7,8 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from litclassify.cli.commands.runs import read_rows
-from litclassify.cli.runs.directory import METRICS_CSV
 from litclassify.cli.series.estimate import Estimate, estimate
+from litclassify.files.log_files import METRICS_CSV
 
 MEAN = "mean"
 SHOWN = ("train_", "val_", "test_")

@@ -13,9 +13,10 @@ from typing import Any
 
 from litclassify.cli.commands.runs import number_text, read_metrics, read_rows, read_run
 from litclassify.cli.commands.tables import print_table
-from litclassify.cli.runs.directory import METRICS_CSV, METRICS_JSON, SUMMARY
+from litclassify.cli.runs.directory import METRICS_JSON, SUMMARY
 from litclassify.cli.series.estimate import Estimate, estimate
 from litclassify.cli.series.series import Series
+from litclassify.files.log_files import METRICS_CSV
 
 Metrics = Mapping[str, float]
 STATISTICS = {"mean": "mean", "std": "std", "low": "95% from", "high": "95% to"}
@@ -103,7 +104,7 @@ def final_metrics(run_dir: Path) -> dict[str, float]:
     rows = [row for row in rows if row]
     best = run.metrics.get(f"best_{run.monitor}", math.nan)
     at_best = [row for row in rows if row.get(str(run.monitor)) == best]
-    validated = next(iter(at_best or rows[-1:]), {})
+    validated = next(reversed(at_best or rows), {})  # Of equal ones, the latest is the best checkpoint.
     return validated | _starting_with("test_", read_metrics(run_dir / METRICS_JSON))
 
 

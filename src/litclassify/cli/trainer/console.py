@@ -1,8 +1,9 @@
 """What a user sees while a command runs: our progress bar and summary, and less of what Lightning prints."""
 
 import logging
+import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 
 from litclassify.callbacks import DataSummary, EpochProgressBar, NetworkSummary, ParameterGroupTable
+from litclassify.cli import own_variables
 from litclassify.data import ImageDataModule
 from litclassify.data.description import describe
 from litclassify.terminal import printable
@@ -83,6 +85,14 @@ def _show_names(record: logging.LogRecord) -> bool:
     return True
 
 
+def _in_words(
+    format_warning: Callable[..., str], message: Warning | str, category: type[Warning], *where: Any, **more: Any
+) -> str:
+    """Give a warning to the user as its text; one to developers with the line of code, as Python does."""
+    is_users = issubclass(category, UserWarning) and os.environ.get(own_variables.DEBUG) != "1"
+    return f"warning: {message}\n" if is_users else format_warning(message, category, *where, **more)
+
+
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Leave out advertisements, and warnings about what this application decides itself; show names as they are."""
@@ -91,7 +101,7 @@ def quiet_lightning() -> Iterator[None]:
     logger.addFilter(_is_no_noise)
     logger.addFilter(_show_names)
     try:
-        warnings.formatwarning = lambda *what, **where: printable(format_warning(*what, **where), keep="\n")
+        warnings.formatwarning = lambda *what, **where: printable(_in_words(format_warning, *what, **where), keep="\n")
         with warnings.catch_warnings():
             for message in NEEDLESS:
                 warnings.filterwarnings("ignore", message=message)

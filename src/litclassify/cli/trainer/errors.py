@@ -1,6 +1,7 @@
 """What the Trainer refuses, said with the key as typed."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +13,13 @@ from lightning.pytorch.strategies import StrategyRegistry
 
 from litclassify.callbacks.evaluation.loader_images import several_loaders
 from litclassify.cli.checkpoints.checks import weights_do_not_fit
-from litclassify.errors import UserError
+from litclassify.errors import UserError, reason_of
 from litclassify.suggestions import nearest
 
 # Zero of these divides by zero in the middle of an epoch.
 AT_LEAST_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")
+# Above 1 they are counts, also if they are written with a point.
+LIMITS = ("overfit_batches", *(f"limit_{kind}_batches" for kind in ("train", "val", "test", "predict")))
 # Of messages that do not name the argument as such, the first that fits.
 ARGUMENTS = (
     (r"gpu backend|invalid accelerator|Accelerator` can not run|torch_xla", "accelerator"),
@@ -40,6 +43,9 @@ def build_trainer(trainer_class: Callable[..., Trainer], settings: Mapping[str, 
     for name in AT_LEAST_ONE:
         if settings[name] is not None and settings[name] < 1:
             raise UserError(f"trainer.{name} must be at least 1, got {settings[name]}.")
+    for name in LIMITS:
+        if (settings[name] or 0) > sys.maxsize:
+            raise UserError(f"trainer.{name} must be under 2^63, got {settings[name]}.")
     try:
         return trainer_class(**settings)
     except UserError:
@@ -83,7 +89,7 @@ def refusals_explained(settings: Mapping[str, Any], resumed: bool) -> Iterator[N
 
 def _refusal(error: Exception, name: str | None, settings: Mapping[str, Any]) -> UserError:
     """Say which argument an exception is about, and what there is to choose from."""
-    reason = str(error).strip()
+    reason = reason_of(error)
     if name is None:
         return UserError(reason)
     value = settings.get(name)

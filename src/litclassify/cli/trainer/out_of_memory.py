@@ -12,21 +12,22 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities.memory import is_cuda_out_of_memory, is_out_of_cpu_memory
 
 from litclassify.cli.own_variables import OOM_MARK
+from litclassify.cli.trainer.ended_workers import WorkerEnd, how_a_worker_ended
 from litclassify.cli.trainer.precision import FULL, MIXED
 from litclassify.errors import UserError
 
-# What the kernel ends for want of memory: of the machine, or of what processes share.
-ENDED_WORKER = re.compile(r"DataLoader worker .* (killed by signal: Killed|Bus error)")
+# What Lightning's checks do not know: libraries of CUDA that find no memory for themselves, and Apple's GPUs.
+GPU_FULL = re.compile(r"CU(BLAS|DNN)_STATUS_ALLOC_FAILED|MPS backend out of memory")
 ASKED_FOR = re.compile(r"(?:ried|Unable) to allocate ([\d.]+) ?(\w+)")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out."""
     return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or is_cuda_out_of_memory(error)
+        isinstance(error, MemoryError)
+        or _is_of_gpu(error)
         or is_out_of_cpu_memory(error)
-        or ENDED_WORKER.search(str(error)) is not None
+        or how_a_worker_ended(error) is WorkerEnd.KILLED
     )
 
 
@@ -45,7 +46,7 @@ def check_can_halve(world_size: int) -> None:
 
 @contextmanager
 def memory_explained(config: Namespace, *, trains: bool) -> Iterator[None]:
-    """Say which settings to lower where memory runs out.
+    """Say which settings to lower where memory runs out, or may have: a worker process may end for other reasons.
 
     Raises:
         UserError: It does.
@@ -53,10 +54,11 @@ def memory_explained(config: Namespace, *, trains: bool) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+    except (RuntimeError, MemoryError, OSError, EOFError) as error:
+        ran_out = is_out_of_memory(error)
+        if not ran_out and how_a_worker_ended(error) is None:
             raise
-        if OOM_MARK in os.environ:
+        if ran_out and OOM_MARK in os.environ:
             Path(os.environ[OOM_MARK]).touch()
             raise SystemExit(2) from error
         raise settings_to_lower(error, config, trains=trains) from error
@@ -70,12 +72,26 @@ def settings_to_lower(error: BaseException, config: Namespace, *, trains: bool) 
         config: Configuration of the subcommand.
         trains: Whether it trains: other subcommands accumulate no gradients.
     """
-    device = "A GPU" if isinstance(error, torch.OutOfMemoryError) or is_cuda_out_of_memory(error) else "The machine"
+    worker_end = how_a_worker_ended(error)
+    if worker_end is not None:
+        lines = [worker_end.value, *_settings_of_workers(config)]
+    else:
+        lines = [f"{_device(error)} has not enough memory{_size(error)}. Lower one of these:"]
+    return UserError("\n".join((*lines, *_settings(config, trains))))
+
+
+def _device(error: BaseException) -> str:
+    return "A GPU" if _is_of_gpu(error) else "The machine"
+
+
+def _is_of_gpu(error: BaseException) -> bool:
+    known = isinstance(error, torch.OutOfMemoryError) or is_cuda_out_of_memory(error)
+    return known or GPU_FULL.search(str(error)) is not None
+
+
+def _size(error: BaseException) -> str:
     asked_for = ASKED_FOR.search(str(error))
-    size = f" for {_readable(*asked_for.groups())} more" if asked_for else ""
-    in_worker = ENDED_WORKER.search(str(error)) is not None
-    settings = [*_settings_of_workers(config), *_settings(config, trains)] if in_worker else _settings(config, trains)
-    return UserError("\n".join((f"{device} has not enough memory{size}. Lower one of these:", *settings)))
+    return f" for {_readable(*asked_for.groups())} more" if asked_for else ""
 
 
 def _settings(config: Namespace, trains: bool) -> Iterator[str]:
