@@ -38,6 +38,13 @@ def test_a_folder_of_runs_whose_variable_is_missing_is_named() -> None:
         assert CommandLine(["test", "--ckpt_path", "best", "--runs_dir", "${oc.env:NOTHING}/runs"]).checkpoint
 
 
+@pytest.mark.parametrize("value", ["3", "[a.yaml]", "null"])
+def test_a_config_in_a_config_is_a_file(value: str) -> None:
+    Path("a.yaml").write_text(f"config: {value}")
+    with pytest.raises(UserError, match="^config must name a file, got "):
+        CommandLine(["fit", "--config", "a.yaml"]).words_with_checkpoint()
+
+
 @pytest.mark.parametrize("flag", ["--model.network.name", "--model.init_args.network.init_args.name"])
 @pytest.mark.parametrize("key", ["model.network.name", "model.network.init_args.name"])
 def test_a_mistake_in_a_flag_is_not_looked_for_in_a_file(flag: str, key: str) -> None:
