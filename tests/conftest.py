@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch  # noqa: F401 - its loggers keep the stream of errors that there is when it is imported
 import numpy as np
 import pytest
 import torch

@@ -1,5 +1,6 @@
 """`config diff` and `config check`."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_equal_configs_print_nothing(diff: Diff) -> None:
 
 def test_written_defaults_and_long_names_make_no_difference(diff: Diff) -> None:
     text = Path(DIGITS).read_text().replace("class_path: Digits", "class_path: litclassify.data.Digits")
-    Path("b.yaml").write_text(text + "early_stopping: {patience: 10}\n")
+    Path("b.yaml").write_text(text + "runs_dir: runs\n")
     assert diff(DIGITS, "b.yaml") == (0, [])
 
 
@@ -69,10 +70,15 @@ def test_what_one_class_alone_has_stands_with_that_class() -> None:
 def test_keys_are_whole_on_a_narrow_terminal(
     columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    schedule = "class_path: OneCycleLR\n      init_args:\n        max_lr: 0.2"
+    text = (CONFIGS / "cifar10.yaml").read_text()
+    Path("one_cycle.yaml").write_text(
+        re.sub(r"class_path: WarmupPolynomial\s+init_args:\s+warmup: \S+", schedule, text)
+    )
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     with pytest.raises(SystemExit):
-        main(["config", "diff", DIGITS, str(CONFIGS / "cifar10.yaml")])
+        main(["config", "diff", DIGITS, "one_cycle.yaml"])
     lines = Text.from_ansi(capsys.readouterr().out).plain.splitlines()
     assert max(map(len, lines)) <= int(columns)
     assert [line for line in lines if line.startswith("model.lr_scheduler.steps_per_epoch ")]
@@ -188,7 +194,7 @@ REFUSED = {
     "data: {batch_size: 0}": "at least 1, got 0",
     "early_stopping: {mode: highest}": "early_stopping: `mode` can be",
     "checkpoint: {save_top_k: -9}": "checkpoint: Invalid value for save_top_k",
-    "trainer: {callbacks: [{class_path: EarlyStopping, init_args: {monitor: a, mode: b}}]}": "EarlyStopping: `mode`",
+    "trainer: {callbacks: [{class_path: EarlyStopping, init_args: {monitor: a, mode: b}}]}": "callbacks.0: `mode`",
 }
 
 

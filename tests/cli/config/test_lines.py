@@ -41,6 +41,18 @@ def test_line_of_a_key_as_typed(tmp_path: Path, key: str, line: int | None) -> N
     assert find_line(tmp_path / "config.yaml", key) == line
 
 
+@pytest.mark.parametrize(("item", "line"), [("0", 3), ("1", 4), ("1.monitr", 4), ("0.monitr", None), ("2", None)])
+def test_an_item_of_a_list_has_its_own_line(tmp_path: Path, item: str, line: int | None) -> None:
+    items = "    - {class_path: Timer}\n    - {class_path: EarlyStopping, init_args: {monitr: x}}\n"
+    (tmp_path / "config.yaml").write_text(f"trainer:\n  callbacks:\n{items}")
+    assert find_line(tmp_path / "config.yaml", f"trainer.callbacks.{item}") == line
+
+
+def test_the_number_of_an_appended_item_is_not_that_of_its_list(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("trainer:\n  callbacks+:\n    - {class_path: Timer}\n")
+    assert find_line(tmp_path / "config.yaml", "trainer.callbacks.0") is None
+
+
 @pytest.mark.parametrize("content", ["a: [", "- a", "word", ""])
 def test_a_file_without_keys_has_no_lines(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.yaml").write_text(content)

@@ -30,8 +30,7 @@ def find_line(file: Path, key: str) -> int | None:
 
 def _lines(node: yaml.Node | None, parts: Sequence[str]) -> Iterator[int]:
     if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _lines(item, parts)
+        yield from _lines_of_items(node.value, parts)
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
@@ -41,4 +40,17 @@ def _lines(node: yaml.Node | None, parts: Sequence[str]) -> Iterator[int]:
         elif list(parts) == levels:
             yield key.start_mark.line + 1
         elif list(parts[: len(levels)]) == levels:
-            yield from _lines(value, parts[len(levels) :])
+            rest = parts[len(levels) :]
+            # Of a list that is appended to another, an item has another number.
+            if not (str(key.value).endswith("+") and rest[0].isdecimal()):
+                yield from _lines(value, rest)
+
+
+def _lines_of_items(items: Sequence[yaml.Node], parts: Sequence[str]) -> Iterator[int]:
+    """Look in the item of a number, or in all where none is given."""
+    if not parts[0].isdecimal():
+        for item in items:
+            yield from _lines(item, parts)
+    elif int(parts[0]) < len(items):
+        item = items[int(parts[0])]
+        yield from _lines(item, parts[1:]) if len(parts) > 1 else [item.start_mark.line + 1]
