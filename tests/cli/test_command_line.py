@@ -38,7 +38,7 @@ def test_a_folder_of_runs_whose_variable_is_missing_is_named() -> None:
         assert CommandLine(["test", "--ckpt_path", "best", "--runs_dir", "${oc.env:NOTHING}/runs"]).checkpoint
 
 
-@pytest.mark.parametrize("value", ["3", "[a.yaml]", "null"])
+@pytest.mark.parametrize("value", ["3", "[a.yaml]", "null", '"a\\0"'])
 def test_a_config_in_a_config_is_a_file(value: str) -> None:
     Path("a.yaml").write_text(f"config: {value}")
     with pytest.raises(UserError, match="^config must name a file, got "):

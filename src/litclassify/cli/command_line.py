@@ -173,8 +173,9 @@ class CommandLine:
             if flag.value is None and flag.name.startswith(ARGUMENTS_OF_CLASSES):
                 raise UserError(f"--{flag.name} needs a value.", flag.name)
         for config in self._configs:
-            if not isinstance(config.get("config", ""), str):
-                raise UserError(f"config must name a file, got {config['config']!r}.", "config")
+            named = config.get("config", "")
+            if not isinstance(named, str) or "\0" in named:
+                raise UserError(f"config must name a file, got {named!r}.", "config")
         keys = [flag.name for flag in self.flags]
         keys += [as_typed(key) for config in self._configs for key, _ in flatten(config)]
         for name in PUBLISHED:
