@@ -169,6 +169,13 @@ def test_a_resumed_training_keeps_the_same_of_equal_ones(tmp_path: Path) -> None
     assert Path(whole.best_model_path).name == Path(resumed.best_model_path).name == "epoch=3.ckpt"
 
 
+def test_a_resumed_training_knows_which_step_has_its_checkpoint(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path), max_epochs=1)
+    resumed = checkpoint(tmp_path)
+    resumed.load_state_dict(state(tmp_path / "last.ckpt"))
+    assert resumed._last_global_step_saved == BATCHES
+
+
 def test_names_of_one_state_share_one_file(tmp_path: Path) -> None:
     train(tmp_path, checkpoint(tmp_path), max_epochs=1)
     assert (tmp_path / "last.ckpt").samefile(tmp_path / "epoch=0.ckpt")

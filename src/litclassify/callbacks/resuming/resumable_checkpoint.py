@@ -53,7 +53,12 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Give Lightning's state, and which files there shall be with it, and which no more."""
-        return {**super().state_dict(), "to_save": list(self._to_save), "to_remove": list(self._to_remove)}
+        return {
+            **super().state_dict(),
+            "to_save": list(self._to_save),
+            "to_remove": list(self._to_remove),
+            "last_global_step_saved": self._last_global_step_saved,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take a state, of Lightning's class too."""
@@ -63,6 +68,8 @@ class ResumableCheckpoint(ModelCheckpoint):
             self.current_score = state_dict.get("current_score")  # Which Lightning saves, and forgets to load.
             self._to_save = list(state_dict.get("to_save", []))
             self._to_remove = list(state_dict.get("to_remove", []))
+            # By which Lightning knows that a step has its checkpoint, in the batches until the next step, too.
+            self._last_global_step_saved = state_dict.get("last_global_step_saved", self._last_global_step_saved)
 
     def _placed(self, state: dict[str, Any]) -> dict[str, Any]:
         """Give a state with the paths by which its files are found now: of a run that was moved, or is named anew."""
