@@ -45,6 +45,11 @@ def test_a_config_in_a_config_is_a_file(value: str) -> None:
         CommandLine(["fit", "--config", "a.yaml"]).words_with_checkpoint()
 
 
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(UserError, match="^config must name a file, got "):
+        CommandLine(["fit", "--config", "a\0"]).words_with_checkpoint()
+
+
 @pytest.mark.parametrize("flag", ["--model.network.name", "--model.init_args.network.init_args.name"])
 @pytest.mark.parametrize("key", ["model.network.name", "model.network.init_args.name"])
 def test_a_mistake_in_a_flag_is_not_looked_for_in_a_file(flag: str, key: str) -> None:

@@ -172,8 +172,8 @@ class CommandLine:
         for flag in self.flags:
             if flag.value is None and flag.name.startswith(ARGUMENTS_OF_CLASSES):
                 raise UserError(f"--{flag.name} needs a value.", flag.name)
-        for config in self._configs:
-            named = config.get("config", "")
+        named_in_configs = [config["config"] for config in self._configs if "config" in config]
+        for named in [*self._values_of("config"), *named_in_configs]:
             if not isinstance(named, str) or "\0" in named:
                 raise UserError(f"config must name a file, got {named!r}.", "config")
         keys = [flag.name for flag in self.flags]
