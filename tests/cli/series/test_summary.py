@@ -7,8 +7,8 @@ from rich.text import Text
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from litclassify.cli.runs.directory import SERIES
+from litclassify.cli.runs.series import Series, load_series
 from litclassify.cli.series.mean_curves import mean_curves, write_mean_curves
-from litclassify.cli.series.series import Series, load_series
 from litclassify.cli.series.summary import Summary, final_metrics
 
 HEADER = "epoch,step,train_loss,val_acc,val_loss,best_val_acc,val_f1\n"

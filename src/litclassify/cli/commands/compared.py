@@ -1,6 +1,5 @@
 """What `compare` puts side by side: a run, or all runs of a series."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from litclassify.cli.commands.runs import Run, number_text, read_run
 from litclassify.cli.config.files import read_config
 from litclassify.cli.config.keys import flatten
 from litclassify.cli.runs.directory import SERIES, config_name
+from litclassify.cli.runs.series import load_series
 from litclassify.errors import UserError
 from litclassify.evaluation.predictions_file import read_answers
 
@@ -66,15 +66,11 @@ def read_compared(folder: Path) -> Compared:
         return Compared(folder, [read_run(folder)])
     if not (folder / SERIES).is_file():
         raise UserError(f"'{folder}' is no run: it has no {config_name('fit')}.")
-    try:
-        record = json.loads((folder / SERIES).read_text(encoding="utf-8"))
-        kind, ended = str(record["kind"]), [n for n, code in record["exit_codes"].items() if code == 0]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"'{folder / SERIES}' is damaged: {error}.") from error
-    runs = [read_run(folder / f"{kind}_{number}") for number in ended]
+    series = load_series(folder)
+    runs = [read_run(series.run_dir(number)) for number in series.finished]
     if not runs:
         raise UserError(f"'{folder}' is a series of which no run has ended. fit --ckpt_path {folder} goes on with it.")
-    return Compared(folder, runs, kind)
+    return Compared(folder, runs, series.kind)
 
 
 def _settings(run: Path) -> dict[str, str]:

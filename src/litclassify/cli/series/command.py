@@ -13,8 +13,8 @@ from litclassify.cli.commands.dry_run import ParsersOnly
 from litclassify.cli.parsing.environment_variables import key_of, variables_for_arguments
 from litclassify.cli.runs.directory import SERIES, create_run_dir
 from litclassify.cli.runs.launchers import is_one_of_several
+from litclassify.cli.runs.series import OPTIONS, Kind, Series, load_series
 from litclassify.cli.series.loop import run_series
-from litclassify.cli.series.series import OPTIONS, Kind, Series, load_series
 from litclassify.errors import UserError
 
 MIN_RUNS = 2

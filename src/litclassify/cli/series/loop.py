@@ -8,9 +8,9 @@ from rich.console import Console
 
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, discard_unused
 from litclassify.cli.runs.invocation import shell_command
+from litclassify.cli.runs.series import Series
 from litclassify.cli.series.mean_curves import write_mean_curves
 from litclassify.cli.series.processes import run_process
-from litclassify.cli.series.series import Series
 from litclassify.cli.series.summary import Summary
 from litclassify.cli.trust.flag import opening_words
 

@@ -14,8 +14,8 @@ from typing import Any
 from litclassify.cli.commands.runs import number_text, read_metrics, read_rows, read_run
 from litclassify.cli.commands.tables import print_table
 from litclassify.cli.runs.directory import METRICS_JSON, SUMMARY
+from litclassify.cli.runs.series import Series
 from litclassify.cli.series.estimate import Estimate, estimate
-from litclassify.cli.series.series import Series
 from litclassify.files.log_files import METRICS_CSV
 
 Metrics = Mapping[str, float]

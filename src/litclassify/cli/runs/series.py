@@ -65,7 +65,7 @@ def load_series(folder: Path) -> Series:
         kind, words = record["kind"], [str(word) for word in record["words"]]
         exit_codes = {int(number): code for number, code in record["exit_codes"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"--ckpt_path: '{file}' is damaged: {error}.") from error
+        raise UserError(f"'{file}' is damaged: {error}.") from error
     if kind not in get_args(Kind) or not exit_codes:
-        raise UserError(f"--ckpt_path: '{file}' is damaged: it has {len(exit_codes)} runs of kind {kind!r}.")
+        raise UserError(f"'{file}' is damaged: it has {len(exit_codes)} runs of kind {kind!r}.")
     return Series(folder, kind, words, exit_codes)
