@@ -16,8 +16,6 @@ from litclassify.evaluation.figures import (
     confidence_figure,
     confusion_figure,
     coverage_figure,
-    explanation_figure,
-    gallery_figure,
     precision_recall_figure,
     reliability_figure,
     roc_figure,
@@ -32,6 +30,7 @@ from litclassify.evaluation.report.content import (
     class_rows,
     metrics_table,
 )
+from litclassify.evaluation.report.galleries import gallery
 
 MAX_PAIRS = 20
 KEPT = (1.0, 0.99, 0.95, 0.9, 0.8, 0.5)
@@ -136,17 +135,13 @@ def gallery_pictures(
         "Worst predictions": (wrong[np.argsort(-evaluation.losses[wrong], kind="stable")], WORST),
         "Confident mistakes": (wrong[np.argsort(-evaluation.confidences[wrong], kind="stable")], CONFIDENT),
     }
-    pictures = []
+    pictures: list[Picture] = []
     for title, (order, note) in galleries.items():
         if not len(order):
             continue
         examples = _examples(evaluation, paths, read, order[:limit])
-        pictures.append(Picture.of(gallery_figure(examples), title, note, wide=True))
-        shown = examples[:explained]
-        classes = np.stack([evaluation.predicted, evaluation.targets], axis=1)[order[: len(shown)]]
-        maps = read_maps(np.stack([example.image for example in shown]), classes) if read_maps and shown else None
-        if maps is not None:
-            pictures.append(Picture.of(explanation_figure(shown, maps), f"{title} explained", EXPLAINED, wide=True))
+        classes = np.stack([evaluation.predicted, evaluation.targets], axis=1)[order[:limit][:explained]]
+        pictures += gallery(examples, title, note, read_maps, classes, EXPLAINED)
     return pictures
 
 

@@ -11,8 +11,6 @@ from litclassify.evaluation.class_scores import pooled
 from litclassify.evaluation.evaluation import Bools, Floats
 from litclassify.evaluation.figures import (
     LabelExample,
-    explanation_figure,
-    gallery_figure,
     label_figure,
     precision_recall_figure,
     roc_figure,
@@ -29,6 +27,7 @@ from litclassify.evaluation.report.content import (
     metrics_table,
     number,
 )
+from litclassify.evaluation.report.galleries import gallery
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -125,7 +124,7 @@ def label_galleries(
         "Wrong labels": (predicted & ~targets, evaluation.probabilities, targets, WRONG),
         "Missed labels": (targets & ~predicted, 1 - evaluation.probabilities, predicted, MISSED),
     }
-    pictures = []
+    pictures: list[Picture] = []
     for title, (wrong, badness, others, note) in galleries.items():
         images, labels = _worst(wrong, badness, limit)
         if not len(images):
@@ -140,15 +139,7 @@ def label_galleries(
             )
             for i, k, image in zip(images.tolist(), labels.tolist(), read(images.tolist()), strict=True)
         ]
-        pictures.append(Picture.of(gallery_figure(examples), title, note, wide=True))
-        shown = examples[:explained]
-        maps = (
-            read_maps(np.stack([example.image for example in shown]), labels[: len(shown), None])
-            if read_maps and shown
-            else None
-        )
-        if maps is not None:
-            pictures.append(Picture.of(explanation_figure(shown, maps), f"{title} explained", EXPLAINED, wide=True))
+        pictures += gallery(examples, title, note, read_maps, labels[:explained, None], EXPLAINED)
     return pictures
 
 
