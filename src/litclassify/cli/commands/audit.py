@@ -52,31 +52,7 @@ def main(words: list[str]) -> None:
         SystemExit: With code 1 under `--strict`, for leakage and unreadable files.
         UserError: The command line or the data module refuses what is given.
     """
-    parser = CommandParser("audit", f"{COMMANDS['audit']} Further arguments are those of fit: --config, --data.")
-    parser.add_argument("--output", type=Path, metavar="DIR", help=f"Folder to write {HTML}, {CSV} and {EXCLUDE} into.")
-    parser.add_argument("--strict", action="store_true", help="Exit code 1 if there are leaks or unreadable files.")
-    parser.add_argument("--min_images", type=int, default=MIN_IMAGES, metavar="K", help="Images a class should have.")
-    parser.add_argument(
-        "--likeness",
-        type=float,
-        default=MIN_LIKENESS,
-        help="Correlation of thumbnails from which images are near duplicates, above 0.5 and up to 1.",
-    )
-    parser.add_argument(
-        "--predictions",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="Predictions of networks that were not trained on these images, or the directory of fit --folds.",
-    )
-    parser.add_argument(
-        "--ckpt_path",
-        metavar="CHECKPOINT",
-        help="Look for label errors by what the network of a checkpoint sees; without data, audit what it was trained "
-        "on.",
-    )
-    parser.add_argument("--no_label_errors", action="store_true", help="Do not look for label errors.")
-    arguments, rest = parser.parse_known_args(words)
+    arguments, rest = _parser().parse_known_args(words)
     if not 0.5 < arguments.likeness <= 1:  # noqa: PLR2004
         raise UserError(f"--likeness must be above 0.5 and at most 1, got {arguments.likeness}.")
     if is_one_of_several():
@@ -110,6 +86,34 @@ def main(words: list[str]) -> None:
         sys.stdout.write("\n")
     if arguments.strict and not audit.findings.keys().isdisjoint(STRICT):
         raise SystemExit(1)
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser("audit", f"{COMMANDS['audit']} Further arguments are those of fit: --config, --data.")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"Folder to write {HTML}, {CSV} and {EXCLUDE} into.")
+    parser.add_argument("--strict", action="store_true", help="Exit code 1 if there are leaks or unreadable files.")
+    parser.add_argument("--min_images", type=int, default=MIN_IMAGES, metavar="K", help="Images a class should have.")
+    parser.add_argument(
+        "--likeness",
+        type=float,
+        default=MIN_LIKENESS,
+        help="Correlation of thumbnails from which images are near duplicates, above 0.5 and up to 1.",
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="Predictions of networks that were not trained on these images, or the directory of fit --folds.",
+    )
+    parser.add_argument(
+        "--ckpt_path",
+        metavar="CHECKPOINT",
+        help="Look for label errors by what the network of a checkpoint sees; without data, audit what it was trained "
+        "on.",
+    )
+    parser.add_argument("--no_label_errors", action="store_true", help="Do not look for label errors.")
+    return parser
 
 
 class DataOnly(ParsersOnly):
