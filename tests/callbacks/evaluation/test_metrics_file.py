@@ -8,7 +8,7 @@ from tests.conftest import SMALL
 
 from litclassify.callbacks import MetricsFile
 from litclassify.cli import main
-from litclassify.cli.commands.runs import read_metrics
+from litclassify.cli.results.metric_files import read_metrics
 
 
 def refuse(constant: str) -> float:

@@ -5,9 +5,9 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from litclassify.cli import main
 from litclassify.cli.command_names import COMMANDS, SUBCOMMANDS
-from litclassify.cli.commands.dry_run import subcommand_parsers
 from litclassify.cli.commands.help import FIT_ONLY, GROUPS, PREDICT_ONLY
 from litclassify.cli.config.classes import arguments
+from litclassify.cli.dry_run import subcommand_parsers
 from litclassify.data import Digits, ImageFolder
 from litclassify.models import ImageClassifier
 

@@ -11,7 +11,8 @@ import yaml
 from rich.text import Text
 
 from litclassify.cli import main
-from litclassify.cli.commands.runs import read_run, read_runs, sort_by
+from litclassify.cli.commands.runs import sort_by
+from litclassify.cli.results.run import read_run, read_runs
 
 Fit = Callable[..., Path]
 

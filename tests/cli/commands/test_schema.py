@@ -14,8 +14,8 @@ from tests.conftest import CONFIGS, SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.commands import json_schema
-from litclassify.cli.commands.dry_run import subcommand_parsers
 from litclassify.cli.config.classes import arguments, subclasses
+from litclassify.cli.dry_run import subcommand_parsers
 from litclassify.data import Digits
 
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))

@@ -14,8 +14,8 @@ from tests.conftest import SMALL
 
 from litclassify.cli import main
 from litclassify.cli.checkpoints.path import resolve_checkpoint
-from litclassify.cli.commands.runs import read_runs
 from litclassify.cli.own_variables import RUN_DIR
+from litclassify.cli.results.run import read_runs
 
 SeriesDir = Callable[[], Path]
 LITTLE = [*SMALL, "--trainer.limit_train_batches", "2", "--test_after_fit", "true"]

@@ -16,14 +16,14 @@ from litclassify.audit.inventory import Inventory, take_inventory
 from litclassify.audit.measures import Measures
 from litclassify.audit.reading import read_all
 from litclassify.audit.report import CSV, EXCLUDE, HTML, write_report
+from litclassify.cli.auditing.label_judges import LabelJudge
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.commands.dry_run import ParsersOnly
-from litclassify.cli.commands.label_judges import LabelJudge
-from litclassify.cli.commands.tables import print_table
+from litclassify.cli.dry_run import ParsersOnly
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
 from litclassify.cli.runs.launchers import is_one_of_several
+from litclassify.cli.tables import print_table
 from litclassify.data import ImageDataModule
 from litclassify.data.decoding.reading import usable_cpus
 from litclassify.errors import UserError

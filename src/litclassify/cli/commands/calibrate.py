@@ -13,7 +13,7 @@ from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.commands.tables import print_table
+from litclassify.cli.tables import print_table
 from litclassify.errors import UserError
 from litclassify.evaluation import Evaluation, class_table, fit_temperature, summary
 

@@ -11,9 +11,9 @@ from scipy.stats import ttest_ind
 
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.commands.compared import Compared, read_compared
-from litclassify.cli.commands.tables import print_table
 from litclassify.cli.config.differences import differing_rows
+from litclassify.cli.results.compared import Compared, read_compared
+from litclassify.cli.tables import print_table
 from litclassify.errors import UserError
 from litclassify.evaluation.paired import mcnemar_test
 

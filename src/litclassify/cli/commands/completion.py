@@ -8,8 +8,8 @@ from string import Template
 from litclassify.cli.command_names import COMMANDS, SUBCOMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.commands.completion_words import Values, option_values
-from litclassify.cli.commands.dry_run import subcommand_parsers
 from litclassify.cli.commands.json_schema import Schema, config_schema
+from litclassify.cli.dry_run import subcommand_parsers
 
 # Options of the commands that have no config, and their first words.
 COMMAND_OPTIONS: dict[str, Values] = {

@@ -8,8 +8,8 @@ from jsonargparse._util import import_object
 from lightning.pytorch import LightningDataModule, Trainer
 
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.commands.dry_run import DryRun
 from litclassify.cli.config.files import config_file, read_config
+from litclassify.cli.dry_run import DryRun
 from litclassify.models import ImageClassifier
 from litclassify.optim import scheduler_config, span_of
 

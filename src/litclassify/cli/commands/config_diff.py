@@ -7,10 +7,10 @@ import yaml
 
 from litclassify.cli.checkpoints.checkpoint import read_checkpoint
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.commands.dry_run import parse
-from litclassify.cli.commands.tables import print_table
 from litclassify.cli.config.differences import differences
 from litclassify.cli.config.files import Config, config_file, read_config
+from litclassify.cli.dry_run import parse
+from litclassify.cli.tables import print_table
 from litclassify.errors import UserError
 
 # What a checkpoint stores.

@@ -11,9 +11,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.command_names import SUBCOMMANDS
 from litclassify.cli.commands import FULL_HELP
-from litclassify.cli.commands.dry_run import subcommand_parsers
 from litclassify.cli.commands.overview import entries
 from litclassify.cli.config.classes import arguments, subclasses
+from litclassify.cli.dry_run import subcommand_parsers
 from litclassify.data import ImageDataModule
 from litclassify.models import ImageClassifier
 from litclassify.networks import Network

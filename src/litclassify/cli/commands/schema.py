@@ -5,8 +5,8 @@ import sys
 
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.commands.dry_run import subcommand_parsers
 from litclassify.cli.commands.json_schema import config_schema
+from litclassify.cli.dry_run import subcommand_parsers
 
 TITLE = "LitClassify: configs of fit"
 

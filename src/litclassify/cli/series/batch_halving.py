@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from litclassify.cli.command_line import CommandLine, group_words
 from litclassify.cli.commands import Command
-from litclassify.cli.commands.dry_run import ParsersOnly
+from litclassify.cli.dry_run import ParsersOnly
 from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, discard_unused
 from litclassify.cli.series.command import check_resumes_nothing, check_starts_alone, flags_from_environment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from litclassify.cli.commands.runs import read_rows
+from litclassify.cli.results.metric_files import read_rows
 from litclassify.cli.series.estimate import Estimate, estimate
 from litclassify.files.log_files import METRICS_CSV
 

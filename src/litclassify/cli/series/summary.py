@@ -11,11 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from litclassify.cli.commands.runs import number_text, read_metrics, read_rows, read_run
-from litclassify.cli.commands.tables import print_table
+from litclassify.cli.results.metric_files import read_metrics, read_rows
+from litclassify.cli.results.run import read_run
 from litclassify.cli.runs.directory import METRICS_JSON, SUMMARY
 from litclassify.cli.runs.series import Series
 from litclassify.cli.series.estimate import Estimate, estimate
+from litclassify.cli.tables import number_text, print_table
 from litclassify.files.log_files import METRICS_CSV
 
 Metrics = Mapping[str, float]

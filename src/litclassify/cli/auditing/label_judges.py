@@ -19,9 +19,9 @@ from litclassify.audit.labels import (
 )
 from litclassify.audit.measures import Measures
 from litclassify.audit.predictions import KnownProbabilities
+from litclassify.cli.auditing.fold_predictions import add_folds, is_series
+from litclassify.cli.auditing.network_features import network_features
 from litclassify.cli.checkpoints.checkpoint import Checkpoint
-from litclassify.cli.commands.fold_predictions import add_folds, is_series
-from litclassify.cli.commands.network_features import network_features
 from litclassify.errors import UserError
 
 # A rough classifier doubts many labels; of those in CIFAR-10 that it doubts this much, half are wrong where 2% of

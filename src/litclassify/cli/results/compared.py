@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from litclassify.cli.commands.runs import Run, number_text, read_run
 from litclassify.cli.config.files import read_config
 from litclassify.cli.config.keys import flatten
+from litclassify.cli.results.run import Run, read_run
 from litclassify.cli.runs.directory import SERIES, config_name
 from litclassify.cli.runs.series import load_series
+from litclassify.cli.tables import number_text
 from litclassify.errors import UserError
 from litclassify.evaluation.predictions_file import read_answers
 

@@ -6,8 +6,8 @@ from typing import cast
 from torch import cat
 
 from litclassify.audit.predictions import KnownProbabilities
+from litclassify.cli.auditing.predicting import Predicting, quiet_trainer
 from litclassify.cli.checkpoints.path import resolve_checkpoint
-from litclassify.cli.commands.predicting import Predicting, quiet_trainer
 from litclassify.cli.runs.directory import SERIES
 from litclassify.data import ImageDataset
 from litclassify.errors import UserError

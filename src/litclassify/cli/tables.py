@@ -10,6 +10,7 @@ from litclassify.terminal import printable
 
 # Wide enough that a line in a pipe or file is never folded.
 UNLIMITED = 10_000
+ABSENT = "-"
 
 
 def print_table(
@@ -34,3 +35,8 @@ def print_table(
     with console.capture() as capture:
         console.print(table)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
+def number_text(value: float | None) -> str:
+    """Give four decimals."""
+    return ABSENT if value is None else f"{value:.4f}"

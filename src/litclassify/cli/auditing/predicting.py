@@ -5,7 +5,7 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from litclassify.cli.checkpoints.checkpoint import load
-from litclassify.cli.commands.dry_run import DryRun
+from litclassify.cli.dry_run import DryRun
 from litclassify.data import ImageDataModule
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from litclassify.audit.features import Features
 from litclassify.callbacks.tensorboard.feature_collector import pooled
-from litclassify.cli.commands.predicting import Predicting, quiet_trainer
+from litclassify.cli.auditing.predicting import Predicting, quiet_trainer
 from litclassify.networks import head_module_of
 
 

@@ -1,0 +1,1 @@
+"""What runs have reached, read from their files without loading a checkpoint or importing torch."""
