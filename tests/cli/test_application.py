@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 import yaml
-from tests.conftest import SMALL
+from tests.conftest import SMALL, every
 
 from litclassify.cli import main
 from litclassify.models import ImageClassifier
@@ -70,7 +70,7 @@ def test_test_needs_nothing_but_the_checkpoint(fit: Fit) -> None:
             assert metrics == after_fit
 
 
-@pytest.mark.parametrize("words", [["--checkpoint.every_n_train_steps", "5"], ["--checkpoint", "null"]])
+@pytest.mark.parametrize("words", every(2, [["--checkpoint.every_n_train_steps", "5"], ["--checkpoint", "null"]]))
 def test_without_a_best_checkpoint_the_last_weights_are_tested(
     fit: Fit, words: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,7 +156,7 @@ def test_a_loader_in_a_list_is_one(fit: Fit, plain_data: list[str]) -> None:
     assert len(read_csv(run / "test_predictions.csv")) == 9
 
 
-@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+@pytest.mark.parametrize("command", every(3, ["validate", "test", "predict"]))
 def test_several_loaders_are_refused(
     command: str, fit: Fit, plain_data: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

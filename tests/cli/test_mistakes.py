@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from PIL import Image
-from tests.conftest import CONFIGS, SMALL
+from tests.conftest import CONFIGS, SMALL, every
 
 from litclassify.cli import main
 
@@ -21,49 +21,55 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        (["--config", "nope.yaml"], ["nope.yaml"]),
-        (["--bogus", "3"], ["'bogus'"]),
-        (["--data.batchsize", "3"], ["data", "'batchsize'", "Did you mean 'batch_size'?"]),
-        (["--data.batch_size", "many"], ["data.batch_size", "many", "int"]),
-        (["--data.batch_size", "0"], ["data.batch_size must be at least 1, got 0"]),
-        (["--data.val_split", "1.0"], ["data.val_split", "1.0"]),
-        (["--data.val_split", "1797"], ["data.val_split", "1797"]),
-        (["--data", "Digit"], ["data", "'Digit'", "Did you mean 'Digits'?"]),
-        (["--model.network", "LeNett"], ["model.network", "'LeNett'", "Did you mean 'LeNet'?"]),
-        (["--model.network.in_feature", "64"], ["model.network", "'in_feature'", "Did you mean 'in_features'?"]),
-        (["--model.network", "my_networks.Mine"], ["model.network", "my_networks.Mine"]),
-        (["--model.network", "ResNet9"], ["3-channel images", "1 channel", "model.network.in_channels"]),
-        (["--model.network.in_features", "63"], ["63", "64", "model.network.in_features"]),
-        (["--model.optimizer", "Adamm"], ["model.optimizer", "'Adamm'", "Did you mean 'Adam'?"]),
-        (["--model.optimizer.momentumm", "0.9"], ["model.optimizer", "'momentumm'"]),
-        (
-            ["--model.optimizer", "FocalLoss"],
-            ["model.optimizer: FocalLoss, a class of the kind Module, does"],
-        ),
-        (["--model.optimizer", "torch.nn.ReLU"], ["model.optimizer: torch.nn.ReLU is no Optimizer"]),
-        (["--model.criterion", "lightning.pytorch.callbacks.EarlyStopping"], [".EarlyStopping is no Module"]),
-        (["--model.optimizer", "[1, 2]"], ["model.optimizer must name a class, got [1, 2]"]),
-        (["--trainer.barebones=true", "--trainer.profiler=SimpleProfiler"], ["profiler=SimpleProfiler)"]),
-        (["--early_stopping", "SGD"], ["early_stopping: SGD, a class of the kind Optimizer, does not go here"]),
-        (["--model.network", "TripletMarginLoss"], ["model.network: TripletMarginLoss takes no num_classes"]),
-        (["--data.batch_size", str(10**30)], ["data.batch_size must be under 2^63, got an integer of 100 bits"]),
-        (["--model.network.hidden_features", f"[8, {2**63}]"], ["model.network.hidden_features must be under 2^63"]),
-        (["--model.lr_interval", "batch"], ["model.lr_interval", "batch", "step", "epoch"]),
-        (["--trainer.max_epochs", "few"], ["trainer.max_epochs", "few"]),
-        (["--trainer.max_epoch", "3"], ["trainer.max_epoch", "trainer.max_epochs"]),
-        (["--trainer.callbacks+=Foo"], ["trainer.callbacks", "'Foo'"]),
-        (["--early_stopping.patienc", "3"], ["early_stopping", "'patienc'", "Did you mean 'patience'?"]),
-        (["--checkpoint.mode", "highest"], ["mode", "highest"]),
-        (["--batch_size", "3"], ["'batch_size'", "Did you mean 'data.batch_size'?"]),
-        (["--lr", "3"], ["'lr'", "Did you mean 'model.optimizer.lr'?"]),
-        (["--seed_everything", "-1"], ["seed_everything", "-1"]),
-        (["--model.optimizer.lr", "-1"], ["model.optimizer: Invalid learning rate: -1"]),
-        (["--model.network.hidden_features", "[-1]"], ["model.network: ", "negative dimension -1"]),
-        (["--trainer", "nope.yaml"], ["--trainer nope.yaml", "configs/trainer/cpu.yaml"]),
-        (["--runs_dir", __file__], ["--runs_dir", "cannot be created", "Not a directory"]),
-        (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "does not exist"]),
-    ],
+    every(
+        2,
+        [
+            (["--config", "nope.yaml"], ["nope.yaml"]),
+            (["--bogus", "3"], ["'bogus'"]),
+            (["--data.batchsize", "3"], ["data", "'batchsize'", "Did you mean 'batch_size'?"]),
+            (["--data.batch_size", "many"], ["data.batch_size", "many", "int"]),
+            (["--data.batch_size", "0"], ["data.batch_size must be at least 1, got 0"]),
+            (["--data.val_split", "1.0"], ["data.val_split", "1.0"]),
+            (["--data.val_split", "1797"], ["data.val_split", "1797"]),
+            (["--data", "Digit"], ["data", "'Digit'", "Did you mean 'Digits'?"]),
+            (["--model.network", "LeNett"], ["model.network", "'LeNett'", "Did you mean 'LeNet'?"]),
+            (["--model.network.in_feature", "64"], ["model.network", "'in_feature'", "Did you mean 'in_features'?"]),
+            (["--model.network", "my_networks.Mine"], ["model.network", "my_networks.Mine"]),
+            (["--model.network", "ResNet9"], ["3-channel images", "1 channel", "model.network.in_channels"]),
+            (["--model.network.in_features", "63"], ["63", "64", "model.network.in_features"]),
+            (["--model.optimizer", "Adamm"], ["model.optimizer", "'Adamm'", "Did you mean 'Adam'?"]),
+            (["--model.optimizer.momentumm", "0.9"], ["model.optimizer", "'momentumm'"]),
+            (
+                ["--model.optimizer", "FocalLoss"],
+                ["model.optimizer: FocalLoss, a class of the kind Module, does"],
+            ),
+            (["--model.optimizer", "torch.nn.ReLU"], ["model.optimizer: torch.nn.ReLU is no Optimizer"]),
+            (["--model.criterion", "lightning.pytorch.callbacks.EarlyStopping"], [".EarlyStopping is no Module"]),
+            (["--model.optimizer", "[1, 2]"], ["model.optimizer must name a class, got [1, 2]"]),
+            (["--trainer.barebones=true", "--trainer.profiler=SimpleProfiler"], ["profiler=SimpleProfiler)"]),
+            (["--early_stopping", "SGD"], ["early_stopping: SGD, a class of the kind Optimizer, does not go here"]),
+            (["--model.network", "TripletMarginLoss"], ["model.network: TripletMarginLoss takes no num_classes"]),
+            (["--data.batch_size", str(10**30)], ["data.batch_size must be under 2^63, got an integer of 100 bits"]),
+            (
+                ["--model.network.hidden_features", f"[8, {2**63}]"],
+                ["model.network.hidden_features must be under 2^63"],
+            ),
+            (["--model.lr_interval", "batch"], ["model.lr_interval", "batch", "step", "epoch"]),
+            (["--trainer.max_epochs", "few"], ["trainer.max_epochs", "few"]),
+            (["--trainer.max_epoch", "3"], ["trainer.max_epoch", "trainer.max_epochs"]),
+            (["--trainer.callbacks+=Foo"], ["trainer.callbacks", "'Foo'"]),
+            (["--early_stopping.patienc", "3"], ["early_stopping", "'patienc'", "Did you mean 'patience'?"]),
+            (["--checkpoint.mode", "highest"], ["mode", "highest"]),
+            (["--batch_size", "3"], ["'batch_size'", "Did you mean 'data.batch_size'?"]),
+            (["--lr", "3"], ["'lr'", "Did you mean 'model.optimizer.lr'?"]),
+            (["--seed_everything", "-1"], ["seed_everything", "-1"]),
+            (["--model.optimizer.lr", "-1"], ["model.optimizer: Invalid learning rate: -1"]),
+            (["--model.network.hidden_features", "[-1]"], ["model.network: ", "negative dimension -1"]),
+            (["--trainer", "nope.yaml"], ["--trainer nope.yaml", "configs/trainer/cpu.yaml"]),
+            (["--runs_dir", __file__], ["--runs_dir", "cannot be created", "Not a directory"]),
+            (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "does not exist"]),
+        ],
+    ),
 )
 def test_mistaken_words_are_named(mistake: Mistake, words: list[str], expected: list[str]) -> None:
     message = mistake("fit", *SMALL, *words)
@@ -87,20 +93,23 @@ def test_key_that_stands_twice_in_a_file_is_named_with_both_lines(mistake: Mista
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        ([], ["fit", "validate", "test", "predict"]),
-        (["fitt"], ["fitt", "fit"]),
-        (["fit"], ["data, model.network and model.optimizer come from", "fit --data Digits --model.network LeNet"]),
-        (["fit", "--data.batch_size", "32"], ["data: no class is named", "--data Digits"]),
-        (["fit", "--data", "Digits", "--model.network.width", "3"], ["model.network: no class is named"]),
-        (["fit", "--model.optimizer.lr", "0.1"], ["model.optimizer: no class is named", "--model.optimizer AdamW"]),
-        (["fit", "--model.lr_scheduler.gamma", "0.1"], ["model.lr_scheduler: no class is named"]),
-        (["fit", "--model.network", "LeNet", "--model.optimizer", "SGD"], ["data"]),
-        (["fit", "--data", "Digits"], ["model.network", "model.optimizer"]),
-        (["test"], ["--ckpt_path"]),
-        (["predict", "--data.path", "photos"], ["--ckpt_path"]),
-        (["test", "--ckpt_path", "best"], ["no run under 'runs'"]),
-    ],
+    every(
+        2,
+        [
+            ([], ["fit", "validate", "test", "predict"]),
+            (["fitt"], ["fitt", "fit"]),
+            (["fit"], ["data, model.network and model.optimizer come from", "fit --data Digits --model.network LeNet"]),
+            (["fit", "--data.batch_size", "32"], ["data: no class is named", "--data Digits"]),
+            (["fit", "--data", "Digits", "--model.network.width", "3"], ["model.network: no class is named"]),
+            (["fit", "--model.optimizer.lr", "0.1"], ["model.optimizer: no class is named", "--model.optimizer AdamW"]),
+            (["fit", "--model.lr_scheduler.gamma", "0.1"], ["model.lr_scheduler: no class is named"]),
+            (["fit", "--model.network", "LeNet", "--model.optimizer", "SGD"], ["data"]),
+            (["fit", "--data", "Digits"], ["model.network", "model.optimizer"]),
+            (["test"], ["--ckpt_path"]),
+            (["predict", "--data.path", "photos"], ["--ckpt_path"]),
+            (["test", "--ckpt_path", "best"], ["no run under 'runs'"]),
+        ],
+    ),
 )
 def test_what_is_missing_is_named(mistake: Mistake, words: list[str], expected: list[str]) -> None:
     message = mistake(*words)
@@ -138,19 +147,25 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [
-        ("data: [", "'broken.yaml' is no valid YAML, line 1, column 8"),
-        ("data: \x07", "'broken.yaml' is no valid YAML"),
-        ("- data", "'broken.yaml' is no config, which is a mapping"),
-        ("model:\n  lr_scheduler: 1.5", "model.lr_scheduler must name a class, got 1.5"),
-        ("checkpoint: {dirpath: 1.5}", "checkpoint.dirpath must be"),
-        ("datta: Digits", "datta"),
-        ("trainer:\n  max_epochss: 3", "max_epochss"),
-        ("model:\n  init_args:\n    network: {class_path: LeNet, init_args: null}", "network: init_args must be a map"),
-        ("model:\n  init_args:\n    network: {class_path: {a: 1}}", "model.network: class_path must be text"),
-        *([("data: /proc/self/mem", "Input/output error")] if Path("/proc/self/mem").exists() else []),
-        ("model:\n  optimizer:\n    class_path: Adam\n    init_args:\n      lrr: 1", "lrr"),
-    ],
+    every(
+        2,
+        [
+            ("data: [", "'broken.yaml' is no valid YAML, line 1, column 8"),
+            ("data: \x07", "'broken.yaml' is no valid YAML"),
+            ("- data", "'broken.yaml' is no config, which is a mapping"),
+            ("model:\n  lr_scheduler: 1.5", "model.lr_scheduler must name a class, got 1.5"),
+            ("checkpoint: {dirpath: 1.5}", "checkpoint.dirpath must be"),
+            ("datta: Digits", "datta"),
+            ("trainer:\n  max_epochss: 3", "max_epochss"),
+            (
+                "model:\n  init_args:\n    network: {class_path: LeNet, init_args: null}",
+                "network: init_args must be a map",
+            ),
+            ("model:\n  init_args:\n    network: {class_path: {a: 1}}", "model.network: class_path must be text"),
+            *([("data: /proc/self/mem", "Input/output error")] if Path("/proc/self/mem").exists() else []),
+            ("model:\n  optimizer:\n    class_path: Adam\n    init_args:\n      lrr: 1", "lrr"),
+        ],
+    ),
 )
 def test_mistakes_in_a_config_are_named(mistake: Mistake, content: str, expected: str) -> None:
     Path("broken.yaml").write_text(content)
@@ -182,22 +197,30 @@ def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monk
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        (["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size", "0"], "model.lr_scheduler: integer"),
-        (
-            [
-                *["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01"],
-                *["--model.lr_scheduler.total_steps", "2", "--model.lr_interval", "step"],
-            ],
-            "this OneCycleLR ends after 2 steps, training after",
-        ),
-        (["--checkpoint.dirpath", "file"], "file': File exists"),
-        (["--model.optimizer.differentiable", "true"], "model.optimizer.differentiable must be false"),
-        (
-            ["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size=1", "--model.lr_scheduler.last_epoch=2"],
-            "model.lr_scheduler.last_epoch must be -1, got 2",
-        ),
-    ],
+    every(
+        2,
+        [
+            (["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size", "0"], "model.lr_scheduler: integer"),
+            (
+                [
+                    *["--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01"],
+                    *["--model.lr_scheduler.total_steps", "2", "--model.lr_interval", "step"],
+                ],
+                "this OneCycleLR ends after 2 steps, training after",
+            ),
+            (["--checkpoint.dirpath", "file"], "file': File exists"),
+            (["--model.optimizer.differentiable", "true"], "model.optimizer.differentiable must be false"),
+            (
+                [
+                    "--model.lr_scheduler",
+                    "StepLR",
+                    "--model.lr_scheduler.step_size=1",
+                    "--model.lr_scheduler.last_epoch=2",
+                ],
+                "model.lr_scheduler.last_epoch must be -1, got 2",
+            ),
+        ],
+    ),
 )
 def test_what_is_refused_late_is_named(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()

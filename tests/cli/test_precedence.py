@@ -63,13 +63,14 @@ def nested(key: str, value: Any) -> dict[str, Any]:
     return value
 
 
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A checkpoint that was trained with what KEYS say."""
     words = [f"--{key}={values['checkpoint']}" for key, values in KEYS.items() if key != "early_stopping.patience"]
-    schedule = ["--model.lr_scheduler", "WarmupCosine"]
+    folder = tmp_path_factory.mktemp("checkpoint")
+    schedule = ["--model.lr_scheduler", "WarmupCosine", "--runs_dir", str(folder)]
     main(["fit", *SMALL, *BASE, *schedule, *words, "--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1"])
-    return str(next((tmp_path / "runs").glob("*/*/checkpoints/last.ckpt")))
+    return str(next(folder.glob("*/*/checkpoints/last.ckpt")))
 
 
 @pytest.mark.parametrize(("low", "high"), PAIRS)

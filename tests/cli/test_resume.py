@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tests.conftest import SMALL
+from tests.conftest import SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.checkpoints.checkpoint import read_checkpoint
@@ -34,7 +34,9 @@ def test_fit_goes_on_in_its_own_run_with_all_its_settings(fit: Fit) -> None:
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 3
 
 
-@pytest.mark.parametrize("typed", [[], ["--runs_dir", "runs"], ["--run_name", "digits"], ["--run_name", "null"]])
+@pytest.mark.parametrize(
+    "typed", every(2, [[], ["--runs_dir", "runs"], ["--run_name", "digits"], ["--run_name", "null"]])
+)
 def test_fit_goes_on_in_its_own_run_if_that_is_where_runs_go(
     fit: Fit, typed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,12 +59,15 @@ def test_fit_goes_on_elsewhere_if_that_is_typed(fit: Fit, typed: list[str]) -> N
 
 @pytest.mark.parametrize(
     ("config", "words"),
-    [
-        ("runs_dir: ${oc.env:PLACE}/runs", ["--runs_dir", "here/runs"]),
-        ("trainer: {default_root_dir: here}", ["--trainer.default_root_dir", "here"]),
-        ("{}", ["--runs_dir", "here"]),
-        ("ckpt_path: missing.ckpt", ["--ckpt_path", "null", "--runs_dir", "here"]),
-    ],
+    every(
+        2,
+        [
+            ("runs_dir: ${oc.env:PLACE}/runs", ["--runs_dir", "here/runs"]),
+            ("trainer: {default_root_dir: here}", ["--trainer.default_root_dir", "here"]),
+            ("{}", ["--runs_dir", "here"]),
+            ("ckpt_path: missing.ckpt", ["--ckpt_path", "null", "--runs_dir", "here"]),
+        ],
+    ),
 )
 def test_the_newest_checkpoint_is_looked_for_where_runs_go(
     config: str, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -94,13 +99,16 @@ def test_a_run_that_had_stopped_goes_on_if_it_is_given_patience(fit: Fit, words:
 
 @pytest.mark.parametrize(
     ("words", "goes_on"),
-    [
-        ([], False),
-        (["--early_stopping.stopping_threshold", "0.15"], False),
-        (["--early_stopping.stopping_threshold", "0.9999"], True),
-        (["--early_stopping.stopping_threshold", "null"], True),
-        (["--early_stopping", "null"], True),
-    ],
+    every(
+        2,
+        [
+            ([], False),
+            (["--early_stopping.stopping_threshold", "0.15"], False),
+            (["--early_stopping.stopping_threshold", "0.9999"], True),
+            (["--early_stopping.stopping_threshold", "null"], True),
+            (["--early_stopping", "null"], True),
+        ],
+    ),
 )
 def test_a_run_that_a_threshold_had_stopped_goes_on_if_it_has_not_reached_another(
     fit: Fit, words: list[str], goes_on: bool
@@ -120,12 +128,15 @@ def test_a_run_that_had_stopped_goes_on_with_another_min_delta(fit: Fit) -> None
 
 @pytest.mark.parametrize(
     ("words", "key"),
-    [
-        (["--model.optimizer.lr", "0.02"], "model.optimizer.lr is 0.02, but"),
-        (["--model.optimizer", "SGD"], "model.optimizer is torch.optim.SGD, but"),
-        (["--model.lr_scheduler", "null"], "model.lr_scheduler is null, but"),
-        (["--model.lr_scheduler.warmup", "0.5"], "model.lr_scheduler.warmup is 0.5, but"),
-    ],
+    every(
+        2,
+        [
+            (["--model.optimizer.lr", "0.02"], "model.optimizer.lr is 0.02, but"),
+            (["--model.optimizer", "SGD"], "model.optimizer is torch.optim.SGD, but"),
+            (["--model.lr_scheduler", "null"], "model.lr_scheduler is null, but"),
+            (["--model.lr_scheduler.warmup", "0.5"], "model.lr_scheduler.warmup is 0.5, but"),
+        ],
+    ),
 )
 def test_what_the_state_of_the_optimizer_holds_cannot_be_changed(
     fit: Fit, capsys: pytest.CaptureFixture[str], words: list[str], key: str
@@ -252,7 +263,7 @@ def validated_epochs(run: Path) -> list[int]:
         return [int(row["epoch"]) for row in csv.DictReader(file) if row["val_acc"]]
 
 
-@pytest.mark.parametrize("key", ["to_remove", "to_save", "best_model_path", "last_model_path"])
+@pytest.mark.parametrize("key", every(2, ["to_remove", "to_save", "best_model_path", "last_model_path"]))
 def test_a_checkpoint_that_lays_claim_to_other_files_is_refused(
     fit: Fit, capsys: pytest.CaptureFixture[str], key: str
 ) -> None:

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
-from tests.conftest import SMALL
+from tests.conftest import SMALL, every
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -129,7 +129,7 @@ def test_a_step_does_not_wait_for_the_device(fit: Fit, monkeypatch: pytest.Monke
     assert reads == [0] * 10
 
 
-@pytest.mark.parametrize("command", ["fit", "validate", "test"])
+@pytest.mark.parametrize("command", every(3, ["fit", "validate", "test"]))
 def test_a_batch_of_an_evaluation_does_not_wait_for_the_device(
     command: str, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +173,7 @@ def test_a_profiler_of_the_config_takes_the_place_of_none(cli: Callable[..., Cla
 CONV = [*["--model.network", "LeNet", "--model.network.width", "4"], *["--trainer.log_every_n_steps", "1"]]
 
 
-@pytest.mark.parametrize("accumulate", ["1", "2"])
+@pytest.mark.parametrize("accumulate", every(2, ["1", "2"]))
 @pytest.mark.parametrize("option", ["channels_last", "compile"])
 def test_options_of_speed_change_no_result(
     option: str, accumulate: str, fit: Fit, monkeypatch: pytest.MonkeyPatch

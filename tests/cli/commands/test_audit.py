@@ -150,6 +150,13 @@ def test_a_table_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "error            1  Unreadable" in lines
 
 
+def test_predictions_of_one_label_judge_no_table_of_several(folder: Path, mistake: Mistake) -> None:
+    rows = [f"{path.relative_to(folder)},{path.parent.name};x" for path in folder.glob("train/*/*")]
+    Path("images/table.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
+    words = ["--data", "ImageTable", "--data.table", "images/table.csv", "--data.label_separator", ";"]
+    assert "these may have several" in mistake("audit", *words, "--predictions", "p.csv")
+
+
 @pytest.mark.timeout(60)
 def test_pipes_are_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "train/dark/pipe.jpg")
@@ -280,6 +287,7 @@ def test_one_of_several_processes_is_refused(mistake: Mistake, monkeypatch: pyte
         (["--data", "Digits", "--output", "file/report"], "--output 'file/report' cannot be made"),
         (["--data", "Digits", "--min_images", "few"], "--min_images"),
         (["--data", "Digits", "--predictions", "none.csv"], "'none.csv' cannot be read"),
+        (["--data", "Digits", "--predictions", "p.csv", "--no_label_errors"], "leave one of them out"),
         ([], "data"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tests.conftest import SMALL
+from tests.conftest import SMALL, every
 
 from litclassify.cli import main
 from litclassify.networks import MLP
@@ -26,7 +26,7 @@ def last_state(run: Path) -> Any:
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
-@pytest.mark.parametrize("optimizer", [[], MUON])
+@pytest.mark.parametrize("optimizer", every(2, [[], MUON]))
 def test_a_search_leaves_nothing_but_the_rate(
     fit: Callable[..., Path], optimizer: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,7 +151,7 @@ def test_what_a_training_freezes_is_frozen_in_the_search(what: list[str], monkey
     assert trained == {f"{head}.weight", f"{head}.bias"}
 
 
-@pytest.mark.parametrize("words", [["--smallest", "0"], ["--seconds", "0"], ["--smallest", "2000"]])
+@pytest.mark.parametrize("words", every(3, [["--smallest", "0"], ["--seconds", "0"], ["--smallest", "2000"]]))
 def test_a_search_that_measures_nothing_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["find", "batch_size", *SMALL, *words])

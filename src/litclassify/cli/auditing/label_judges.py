@@ -46,6 +46,12 @@ class LabelJudge:
         self.inventory = inventory
         self.checkpoint = checkpoint
         self.judges = not arguments.no_label_errors and inventory.label_separator is None
+        if self.predictions and arguments.no_label_errors:
+            raise UserError("--predictions judges labels, and --no_label_errors does not: leave one of them out.")
+        if self.predictions and not self.judges:
+            raise UserError(
+                "--predictions judges images with one label each, and these may have several: leave it out."
+            )
         if self.judges:  # To refuse after all images are read would be late.
             confident_learning()
             self._check_checkpoint()
