@@ -1,6 +1,5 @@
 """What all tests share: one thread each, a directory of their own, and small runs of the command line."""
 
-import gc
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -50,12 +49,6 @@ def _one_thread() -> None:
     # Tests run in parallel: more threads than cores make them many times slower. And fixtures of a module, which come
     # before those of a test, compute what tests compare with to the last bit.
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _frozen_imports() -> None:
-    # As in a command: the garbage collector takes half a second to visit all that was imported, each time.
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,11 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 from torchvision.ops import sigmoid_focal_loss
 
 from litclassify.errors import UserError
-from litclassify.losses import BinaryCrossEntropy, FocalLoss
+from litclassify.losses import BinaryCrossEntropy, FocalLoss, divisor_of
 
 LOGITS = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
 CLASSES = torch.tensor([0, 1, 2, 0, 1, 2, 0, 0])
@@ -47,6 +48,37 @@ def test_focal_loss_of_two_classes_is_torchvisions(gamma: float) -> None:
     logit, classes = LOGITS[:, 0], (CLASSES > 0).long()
     expected = sigmoid_focal_loss(logit, classes.float(), alpha=-1, gamma=gamma, reduction="mean")
     torch.testing.assert_close(FocalLoss(gamma)(torch.stack([torch.zeros(8), logit], dim=1), classes), expected)
+
+
+@pytest.mark.parametrize("gamma", [0.01, 0.5, 2.0])
+def test_focal_loss_of_a_sure_image_has_a_gradient(gamma: float) -> None:
+    logits = torch.tensor([[200.0, 0.0], [0.5, 0.0]], requires_grad=True)
+    FocalLoss(gamma)(logits, torch.tensor([0, 0])).backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+    assert (logits.grad[0] == 0).all()
+    assert (logits.grad[1] != 0).all()
+
+
+@pytest.mark.parametrize("targets", [CLASSES, SOFT], ids=["classes", "probabilities"])
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        nn.CrossEntropyLoss(),
+        nn.CrossEntropyLoss(weight=torch.tensor([0.5, 1.0, 4.0]), label_smoothing=0.1),
+        BinaryCrossEntropy(weight=torch.tensor([0.5, 1.0, 4.0])),
+        FocalLoss(weight=torch.tensor([0.5, 1.0, 4.0])),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_losses_of_batches_make_the_loss_of_all_images(criterion: nn.Module, targets: torch.Tensor) -> None:
+    if isinstance(criterion, FocalLoss) and targets is SOFT:
+        pytest.skip("it takes no probabilities")
+    total, divisor = 0.0, 0.0
+    for logits, some in zip(LOGITS.split([1, 5, 2]), targets.split([1, 5, 2]), strict=True):
+        total += criterion(logits, some) * divisor_of(criterion, some)
+        divisor += divisor_of(criterion, some)
+    torch.testing.assert_close(total / divisor, criterion(LOGITS, targets))
 
 
 def test_focal_loss_refuses_probabilities() -> None:

@@ -67,11 +67,38 @@ class FocalLoss(nn.Module):
         if targets.is_floating_point():
             raise ValueError("it takes classes, and no probabilities as batch_mixing gives them, nor several labels")
         losses = cross_entropy(logits, targets, reduction="none")
-        losses = (1 - torch.exp(-losses)) ** self.gamma * losses
+        # Of a sure image it is 0, where a power below 1 has no finite derivative.
+        unsureness = (-torch.expm1(-losses)).clamp(min=torch.finfo(losses.dtype).tiny)
+        losses = unsureness**self.gamma * losses
         if self.weight is None:
             return losses.mean()
         return _weighted_mean(losses, self.weight[targets])
 
 
+def divisor_of(criterion: nn.Module, targets: Tensor) -> Tensor | int:
+    """Give what a loss divides the sum over a batch by: its images, or what their classes weigh together.
+
+    By it, the losses of batches make the loss of all their images.
+
+    Args:
+        criterion: Any loss that is a mean over the batch.
+        targets: Classes (N,), or probabilities (N, K).
+
+    Returns:
+        N, or the sum of weights, a scalar.
+    """
+    weight = getattr(criterion, "weight", None)
+    if not isinstance(weight, Tensor):
+        return len(targets)
+    if isinstance(criterion, BinaryCrossEntropy) and targets.is_floating_point():
+        return (targets * weight).sum()
+    if isinstance(criterion, DIVIDED_BY_WEIGHTS) and not targets.is_floating_point():
+        return weight[targets].sum()
+    return len(targets)  # torch divides by the images, whatever their probabilities weigh.
+
+
 def _weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     return (weights * losses).sum() / weights.sum()
+
+
+DIVIDED_BY_WEIGHTS = (nn.CrossEntropyLoss, nn.NLLLoss, BinaryCrossEntropy, FocalLoss)

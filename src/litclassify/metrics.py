@@ -16,7 +16,7 @@ class Share(Metric):
     """A sum divided by a count, both added up over processes.
 
     Args:
-        dtype: Of the sum: int64 counts hits exactly.
+        dtype: Of both: int64 counts hits exactly.
     """
 
     total: Tensor
@@ -25,10 +25,10 @@ class Share(Metric):
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self.add_state("total", torch.zeros((), dtype=dtype), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=dtype), dist_reduce_fx="sum")
 
-    def update(self, total: Tensor | float, count: int) -> None:
-        """Add a sum over `count` images."""
+    def update(self, total: Tensor | float, count: Tensor | float) -> None:
+        """Add a sum over `count` images, or over images that weigh so much."""
         self.total += total
         self.count += count
 
@@ -47,7 +47,7 @@ def _placed(total: Tensor | float, device: torch.device) -> Tensor | float:
 
 
 class ClassificationMetrics(MetricCollection):
-    """Mean loss and accuracy, exact for any batch size and summed over processes.
+    """Mean loss and accuracy, over all images whatever the batches, and summed over processes.
 
     `add` takes each batch, `finish` hands the sums to the metrics: updating these at every step would cost more than
     the step of a small network.
@@ -69,34 +69,40 @@ class ClassificationMetrics(MetricCollection):
     def _clear(self) -> None:
         self._totals: dict[str, Tensor | float] = dict.fromkeys(self._names, 0)
         self._count = 0
+        self._divisor: Tensor | float = 0
 
-    def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+    def add(self, loss: Tensor, logits: Tensor, targets: Tensor, divisor: Tensor | int | None = None) -> None:
         """Add a batch, without waiting for the device.
 
         Args:
             loss: Mean over the batch, a scalar without a graph.
             logits: Float (N, K), without a graph.
             targets: int64 (N,).
+            divisor: By what the loss has divided the sum over the batch, such as the sum of weights, a scalar; or
+                else N.
         """
+        divisor = len(targets) if divisor is None else divisor
         self._count += len(targets)
-        self._totals["loss"] += loss.float() * len(targets)
+        self._divisor += divisor
+        self._totals["loss"] += loss.float() * divisor
         self._totals["acc"] += (logits.argmax(dim=1) == targets).sum()
         if "acc_top5" in self._totals:
             self._totals["acc_top5"] += (logits.topk(5, dim=1).indices == targets[:, None]).sum()
 
     def sums(self) -> dict[str, Any]:
         """Give what was added since the epoch began, as a copy on the CPU."""
-        return {"totals": {name: _copied(total) for name, total in self._totals.items()}, "count": self._count}
+        totals = {name: _copied(total) for name, total in self._totals.items()}
+        return {"totals": totals, "count": self._count, "divisor": _copied(self._divisor)}
 
     def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
         """Take what was added before, in place of all that was added since."""
         self._totals = {name: _placed(total, device) for name, total in sums["totals"].items()}
-        self._count = sums["count"]
+        self._count, self._divisor = sums["count"], _placed(sums["divisor"], device)
 
     def finish(self) -> None:
         """Hand the sums of an epoch to the metrics, and begin with the next."""
         for name, metric in self.items(keep_base=True):
-            metric.update(total=self._totals[name], count=self._count)
+            metric.update(total=self._totals[name], count=self._divisor if name == "loss" else self._count)
         self._clear()
 
 
@@ -183,24 +189,28 @@ class MultiLabelMetrics(MetricCollection):
 
     def _clear(self) -> None:
         self._count, self._num_decisions = 0, 0
+        self._divisor: Tensor | float = 0
         self._loss: Any = 0
         self._exact: Any = 0
         self._hits: Any = 0  # Of each label; likewise, how often it was predicted plus how often it was there.
         self._positives: Any = 0
 
-    def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+    def add(self, loss: Tensor, logits: Tensor, targets: Tensor, divisor: Tensor | int | None = None) -> None:
         """Add a batch, without waiting for the device.
 
         Args:
             loss: Mean over the batch, a scalar without a graph.
             logits: Float (N, K), without a graph.
             targets: Multi-hot, bool (N, K).
+            divisor: As in `ClassificationMetrics`.
         """
+        divisor = len(targets) if divisor is None else divisor
         scores = logits.float().sigmoid()
         predicted = scores > self.threshold
         self._count += len(targets)
         self._num_decisions += targets.numel()
-        self._loss += loss.float() * len(targets)
+        self._divisor += divisor
+        self._loss += loss.float() * divisor
         self._exact += (predicted == targets).all(dim=1).sum()
         self._hits += (predicted & targets).sum(dim=0)
         self._positives += predicted.sum(dim=0) + targets.sum(dim=0)
@@ -214,6 +224,7 @@ class MultiLabelMetrics(MetricCollection):
             "sums": {name: _copied(value) for name, value in added.items()},
             "count": self._count,
             "num_decisions": self._num_decisions,
+            "divisor": _copied(self._divisor),
         }
 
     def go_on_from(self, sums: dict[str, Any], device: torch.device) -> None:
@@ -222,12 +233,13 @@ class MultiLabelMetrics(MetricCollection):
         self._loss, self._exact = added["loss"], added["exact"]
         self._hits, self._positives = added["hits"], added["positives"]
         self._count, self._num_decisions = sums["count"], sums["num_decisions"]
+        self._divisor = _placed(sums["divisor"], device)
 
     def finish(self) -> None:
         """Hand the sums of an epoch to the metrics, and begin with the next."""
         # A decision is wrong where a label is there or predicted, but not both.
         right = self._num_decisions - (self._positives - 2 * self._hits).sum()
-        self["loss"].update(total=self._loss, count=self._count)
+        self["loss"].update(total=self._loss, count=self._divisor)
         self["acc"].update(total=right, count=self._num_decisions)
         self["exact_match"].update(total=self._exact, count=self._count)
         for name in ("f1", "f1_micro"):

@@ -28,6 +28,9 @@ class Flatten(nn.Module):
         return images.flatten(1) * self.scale
 
 
+MLPOfThree = partial(MLP, in_features=3, hidden_features=())
+
+
 def classifier(**arguments: object) -> ImageClassifier:
     defaults = {"network": Flatten, "optimizer": partial(torch.optim.SGD, lr=0.1), "class_names": CLASSES}
     return ImageClassifier(**{**defaults, **arguments})
@@ -48,6 +51,26 @@ def loader(num_images: int, batch_size: int, seed: int = 0) -> DataLoader[tuple[
     images = torch.randint(0, 256, (num_images, 1, 1, 3), dtype=torch.uint8, generator=generator)
     targets = torch.randint(0, 3, (num_images,), generator=generator)
     return DataLoader(TensorDataset(images, targets), batch_size)
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.2, 1.0, 5.0])])
+def test_the_loss_of_an_epoch_is_that_of_all_images_whatever_the_batches(weight: Tensor | None) -> None:
+    model = classifier(criterion=nn.CrossEntropyLoss(weight=weight))
+    images, targets = next(iter(loader(30, 30)))
+    by_class = targets.argsort()  # As folders of classes come: most batches are of one class.
+    data = TensorDataset(images[by_class], targets[by_class])
+    expected = model.criterion(model(images), targets).item()
+    for batch_size in (1, 7, 30):
+        (metrics,) = quiet_trainer().validate(model, DataLoader(data, batch_size), verbose=False)
+        assert metrics["val_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("mixing", [MixUp(), CutMix()])
+def test_mixed_images_have_the_precision_of_the_network(mixing: BatchMixing) -> None:
+    model = classifier(network=MLPOfThree, batch_mixing=mixing)
+    trainer = quiet_trainer(precision="bf16-true", max_epochs=1)
+    trainer.fit(model, loader(4, 2), loader(4, 2))
+    assert trainer.global_step == 2
 
 
 def test_uint8_and_scaled_floats_give_the_same_logits() -> None:

@@ -99,6 +99,7 @@ def test_binary_cross_entropy_takes_several_labels() -> None:
         ({"criterion": nn.CrossEntropyLoss()}, r"model\.criterion: CrossEntropyLoss is for images with one class"),
         ({"criterion": FocalLoss()}, r"model\.criterion \(FocalLoss\) does not take .* nor several labels"),
         ({"criterion": nn.BCEWithLogitsLoss(pos_weight=torch.ones(4))}, r"model\.criterion \(BCEWithLogitsLoss\)"),
+        ({"criterion": BinaryCrossEntropy(weight=torch.ones(3))}, "BinaryCrossEntropy weighs an image by its class"),
         ({"class_names": ["red"]}, "at least 2 classes"),
         ({"rejection": ConfidenceThreshold(0.5)}, r"model\.rejection is for classifiers of images with one class"),
         ({"calibration_temperature": 2.0}, r"model\.calibration_temperature is for classifiers of images"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.cli import ReduceLROnPlateau as LightningPlateau
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau, StepLR
@@ -24,7 +25,14 @@ class Rates(Callback):
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
-LIMITS = ("max_epochs", "max_steps", "max_time", "accumulate_grad_batches", "limit_train_batches")
+LIMITS = (
+    "max_epochs",
+    "max_steps",
+    "max_time",
+    "accumulate_grad_batches",
+    "limit_train_batches",
+    "check_val_every_n_epoch",
+)
 
 
 def rates(**arguments: object) -> list[float]:
@@ -82,6 +90,18 @@ def test_a_length_that_was_given_is_kept() -> None:
 def test_plateau_lowers_the_rate_when_validation_stalls() -> None:
     stalled = partial(ReduceLROnPlateau, patience=0, threshold=1e9, threshold_mode="abs", factor=0.5)
     assert rates(lr_scheduler=stalled) == pytest.approx([0.1] * 8 + [0.05] * 4)
+
+
+def test_plateau_counts_validations_that_come_every_other_epoch() -> None:
+    stalled = partial(ReduceLROnPlateau, patience=0, threshold=1e9, threshold_mode="abs", factor=0.5)
+    observed = rates(lr_scheduler=stalled, max_epochs=6, check_val_every_n_epoch=2)
+    assert observed == pytest.approx([0.1] * 16 + [0.05] * 8)
+
+
+def test_plateau_of_a_training_metric_counts_every_epoch() -> None:
+    stalled = partial(LightningPlateau, monitor="train_loss", patience=0, threshold=1e9, threshold_mode="abs", factor=0.5)
+    observed = rates(lr_scheduler=stalled, check_val_every_n_epoch=3)
+    assert observed == pytest.approx([0.1] * 8 + [0.05] * 4)
 
 
 def test_plateau_by_the_step_is_refused() -> None:

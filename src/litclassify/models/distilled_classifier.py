@@ -89,6 +89,9 @@ class DistilledClassifier(ImageClassifier):
             return distillation
         return distillation + (1 - self.alpha) * super()._loss(images, logits, targets)
 
+    def _divisor_of_loss(self, targets: Tensor) -> Tensor | int:
+        return len(targets) if self.training else super()._divisor_of_loss(targets)
+
 
 def _check_images(teacher: ImageClassifier, shape: tuple[int, ...]) -> None:
     try:

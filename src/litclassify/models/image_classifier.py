@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from litclassify.batch_mixing import BatchMixing
 from litclassify.class_weights import ClassWeights, weighted
 from litclassify.errors import UserError, refusal_of
+from litclassify.losses import divisor_of
 from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 from litclassify.models.criterion_check import check_criterion
 from litclassify.models.initial_weights import start_from
@@ -208,7 +209,7 @@ class ImageClassifier(LightningModule):
         """Give images (N, C, H, W), uint8 or float in [0, 1], as the network takes them: scaled and standardised."""
         if images.dtype == torch.uint8:  # In place: on a CPU, fresh memory costs more than the arithmetic.
             return images.to(self.mean.dtype).div_(255).sub_(self.mean).div_(self.std)
-        return (images - self.mean).div_(self.std)
+        return (images.to(self.mean.dtype) - self.mean).div_(self.std)
 
     def forward(self, images: Tensor) -> Tensor:
         """Give logits (N, K) for images (N, C, H, W), uint8 or float in [0, 1]."""
@@ -307,8 +308,11 @@ class ImageClassifier(LightningModule):
         logits = self._logits(images, views)
         loss = self._loss(images, logits, targets)
         output: EvaluationOutput = {"logits": logits.detach(), "targets": self._counted(targets)}
-        metrics.add(loss.detach(), **output)
+        metrics.add(loss.detach(), **output, divisor=self._divisor_of_loss(targets))
         return loss, output
+
+    def _divisor_of_loss(self, targets: Tensor) -> Tensor | int:
+        return divisor_of(self.criterion, targets)
 
     def _logits(self, images: Tensor, views: TestTimeAugmentation | None) -> Tensor:
         logits: Tensor = self(images) if views is None else views(self, images)

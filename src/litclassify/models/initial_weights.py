@@ -19,8 +19,6 @@ MAX_NAMES = 6
 class Transfer:
     """What a network took over from a state dict."""
 
-    taken: list[str]
-    """Tensors that were copied."""
     left: list[str]
     """Tensors of the file that have no place here, or another shape."""
     fresh: list[str]
@@ -86,7 +84,6 @@ def transfer(network: nn.Module, state: Mapping[str, Tensor]) -> Transfer:
         )
     network.load_state_dict(fitting, strict=False)
     return Transfer(
-        taken=list(fitting),
         left=[name for name in state if name not in fitting],
         fresh=[name for name in own if name not in fitting],
         parameters=len(parameters.intersection(fitting)),

@@ -7,6 +7,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
+from litclassify.losses import BinaryCrossEntropy
 from litclassify.metrics import MultiLabelMetrics
 from litclassify.models.image_classifier import Batch, ImageClassifier, Prediction
 from litclassify.networks import NetworkFactory
@@ -51,6 +52,11 @@ class MultiLabelClassifier(ImageClassifier):
             )
         self.threshold = threshold
         super().__init__(network, optimizer, class_names, criterion=criterion, **kwargs)
+        if isinstance(self.criterion, BinaryCrossEntropy) and self.criterion.weight is not None:
+            raise UserError(
+                "model.criterion: BinaryCrossEntropy weighs an image by its class, and these have several labels or "
+                "none. Take BCEWithLogitsLoss, which weighs labels."
+            )
         for name, default in (("rejection", None), ("calibration_temperature", 1.0)):
             if getattr(self, name) != default:
                 raise UserError(f"model.{name} is for classifiers of images with one class each. Leave it out.")

@@ -67,7 +67,8 @@ class Optimization:
             return optimizer
         interval, length = span_of(self.lr_scheduler, self.lr_interval, lambda unit: total_steps(trainer, unit))
         with refusal_of("model.lr_scheduler"):
-            schedule = scheduler_config(self.lr_scheduler, optimizer, interval, **length)
+            validations = trainer.check_val_every_n_epoch or 1  # Null where they are counted in batches.
+            schedule = scheduler_config(self.lr_scheduler, optimizer, interval, validations, **length)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _build_optimizer(self, parameters: Parameters, trainer: Trainer) -> Optimizer:

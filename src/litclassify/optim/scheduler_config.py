@@ -41,7 +41,11 @@ def span_of(
 
 
 def scheduler_config(
-    factory: LRSchedulerCallable, optimizer: Optimizer, interval: Literal["step", "epoch"], **arguments: int
+    factory: LRSchedulerCallable,
+    optimizer: Optimizer,
+    interval: Literal["step", "epoch"],
+    epochs_per_validation: int = 1,
+    **arguments: int,
 ) -> LRSchedulerConfigType:
     """Build the schedule and say when it steps.
 
@@ -49,6 +53,7 @@ def scheduler_config(
         factory: Takes the optimizer, gives the schedule.
         optimizer: What the schedule drives.
         interval: Unit in which the schedule advances.
+        epochs_per_validation: After how many there is a new value of a validation metric.
         **arguments: What the factory is given besides.
 
     Returns:
@@ -81,11 +86,9 @@ def scheduler_config(
             "ReduceLROnPlateau goes by a metric that is measured once an epoch, got lr_interval 'step': "
             "set model.lr_interval to 'epoch'."
         )
-    return {
-        "scheduler": scheduler,
-        "interval": interval,
-        "monitor": getattr(scheduler, "monitor", DEFAULT_PLATEAU_MONITOR),
-    }
+    monitor = getattr(scheduler, "monitor", DEFAULT_PLATEAU_MONITOR)
+    frequency = epochs_per_validation if monitor.startswith("val_") else 1
+    return {"scheduler": scheduler, "interval": interval, "monitor": monitor, "frequency": frequency}
 
 
 def _warn_of_overruled_rates(scheduler: LRScheduler, given: list[float]) -> None:
