@@ -222,8 +222,30 @@ def test_flags_overrule_the_checkpoint(fit: Fit) -> None:
 
 def test_an_evaluation_asks_for_no_monitor_of_the_training(fit: Fit) -> None:
     """Lightning warns of callbacks that are not there; warnings are errors here."""
-    run = fit("--checkpoint.monitor", "val_loss", "--checkpoint.mode", "min", "--early_stopping.monitor", "val_loss")
+    run = fit("--checkpoint.monitor", "val_loss", "--checkpoint.mode", "min", "--early_stopping", "null")
     main(["validate", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])
+
+
+def test_a_further_checkpoint_callback_is_not_the_one_to_go_by(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+    further = ["--trainer.callbacks+=ModelCheckpoint", "--trainer.callbacks.save_top_k=-1"]
+    run = fit(*further, "--trainer.callbacks.filename=all-{epoch}", "--test_after_fit", "true")
+    assert len(list(Path(run).rglob("all-*.ckpt"))) == 2
+    printed = capsys.readouterr().out
+    assert "best val_acc" in printed
+    assert f"{run}/checkpoints/epoch" in printed
+    main(["validate", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])
+
+
+def test_ctrl_c_in_an_evaluation_ends_with_its_code(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = fit("--trainer.max_epochs", "1")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("litclassify.models.ImageClassifier.validation_step", interrupt)
+    with pytest.raises(SystemExit) as stop:
+        main(["validate", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])
+    assert stop.value.code == 130
 
 
 def test_validate_repeats_the_best_epoch(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,17 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
             (["--trainer.callbacks+=Foo"], ["trainer.callbacks", "'Foo'"]),
             (["--early_stopping.patienc", "3"], ["early_stopping", "'patienc'", "Did you mean 'patience'?"]),
             (["--checkpoint.mode", "highest"], ["mode", "highest"]),
+            (["--checkpoint.monitor", "val_loss"], ["checkpoint.mode is max: add --checkpoint.mode min"]),
+            (["--early_stopping.monitor", "train_loss"], ["early_stopping.mode is max: add --early_stopping.mode min"]),
+            (["--checkpoint.save_weights_only", "true"], ["checkpoint.save_weights_only", "Leave it out"]),
+            (
+                [
+                    "--trainer.callbacks+=EarlyStopping",
+                    "--trainer.callbacks.monitor=val_acc",
+                    "--trainer.callbacks.mode=max",
+                ],
+                ["trainer.callbacks holds what the key early_stopping is for"],
+            ),
             (["--batch_size", "3"], ["'batch_size'", "Did you mean 'data.batch_size'?"]),
             (["--lr", "3"], ["'lr'", "Did you mean 'model.optimizer.lr'?"]),
             (["--seed_everything", "-1"], ["seed_everything", "-1"]),

@@ -49,6 +49,29 @@ def test_fit_goes_on_in_its_own_run_if_that_is_where_runs_go(
     assert validated_epochs(run) == [0, 1]
 
 
+def test_fit_goes_on_from_the_last_checkpoint_of_a_run(fit: Fit) -> None:
+    run = fit("--model.optimizer.lr", "0.5", "--trainer.max_epochs", "3", "--checkpoint.save_top_k", "1")
+    kept = [path.name for path in (run / "checkpoints").glob("epoch*")]
+    assert "epoch002" not in kept[0], "the best must not be the last"
+    main(["fit", "--ckpt_path", str(run), "--trainer.max_epochs", "4", *RESUME])
+    assert validated_epochs(run) == [0, 1, 2, 3]
+
+
+def test_a_best_checkpoint_that_is_gone_is_not_missed(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_train_end = ImageClassifier.on_train_end
+
+    def remove(self: ImageClassifier) -> None:
+        for path in Path("runs").rglob("epoch*.ckpt"):
+            path.unlink()
+        on_train_end(self)
+
+    monkeypatch.setattr(ImageClassifier, "on_train_end", remove)
+    fit()
+    assert "best val_acc" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("typed", [["--runs_dir", "elsewhere"], ["--run_name", "other"]])
 def test_fit_goes_on_elsewhere_if_that_is_typed(fit: Fit, typed: list[str]) -> None:
     run = fit("--trainer.max_epochs", "1")

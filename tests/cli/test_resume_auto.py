@@ -16,6 +16,7 @@ from tests.conftest import REPOSITORY, SMALL
 from litclassify.cli import main
 from litclassify.cli.checkpoints.checkpoint import read_checkpoint, read_run_config
 from litclassify.cli.runs.directory import lock_for_training
+from litclassify.cli.search.learning_rate import RateSearch
 from litclassify.models import ImageClassifier
 
 AUTO = ["fit", *SMALL, "--data.batch_size", "128", "--trainer.log_every_n_steps", "2"]
@@ -195,7 +196,6 @@ def test_what_it_does_not_go_with(others: list[str], capsys: pytest.CaptureFixtu
     ("words", "expected"),
     [
         (["--checkpoint.dirpath", "elsewhere"], "looks for checkpoints in runs: leave out checkpoint.dirpath."),
-        (["--checkpoint.save_weights_only", "true"], "from more than weights: leave out checkpoint.save_weights_only."),
     ],
 )
 def test_checkpoints_from_which_it_could_never_go_on_are_refused(
@@ -205,6 +205,19 @@ def test_checkpoints_from_which_it_could_never_go_on_are_refused(
         main([*AUTO, *words])
     assert expected in capsys.readouterr().err
     assert not runs()
+
+
+def test_the_rate_that_the_first_part_of_a_run_found_holds_in_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = RateSearch([0.1 * n for n in range(1, 13)], [1.0] * 12, {"model.optimizer.lr": 0.033})
+    monkeypatch.setattr("litclassify.cli.application.search_rate", lambda *_: found)
+    stop(15, "--find_lr", "true")
+    monkeypatch.setattr("litclassify.cli.application.search_rate", lambda *_: pytest.fail("searched again"))
+    main([*AUTO, "--find_lr", "true"])
+    (run,) = runs()
+    assert (run / "finished").exists()
+    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    assert config["model"]["init_args"]["optimizer"]["init_args"]["lr"] == 0.033
+    assert config["find_lr"] is False
 
 
 def test_help_looks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:

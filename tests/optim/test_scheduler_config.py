@@ -99,7 +99,9 @@ def test_plateau_counts_validations_that_come_every_other_epoch() -> None:
 
 
 def test_plateau_of_a_training_metric_counts_every_epoch() -> None:
-    stalled = partial(LightningPlateau, monitor="train_loss", patience=0, threshold=1e9, threshold_mode="abs", factor=0.5)
+    stalled = partial(
+        LightningPlateau, monitor="train_loss", patience=0, threshold=1e9, threshold_mode="abs", factor=0.5
+    )
     observed = rates(lr_scheduler=stalled, check_val_every_n_epoch=3)
     assert observed == pytest.approx([0.1] * 8 + [0.05] * 4)
 

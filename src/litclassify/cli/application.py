@@ -4,11 +4,11 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import Namespace
+from jsonargparse import Namespace, dict_to_namespace
 from jsonargparse._util import import_object
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
@@ -19,13 +19,14 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import PredictionWriter, TimeLimit
+from litclassify.callbacks import LossGuard, PredictionWriter, TimeLimit
 from litclassify.callbacks.resuming.time_limit import stopped_by_time
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
     TRAINER_DEFAULTS,
     add_own_arguments,
     add_shared_arguments,
+    check_modes,
     name_monitors,
 )
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
@@ -50,13 +51,16 @@ from litclassify.cli.search.learning_rate import (
     RateSearch,
     apply_rates,
     check_search,
+    rates_in,
     search_rate,
 )
 from litclassify.cli.search.rate_curve import RateCurve
 from litclassify.cli.trainer.callbacks import (
     bad_images,
+    check_callbacks,
     checks,
     curves,
+    divided,
     guards,
     monitors,
     reports,
@@ -169,6 +173,8 @@ class ClassificationCLI(LightningCLI):
         config = self.config[self.config.subcommand]
         check_integers(config.as_dict())
         name_monitors(config, getattr(import_object(config.model.class_path), "monitor", ImageClassifier.monitor))
+        if self.config.subcommand == "fit":
+            check_modes(config)
 
     def _look_for_unfinished_run(self, parser: LightningArgumentParser) -> None:
         """Resume the newest run of this name that is unfinished, as if its checkpoint had been typed."""
@@ -214,7 +220,7 @@ class ClassificationCLI(LightningCLI):
         self.parser.add_instantiator(self._build, object)
         try:
             if self.config[self.subcommand].get("find_lr", False):
-                self._find_lr()
+                self._take_found_lr() if self.resumes_by_itself else self._find_lr()
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
@@ -238,12 +244,22 @@ class ClassificationCLI(LightningCLI):
 
     def _find_lr(self) -> None:
         """Put the learning rate that is found in place of the config's: the run's config holds it."""
-        config = self.config[self.subcommand]
         self.rate_search = self.search_lr()
         found = self.rate_search.found
-        apply_rates(config.model.init_args.optimizer, found)
-        config.find_lr = False
+        self._train_with(found)
         rank_zero_info("find_lr: " + " ".join(f"--{key} {rate:g}" for key, rate in found.items()))
+
+    def _take_found_lr(self) -> None:
+        """Go on with the learning rates that the run began with: its first part has searched."""
+        assert self.checkpoint is not None
+        stored = self.checkpoint.config.get("model", {}).get("init_args", {}).get("optimizer")
+        self._train_with(rates_in(dict_to_namespace({"optimizer": stored}).optimizer))
+
+    def _train_with(self, rates: Mapping[str, float]) -> None:
+        config = self.config[self.subcommand]
+        apply_rates(config.model.init_args.optimizer, rates)
+        config.find_lr = False
+        self.__dict__.pop("config_dump", None)  # What is stored is dumped anew: the search has built a model, too.
 
     def _build(self, cls: type, *args: Any, **arguments: Any) -> Any:
         """Build an object of a class that the config names."""
@@ -269,7 +285,7 @@ class ClassificationCLI(LightningCLI):
             if not settings["fast_dev_run"]:
                 self.run_dir = self.find_run_dir()
                 if self.subcommand != "fit":
-                    save_record(self.run_dir, self.subcommand, **self._record())
+                    save_record(self.run_dir, self.subcommand, **self._record)
         settings["default_root_dir"] = self.run_dir
         settings["logger"] = loggers_for(self.subcommand, self.run_dir, settings["logger"])
         settings["callbacks"] = self._callbacks(settings)
@@ -294,6 +310,7 @@ class ClassificationCLI(LightningCLI):
         """Give `<runs_dir>/<run_name>`."""
         return parent_of_runs(self.config[self.subcommand], self.command_line)
 
+    @cached_property
     def _record(self) -> dict[str, str]:
         config = self.config[self.subcommand]
         if self.subcommand == "fit":  # Another run can be made of it, and so can those that go on.
@@ -311,11 +328,18 @@ class ClassificationCLI(LightningCLI):
         config = self.config_init[self.subcommand]
         configured = settings["callbacks"] or []
         configured = configured if isinstance(configured, list) else [configured]
+        own = monitors(settings, self.run_dir, config.checkpoint, config.early_stopping)
+        check_callbacks(configured, own)
+        # What undoes a bad step comes before what takes its weights, and the checkpoints to go by before others.
+        guarding, others = divided(configured, LossGuard)
+        checkpoints, stops = divided(own, ModelCheckpoint)
         callbacks: list[Callback] = [
             *checks(self.subcommand, config.get("test_after_fit", False)),
-            *configured,
+            *guarding,
+            *checkpoints,
+            *others,
             *resumption(self.subcommand, settings["max_time"], configured),
-            *monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
+            *stops,
         ]
         callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
         callbacks += console_callbacks(settings, callbacks, self.datamodule)
@@ -343,7 +367,7 @@ class ClassificationCLI(LightningCLI):
             verbose=config.get("verbose", True),
         )
         if self.subcommand == "fit" and settings["logger"]:
-            callbacks += curves(self.config_dump, self._record())
+            callbacks += curves(self.config_dump, self._record)
         if self.rate_search is not None:
             callbacks.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
         return callbacks
@@ -373,6 +397,10 @@ class ClassificationCLI(LightningCLI):
         except InterruptedBySignal as stop:
             report_interruption(stop, self.run_dir, self.typed)
             raise
+        except SystemExit:
+            if self.trainer.interrupted:  # With Ctrl-C, of which Lightning makes exit code 1.
+                raise KeyboardInterrupt from None
+            raise
 
     def before_fit(self) -> None:
         """Check that a run can be resumed as it is asked to, and that its batches can be made smaller.
@@ -385,7 +413,7 @@ class ClassificationCLI(LightningCLI):
             check_optimization(self.checkpoint, self.config_dump["model"]["init_args"])
         if self.run_dir is not None:
             claim_folders(self.trainer, self.run_dir)
-            take_up(self.trainer, self.run_dir, self.checkpoint, self._record())
+            take_up(self.trainer, self.run_dir, self.checkpoint, self._record)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""

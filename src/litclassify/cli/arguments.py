@@ -9,8 +9,10 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from litclassify.callbacks.predicting.prediction_writer import DEFAULT_TOP_K
 from litclassify.cli.checkpoints.path import CKPT_PATH_HELP
+from litclassify.cli.config.metric_names import less_is_better
 from litclassify.cli.trainer.precision import let_precision_be_automatic
 from litclassify.cli.trust.flag import HELP
+from litclassify.errors import UserError
 
 DEFAULT_SEED = 0
 TRAINER_DEFAULTS = {"max_epochs": 10, "log_every_n_steps": 10}
@@ -63,6 +65,25 @@ def name_monitors(config: Namespace, metric: str) -> None:
             monitor = arguments.get("monitor") or metric
             value = f"{monitor.replace('/', '_')}{{{monitor}:.4f}}"
             arguments["filename"] = arguments["filename"].replace("{monitor}", value)
+
+
+def check_modes(config: Namespace) -> None:
+    """Refuse to take the highest loss for the best: a mode goes with its metric.
+
+    Args:
+        config: Configuration of `fit`.
+
+    Raises:
+        UserError: One does not.
+    """
+    for key in ("checkpoint", "early_stopping"):
+        arguments = (config[key] or {}).get("init_args", {})
+        monitor = arguments.get("monitor")
+        if monitor and arguments.get("mode") == "max" and less_is_better(monitor):
+            raise UserError(
+                f"{key}.monitor is '{monitor}', of which less is better, but {key}.mode is max: add --{key}.mode min.",
+                f"{key}.mode",
+            )
 
 
 def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:

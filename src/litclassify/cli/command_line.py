@@ -96,6 +96,8 @@ class CommandLine:
         if given is None:
             self._check_needs_none()
             return None
+        if self.subcommand == ["fit"] and given not in ("best", "last") and Path(given).is_dir():
+            given = f"{given}/last"  # Of a training that goes on, nothing shall be lost.
         return read_checkpoint(resolve_checkpoint(given, self._runs_dir))
 
     @property

@@ -60,12 +60,10 @@ def unfinished_run(config: Namespace, command_line: CommandLine) -> Path | None:
         command_line: What it comes from.
 
     Raises:
-        UserError: The checkpoints of such runs lie elsewhere, or hold too little.
+        UserError: The checkpoints of such runs lie elsewhere.
     """
     if config.checkpoint is not None and config.checkpoint.get("init_args.dirpath") is not None:
         raise UserError("--resume auto looks for checkpoints in runs: leave out checkpoint.dirpath.")
-    if config.checkpoint is not None and config.checkpoint.get("init_args.save_weights_only"):
-        raise UserError("--resume auto goes on from more than weights: leave out checkpoint.save_weights_only.")
     parent = parent_of_runs(config, command_line)
     run = run_to_resume(parent)
     if run is not None:

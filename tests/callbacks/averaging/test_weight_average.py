@@ -140,6 +140,21 @@ def test_swa_is_torchs_averaged_model_with_updated_batch_normalisation() -> None
     assert_same(model.state_dict(), clone(averaged.module.state_dict()))
 
 
+class FrozenNorms(Callback):
+    """Keeps normalisations from going by their batch, as `BackboneFreezing` does."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        pl_module.network[1].eval()
+
+
+def test_swa_keeps_the_statistics_of_frozen_normalisations() -> None:
+    model, witness = train(SWA(start=0.5), max_epochs=4, callbacks=[FrozenNorms()])
+    norm = model.network[1]
+    assert torch.equal(norm.running_mean, torch.zeros(4))
+    assert torch.equal(norm.running_var, torch.ones(4))
+    assert not torch.equal(norm.weight, witness.trained[-1]["network.1.weight"])
+
+
 @pytest.mark.parametrize("average", [EMA(start=0.5), SWA(start=0.5)])
 def test_weights_themselves_are_validated_and_saved_before_the_start(average: WeightAverage, tmp_path: Path) -> None:
     checkpoint = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)

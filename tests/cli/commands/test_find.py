@@ -39,6 +39,10 @@ def test_a_search_leaves_nothing_but_the_rate(
     configs = [yaml.safe_load((run / "config.fit.yaml").read_text("utf-8")) for run in (searched, given)]
     assert configs[0]["model"] == configs[1]["model"]
     assert configs[0]["find_lr"] is False
+    stored = [
+        torch.load(run / "checkpoints/last.ckpt", weights_only=True)["hyper_parameters"] for run in (searched, given)
+    ]
+    assert stored[0]["optimizer"] == stored[1]["optimizer"]
     assert (searched / "lr_search.png").exists()
     assert not (given / "lr_search.png").exists()
 

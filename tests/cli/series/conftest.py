@@ -38,11 +38,12 @@ class Stub:
     def __init__(self) -> None:
         self.calls: list[tuple[str, list[str]]] = []
         self.endings: dict[str, Ending] = {}
+        self.leaves_results = False  # Of a run that ends with a user's mistake.
 
     def __call__(self, words: list[str], run_dir: Path, typed: list[str]) -> int:
         self.calls.append((run_dir.name, words))
         ending = self.endings.get(run_dir.name, 0)
-        if ending == 2:
+        if ending == 2 and not self.leaves_results:
             return ending
         value = 0.5 + 0.1 * (len(self.calls) % 4)
         (run_dir / "checkpoints").mkdir(exist_ok=True)

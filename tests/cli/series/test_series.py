@@ -16,6 +16,7 @@ from litclassify.cli import main
 from litclassify.cli.checkpoints.path import resolve_checkpoint
 from litclassify.cli.own_variables import RUN_DIR
 from litclassify.cli.results.run import read_runs
+from litclassify.cli.runs.directory import lock_for_training
 
 SeriesDir = Callable[[], Path]
 LITTLE = [*SMALL, "--trainer.limit_train_batches", "2", "--test_after_fit", "true"]
@@ -125,6 +126,28 @@ def test_a_run_that_fails_is_reported_and_the_others_run(
     assert "go on" in printed
 
 
+def test_a_run_whose_training_ends_with_a_mistake_keeps_no_other_from_running(
+    stub: Stub, series_dir: SeriesDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub.endings = {"seed_0": 2}
+    stub.leaves_results = True
+    assert fit("--repeat", "2") == 1
+    assert [name for name, _ in stub.calls] == ["seed_0", "seed_1"]
+    assert "seed_0 (exit code 2)" in capsys.readouterr().out
+    assert (series_dir() / "seed_0/checkpoints").is_dir()
+
+
+def test_a_series_runs_once_at_a_time(stub: Stub, series_dir: SeriesDir, capsys: pytest.CaptureFixture[str]) -> None:
+    fit("--repeat", "2")
+    stub.calls = []
+    lock = lock_for_training(series_dir())
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "--ckpt_path", str(series_dir()), "--repeat", "3"])
+    assert "Another process trains in" in capsys.readouterr().err
+    assert stub.calls == []
+    lock.release()
+
+
 def test_a_mistake_stops_at_once_and_leaves_nothing(stub: Stub) -> None:
     stub.endings = {"seed_0": 2}
     assert fit("--repeat", "3") == 2
@@ -158,7 +181,7 @@ def test_going_on_keeps_what_is_finished(stub: Stub, series_dir: SeriesDir) -> N
     (series_dir() / "seed_2" / "metrics.csv").touch()
     main(["fit", "--ckpt_path", str(series_dir())])
     (first, words), second, third = stub.calls
-    assert (first, words) == ("seed_1", ["fit", "--ckpt_path", str(series_dir() / "seed_1/checkpoints/last.ckpt")])
+    assert (first, words) == ("seed_1", ["fit", "--ckpt_path", str(series_dir() / "seed_1/last")])
     assert (second[0], third[0]) == ("seed_2", "seed_3")
     assert second[1][-2:] == ["--seed_everything", "2"]
     stub.calls = []

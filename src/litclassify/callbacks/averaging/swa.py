@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
-from torch.optim.swa_utils import update_bn
 
 from litclassify.callbacks.averaging.weight_average import WeightAverage
 
@@ -42,12 +42,34 @@ class SWA(WeightAverage):
         """Take them, and give the mean statistics of its own."""
         super().update(trainer, pl_module)
         self._exchange()
-        with trainer.precision_plugin.forward_context():
-            update_bn(_training_images(trainer), pl_module)
-        for module in pl_module.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                _average_over_processes(trainer, module)
+        with trainer.precision_plugin.forward_context(), torch.no_grad():
+            _measure_anew(pl_module, _training_images(trainer))
+        for module in _training_norms(pl_module):
+            _average_over_processes(trainer, module)
         self._exchange()
+
+
+def _training_norms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """Give the normalisations that go by their batch: those that are frozen keep their statistics."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training
+    ]
+
+
+def _measure_anew(network: nn.Module, batches: Iterator[Any]) -> None:
+    """Give normalisations the mean statistics of all batches, as torch's `update_bn`, but for frozen ones."""
+    momenta = {norm: norm.momentum for norm in _training_norms(network)}
+    if not momenta:
+        return
+    for norm in momenta:
+        norm.reset_running_stats()
+        norm.momentum = None  # The plain mean of all batches.
+    for images, *_ in batches:
+        network(images)
+    for norm, momentum in momenta.items():
+        norm.momentum = momentum
 
 
 def _training_images(trainer: Trainer) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from litclassify.files.file_ages import newest_first
 
 CKPT_PATH_HELP = (
     "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "
-    "under runs_dir). fit continues the run that it belongs to."
+    "under runs_dir). fit continues the run that it belongs to; of a directory, from its last checkpoint."
 )
 
 

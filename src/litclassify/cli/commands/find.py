@@ -70,7 +70,7 @@ def find_batch_size(words: list[str]) -> None:
     if arguments.smallest < 1 or not arguments.seconds > 0:
         raise UserError("find batch_size: --smallest must be at least 1, and --seconds above 0.")
     search = Search(["fit", *rest])
-    if "batch_size" not in search.config.fit.data.init_args:
+    if "batch_size" not in search.config.fit.data.get("init_args", {}):
         raise UserError(f"find batch_size: {search.config.fit.data.class_path} takes no batch_size.")
     measurements = list(measure_doubling(partial(search.measure, seconds=arguments.seconds), arguments.smallest))
     best = choose(measurements)

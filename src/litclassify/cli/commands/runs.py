@@ -9,6 +9,7 @@ from pathlib import Path
 
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
+from litclassify.cli.config.metric_names import less_is_better
 from litclassify.cli.results.run import Run, read_runs
 from litclassify.cli.tables import number_text, print_table
 from litclassify.errors import UserError
@@ -61,9 +62,9 @@ def _rank(run: Run, metric: str) -> tuple[bool, str, float]:
     value = run.metrics.get(metric, math.nan)
     if math.isnan(value):
         return False, "", 0.0
-    less_is_better = run.mode == "min" if metric in ("best", run.monitor) else _less_is_better(metric)
+    is_minimised = run.mode == "min" if metric in ("best", run.monitor) else less_is_better(metric)
     monitor = run.monitor if metric == "best" and run.monitor else ""
-    return True, monitor, -value if less_is_better else value
+    return True, monitor, -value if is_minimised else value
 
 
 def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
@@ -81,7 +82,3 @@ def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
 def _state(run: Run) -> str:
     reached = f"{run.epochs}/{run.max_epochs}" if run.max_epochs is not None else str(run.epochs)
     return f"{reached} done" if run.finished else reached
-
-
-def _less_is_better(metric: str) -> bool:
-    return any(word in metric for word in ("loss", "error", "ece"))

@@ -76,12 +76,17 @@ def _candidates(parent: Path, stamp: str) -> Iterator[Path]:
 
 def discard_unused(run_dir: Path) -> None:
     """Remove the directory of a run that ended before its first result: it has nothing of `RESULTS`."""
-    if not any((run_dir / name).exists() for name in RESULTS):
+    if not has_results(run_dir):
         shutil.rmtree(run_dir, ignore_errors=True)  # It may be gone, or read-only by now.
         # Of the folders above, rmdir refuses those that hold other runs.
         with suppress(OSError):
             for parent in run_dir.parents[:2]:
                 parent.rmdir()
+
+
+def has_results(run_dir: Path) -> bool:
+    """Whether a run has anything of `RESULTS`."""
+    return any((run_dir / name).exists() for name in RESULTS)
 
 
 def run_dir_of(checkpoint: Path) -> Path | None:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from litclassify.callbacks import TestReport
 from litclassify.callbacks.resuming.time_limit import stopped_by_time
+from litclassify.cli.runs.directory import CHECKPOINTS
 from litclassify.cli.runs.invocation import shell_command
 from litclassify.cli.runs.slurm import requeue_job
 from litclassify.cli.trust.flag import opening_words
@@ -48,10 +49,10 @@ def print_run_summary(trainer: Trainer, run_dir: Path, typed: Sequence[str]) -> 
         run_dir: Directory of the run.
         typed: The words of the command line.
     """
-    opening = opening_words(typed)
-    go_on = shell_command(typed, ["fit", *opening, "--ckpt_path", f"{run_dir}/last", "--trainer.max_time", "null"])
     is_stopped = stopped_by_time(trainer)
     checkpoint = trainer.checkpoint_callback
+    last = _last(run_dir, getattr(checkpoint, "last_model_path", ""))
+    go_on = shell_command(typed, ["fit", *opening_words(typed), "--ckpt_path", last, "--trainer.max_time", "null"])
     best = checkpoint if isinstance(checkpoint, ModelCheckpoint) and checkpoint.best_model_path else None
     _print(
         "Stopped by trainer.max_time" if is_stopped else "Training finished",
@@ -78,17 +79,26 @@ def report_interruption(stop: InterruptedBySignal, run_dir: Path | None, typed: 
     """Say what was saved of a training that a signal ended, and how to go on; under SLURM, ask for the job again."""
     rows = []
     if stop.checkpoint and run_dir is not None:
-        go_on = shell_command(typed, ["fit", *opening_words(typed), "--ckpt_path", f"{run_dir}/last"])
+        go_on = shell_command(typed, ["fit", *opening_words(typed), "--ckpt_path", _last(run_dir, stop.checkpoint)])
         rows = [("saved", stop.checkpoint), ("go on", go_on)]
     _print(f"Stopped by {stop.signal.name}", rows)
     if stop.signal.name == "SIGUSR1":
         requeue_job()
 
 
+def _last(run_dir: Path, file: str) -> str:
+    """Give the short name of a last checkpoint that lies in its run, and its path if it lies elsewhere."""
+    return f"{run_dir}/last" if Path(file).resolve().parent == (run_dir / CHECKPOINTS).resolve() else file
+
+
 def _best(checkpoint: ModelCheckpoint) -> Rows:
-    if checkpoint.monitor is not None and checkpoint.best_model_score is not None:
+    if checkpoint.monitor is None or checkpoint.best_model_score is None:
+        return
+    score = f"{float(checkpoint.best_model_score):.4f}"
+    if Path(checkpoint.best_model_path).is_file():  # It may have been moved away meanwhile.
         epoch = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True, mmap=True)["epoch"]
-        yield f"best {checkpoint.monitor}", f"{float(checkpoint.best_model_score):.4f} (epoch {epoch})"
+        score += f" (epoch {epoch})"
+    yield f"best {checkpoint.monitor}", score
 
 
 def _reason(stopping: EarlyStopping) -> str:

@@ -82,7 +82,7 @@ def find_halving(words: list[str], typed: Sequence[str]) -> Command | None:
         typed: All of them.
     """
     line = CommandLine(words, flags_from_environment([OPTION]))
-    asked_for = (line.last_value(OPTION) or "").lower() == "true"
+    asked_for = (line.last_value(OPTION) or "").lower() in ("true", "yes")  # As the parser takes them.
     return partial(start, typed) if line.subcommand == ["fit"] and asked_for and not line.asks_for_help else None
 
 
@@ -100,7 +100,7 @@ def start(typed: Sequence[str], words: list[str]) -> None:
     for name in ("fast_dev_run", "barebones"):
         if config.trainer[name]:
             raise UserError(f"--{OPTION} goes on in the directory of the run, and with trainer.{name} there is none.")
-    if "batch_size" not in config.data.init_args:
+    if "batch_size" not in config.data.get("init_args", {}):
         raise UserError(f"--{OPTION}: {config.data.class_path} takes no batch_size.")
     own = [word for flag in group_words(words[1:]) if flag.name != OPTION for word in flag.words]
     size = BatchSize(config.data.init_args.batch_size, config.trainer.accumulate_grad_batches)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from litclassify.cli.runs.directory import CHECKPOINTS, LAST, discard_unused
+from litclassify.cli.runs.directory import discard_unused, has_checkpoint, has_results, lock_for_training
 from litclassify.cli.runs.invocation import shell_command
 from litclassify.cli.runs.series import Series
 from litclassify.cli.series.mean_curves import write_mean_curves
@@ -27,7 +27,9 @@ def run_series(series: Series, typed: Sequence[str]) -> None:
 
     Raises:
         SystemExit: With code 1 if a run failed, 2 for a user's mistake and 130 for Ctrl-C.
+        UserError: Another process runs the series.
     """
+    lock = lock_for_training(series.folder)
     try:
         for number in [number for number, code in series.exit_codes.items() if code != 0]:
             _run(series, number, typed)
@@ -36,6 +38,7 @@ def run_series(series: Series, typed: Sequence[str]) -> None:
     finally:
         if series.folder.exists():  # Unless a mistake has left nothing.
             _report(series, typed)
+        lock.release()
     if len(series.finished) < len(series.exit_codes):
         raise SystemExit(1)
 
@@ -49,15 +52,15 @@ def _run(series: Series, number: int, typed: Sequence[str]) -> None:
     run_dir = series.run_dir(number)
     position = list(series.exit_codes).index(number) + 1
     Console(highlight=False).rule(f"Run {position} of {len(series.exit_codes)}: {run_dir.name}", align="left")
-    last = run_dir / CHECKPOINTS / LAST
-    words = ["--ckpt_path", str(last)] if last.is_file() else series.words_of(number)
-    if not last.is_file():
+    goes_on = has_checkpoint(run_dir)
+    words = ["--ckpt_path", f"{run_dir}/last"] if goes_on else series.words_of(number)
+    if not goes_on:
         shutil.rmtree(run_dir, ignore_errors=True)
     run_dir.mkdir(exist_ok=True)
     series.exit_codes[number] = None
     series.save()
     code = run_process(["fit", *opening_words(typed), *words], run_dir, typed)
-    if code == MISTAKE:
+    if code == MISTAKE and not has_results(run_dir):  # Else it is of this training, such as a loss that is no number.
         discard_unused(run_dir)
         if not any(series.run_dir(other).exists() for other in series.exit_codes):
             discard_unused(series.folder)

@@ -72,6 +72,38 @@ def monitors(
     return callbacks
 
 
+def check_callbacks(configured: Iterable[Callback], own: Iterable[Callback]) -> None:
+    """Refuse callbacks that would take the place of those that have keys of their own.
+
+    Args:
+        configured: Those of `trainer.callbacks`.
+        own: Those of `checkpoint` and `early_stopping`.
+
+    Raises:
+        UserError: One would, or checkpoints would hold less than a run needs to go on.
+    """
+    for callback in own:
+        key = "checkpoint" if isinstance(callback, ModelCheckpoint) else "early_stopping"
+        if any(other.state_key == callback.state_key for other in configured):
+            raise UserError(
+                f"trainer.callbacks holds what the key {key} is for, with the same metric: set its arguments there, or "
+                f"leave that one out with --{key} null.",
+                "trainer.callbacks",
+            )
+        if getattr(callback, "save_weights_only", False):
+            raise UserError(
+                "checkpoint.save_weights_only leaves out by what a run goes on, and which of its checkpoints is the "
+                "best. Leave it out.",
+                "checkpoint.save_weights_only",
+            )
+
+
+def divided(callbacks: Iterable[Callback], kind: type[Callback]) -> tuple[list[Callback], list[Callback]]:
+    """Give those of a class, and the others."""
+    callbacks = list(callbacks)
+    return [c for c in callbacks if isinstance(c, kind)], [c for c in callbacks if not isinstance(c, kind)]
+
+
 def resumption(subcommand: str, max_time: Any, configured: Iterable[Callback]) -> list[Callback]:
     """Give what lets a training stop at any time and go on.
 

@@ -95,7 +95,7 @@ def _size(error: BaseException) -> str:
 
 
 def _settings(config: Namespace, trains: bool) -> Iterator[str]:
-    data, trainer = config.data.init_args, config.trainer
+    data, trainer = config.data.get("init_args", {}), config.trainer
     batch_size = data.get("batch_size")
     if batch_size is not None and batch_size > 1:
         line = f"data.batch_size is {batch_size}: --data.batch_size {batch_size // 2}"
@@ -104,7 +104,7 @@ def _settings(config: Namespace, trains: bool) -> Iterator[str]:
             line += f" --trainer.accumulate_grad_batches {accumulated} (as many images in each step)"
         yield line
     if data.get("image_size") is not None:
-        yield f"data.image_size is {_as_typed(data.image_size)}"
+        yield f"data.image_size is {_as_typed(data['image_size'])}"
     precision = str(trainer.precision or FULL)
     if not precision.startswith(("bf16", "16")):
         yield f"trainer.precision is {precision}: --trainer.precision {MIXED}"
@@ -112,7 +112,7 @@ def _settings(config: Namespace, trains: bool) -> Iterator[str]:
 
 
 def _settings_of_workers(config: Namespace) -> Iterator[str]:
-    workers = config.data.init_args.get("num_workers")
+    workers = config.data.get("init_args", {}).get("num_workers")
     if workers is not None:
         yield f"data.num_workers is {workers}: each process holds batches of its own, in shared memory"
 
