@@ -85,6 +85,12 @@ def cli() -> Callable[..., ClassificationCLI]:
     return run
 
 
+def test_what_undoes_a_bad_step_comes_before_what_averages_weights(cli: Callable[..., ClassificationCLI]) -> None:
+    words = ["--trainer.callbacks+=EMA", "--trainer.callbacks+=LossGuard", "--trainer.callbacks.policy=skip"]
+    names = [type(callback).__name__ for callback in cli(*words).trainer.callbacks]
+    assert names.index("LossGuard") < names.index("EMA")
+
+
 class HostReads(TorchDispatchMode):
     """Count what waits for the device: values that Python reads, and copies on the CPU where tensors lie elsewhere."""
 

@@ -64,8 +64,8 @@ def test_a_batch_sampler_of_ones_own_may_change_the_order() -> None:
 
 
 def test_images_have_their_paths_or_numbers() -> None:
-    assert image_paths(DataLoader(Numbers()), 2, "test") == ["0.png", "1.png"]
-    assert image_paths(DataLoader(Numbers(), shuffle=True), 2, "test") == ["test/0", "test/1"]
+    assert image_paths(DataLoader(Numbers()), range(2), "test") == ["0.png", "1.png"]
+    assert image_paths(DataLoader(Numbers(), shuffle=True), range(2), "test") == ["test/0", "test/1"]
 
 
 def test_images_are_read_again() -> None:

@@ -99,6 +99,11 @@ def test_grid_shows_the_pixels_as_they_are() -> None:
     assert torch.equal(image_grid(pixels / 255), pixels[0])
 
 
+def test_images_of_many_channels_are_shown_by_the_first() -> None:
+    pixels = torch.randint(256, (3, 5, 70, 70), dtype=torch.uint8)
+    assert torch.equal(image_grid(pixels), image_grid(pixels[:, :1]))
+
+
 def test_small_images_are_enlarged_without_blur() -> None:
     grid = image_grid(torch.tensor([[[[0, 255], [255, 0]]]], dtype=torch.uint8))
     assert min(grid.shape[-2:]) >= 64

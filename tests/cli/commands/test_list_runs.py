@@ -12,6 +12,7 @@ from rich.text import Text
 
 from litclassify.cli import main
 from litclassify.cli.commands.runs import sort_by
+from litclassify.cli.config.metric_names import less_is_better
 from litclassify.cli.results.run import read_run, read_runs
 
 Fit = Callable[..., Path]
@@ -91,6 +92,13 @@ def test_sorting_puts_the_best_last_and_the_unknown_first(tmp_path: Path, metric
     make_run(tmp_path / "b", curve(0.8))
     make_run(tmp_path / "c", test=0.8)
     assert "".join(run.path.name for run in sort_by(read_runs(tmp_path), metric)) == expected
+
+
+@pytest.mark.parametrize("metric", ["test_nll", "test_ece", "test_brier", "test_loss", "top1_error"])
+def test_of_some_metrics_less_is_better(metric: str) -> None:
+    assert less_is_better(metric)
+    assert not less_is_better("val_acc")
+    assert not less_is_better("val_recall")
 
 
 def test_reverse_turns_the_list_round(tmp_path: Path, listed: Listed) -> None:

@@ -1,6 +1,6 @@
 """Images and paths of a loader's data set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,16 +42,16 @@ def paths_of(dataset: Any) -> Sequence[Any]:
     return getattr(dataset, "paths", None) or [path for path, _ in getattr(dataset, "samples", ())]
 
 
-def image_paths(loader: Any, count: int, prefix: str) -> list[str]:
-    """Give the path of each image of an evaluation, or where it is not known, a number.
+def image_paths(loader: Any, indices: Iterable[int], prefix: str) -> list[str]:
+    """Give the path of images of an evaluation, or where it is not known, a number.
 
     Args:
         loader: That gave the images.
-        count: How many it gave.
+        indices: Which of those that it gave; more than there are begin again with the first.
         prefix: What stands before a number.
     """
     paths = paths_of(loader.dataset) if keeps_order(loader) else ()
-    return [str(paths[i]) if paths else f"{prefix}/{i}" for i in range(count)]
+    return [str(paths[i % len(paths)]) if paths else f"{prefix}/{i}" for i in indices]
 
 
 def read_images(loader: Any, indices: Sequence[int]) -> NDArray[np.generic]:

@@ -77,7 +77,7 @@ class TestReport(EvaluationCallback):
         from litclassify.evaluation.report import Report  # noqa: PLC0415
 
         evaluation, table, loader = self._evaluation, self._table, single_loader(trainer.test_dataloaders)
-        paths = image_paths(loader, len(evaluation), "test")
+        paths = image_paths(loader, range(len(evaluation)), "test")
         folder = Path(trainer.default_root_dir)
         read_maps = partial(maps_if_any, trainer, pl_module) if self.explain else None
         report = Report(

@@ -60,7 +60,7 @@ class ValidationReport(EvaluationCallback):
         from litclassify.callbacks.evaluation import report_output  # noqa: PLC0415
 
         table, loader = class_table(evaluation), single_loader(trainer.val_dataloaders)
-        paths = image_paths(loader, len(evaluation), "val")
+        paths = image_paths(loader, range(len(evaluation)), "val")
         pictures = report_output.draw(evaluation, table, loader, paths, self.gallery)
         tables = report_output.tabulate(evaluation, table, summary_of(evaluation, table))
         for writer in tensorboard_writers(trainer):

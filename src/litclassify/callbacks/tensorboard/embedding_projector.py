@@ -1,6 +1,6 @@
 """Images by the features that the network's head sees of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from litclassify.callbacks.evaluation.evaluation_collector import check_classifier, evaluation_of, separator_of
-from litclassify.callbacks.evaluation.loader_images import image_paths
+from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.feature_collector import FeatureCollector
 from litclassify.callbacks.tensorboard.writers import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
@@ -35,9 +35,9 @@ MAX_IMAGES = 10_000
 class EmbeddingProjector(Callback):
     """Shows images in TensorBoard's projector, near to each other where the network finds them alike.
 
-    They are the first of the last validation, and of a test, as the input of the network's last layer; features of
-    several places in an image are averaged. Colour them by target, by prediction, or by whether that is right. Several
-    labels of an image are one name, joined by the separator of the table.
+    They are evenly drawn from the last validation, and from a test, as the input of the network's last layer; features
+    of several places in an image are averaged. Colour them by target, by prediction, or by whether that is right.
+    Several labels of an image are one name, joined by the separator of the table.
 
     Args:
         max_images: At most this many of each, from 1 to 10,000.
@@ -58,11 +58,11 @@ class EmbeddingProjector(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the features of this validation, in place of the one before."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            self._start(trainer, pl_module)
+            self._start(trainer, pl_module, trainer.val_dataloaders)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the features."""
-        self._start(trainer, pl_module)
+        self._start(trainer, pl_module, trainer.test_dataloaders)
 
     def on_validation_batch_end(
         self,
@@ -73,7 +73,7 @@ class EmbeddingProjector(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first images."""
+        """Keep some images."""
         if self._features is not None:
             self._features.add(batch[0], outputs)
 
@@ -98,9 +98,13 @@ class EmbeddingProjector(Callback):
         self.on_validation_end(trainer, pl_module)
         self._write(trainer, pl_module, "test", trainer.test_dataloaders)
 
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if has_tensorboard(trainer):
-            self._features = FeatureCollector(self._head_of(pl_module), -(-self.max_images // trainer.world_size))
+    def _start(self, trainer: Trainer, pl_module: LightningModule, loaders: Any) -> None:
+        if not has_tensorboard(trainer):
+            return
+        dataset = getattr(single_loader(loaders), "dataset", ())
+        # Folders come class by class: the first images would be of one or two.
+        self._step = -(-len(dataset) // self.max_images) if isinstance(dataset, Sized) and len(dataset) else 1
+        self._features = FeatureCollector(self._head_of(pl_module), self._step)
 
     def _head_of(self, pl_module: LightningModule) -> nn.Module:
         assert isinstance(pl_module, ImageClassifier)
@@ -117,9 +121,16 @@ class EmbeddingProjector(Callback):
             assert isinstance(pl_module, ImageClassifier)
             features, pictures, targets, logits = gathered
             evaluation = evaluation_of(pl_module, logits, targets)
-            rows = _rows(evaluation, image_paths(loader, len(targets), split), separator_of(trainer))
+            paths = image_paths(loader, self._indices(len(targets), trainer), split)
+            rows = _rows(evaluation, paths, separator_of(trainer))
             for writer in tensorboard_writers(trainer):
                 _project(writer, split, trainer.global_step, features, torch.from_numpy(pictures) / 255, rows)
+
+    def _indices(self, count: int, trainer: Trainer) -> Iterator[int]:
+        """Give the place of each image in the data set: process r of W has every W-th one from r."""
+        for i in range(count):
+            turn, rank = divmod(i, trainer.world_size)
+            yield turn * self._step * trainer.world_size + rank
 
 
 def _rows(evaluation: AnyEvaluation, paths: Sequence[str], separator: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""The features of the first images of an evaluation."""
+"""The features of some images of an evaluation."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -19,19 +19,20 @@ MIN_SIDE, MAX_SIDE = 32, 64
 class FeatureCollector:
     """Holds what the head of a network is given, and what the model says of it.
 
-    Until it has enough, or is closed, the head has a hook, and compiled networks run as they are: compiled, they would
-    run without hooks.
+    Until it is closed, the head has a hook, and compiled networks run as they are: compiled, they would run without
+    hooks.
 
     Args:
         head: The module whose input are the features.
-        limit: Of how many images of this process.
+        step: Of every how many images of this process, from the first.
     """
 
-    def __init__(self, head: nn.Module, limit: int) -> None:
+    def __init__(self, head: nn.Module, step: int) -> None:
         self._watch = ExitStack()
         self._watch.callback(head.register_forward_pre_hook(self._see).remove)
         self._watch.enter_context(torch.compiler.set_stance("force_eager"))
-        self._limit = limit
+        self._step = step
+        self._position = 0
         self._seen: Tensor | None = None
         self._batches: list[tuple[Tensor, ...]] = []
 
@@ -40,19 +41,18 @@ class FeatureCollector:
             self._seen = inputs[0]
 
     def add(self, images: Tensor, output: EvaluationOutput) -> None:
-        """Keep a batch, as far as it is among the first images.
+        """Keep some images of a batch.
 
         Args:
             images: (N, C, H, W), uint8 or float in [0, 1].
             output: What the model gave for them.
         """
         features, self._seen = self._seen, None
-        if self._limit > 0 and features is not None:
-            columns = (pooled(features), thumbnails(images), output["targets"], output["logits"].float())
-            self._batches.append(tuple(column[: self._limit] for column in columns))
-        self._limit -= len(images)
-        if self._limit <= 0:
-            self.close()
+        taken = slice(-self._position % self._step, None, self._step)
+        self._position += len(images)
+        if features is not None:
+            features, images = pooled(features[taken]), thumbnails(images[taken])
+            self._batches.append((features, images, output["targets"][taken], output["logits"][taken].float()))
 
     def close(self) -> None:
         """Let the network run as before."""

@@ -41,7 +41,8 @@ class SampleImages(Callback):
 
 
 def image_grid(images: Tensor) -> Tensor:
-    """Lay images (N, C, H, W), uint8 or float in [0, 1], out in rows of 8: uint8 (C, H', W')."""
+    """Lay images (N, C, H, W), uint8 or float in [0, 1], out in rows of 8: uint8 (3, H', W'), of odd ones channel 0."""
+    images = images if images.shape[1] in (1, 3) else images[:, :1]
     pixels = images if not images.is_floating_point() else (images.clamp(0, 1) * 255).round().byte()
     scale = -(-MIN_SIDE // min(pixels.shape[-2:]))
     if scale > 1:
