@@ -70,7 +70,7 @@ def test_test_needs_nothing_but_the_checkpoint(fit: Fit) -> None:
             assert metrics == after_fit
 
 
-@pytest.mark.parametrize("words", every(2, [["--checkpoint.every_n_train_steps", "5"], ["--checkpoint", "null"]]))
+@pytest.mark.parametrize("words", every(2, [["--checkpoint.save_top_k", "0"], ["--checkpoint", "null"]]))
 def test_without_a_best_checkpoint_the_last_weights_are_tested(
     fit: Fit, words: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
-from tests.callbacks.resumed import BATCHES, StopError, Stopping, differences, every_step, train
+from tests.callbacks.resumed import BATCHES, EPOCHS, StopError, Stopping, differences, every_step, train
 
 from litclassify.callbacks import ResumableCheckpoint
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
@@ -110,6 +111,27 @@ def test_what_is_kept_for_a_metric_are_the_weights_that_had_it(
     assert seen.batches == 2 * batches
     for epoch, weights in seen.weights.items():
         assert differences(weights, content(tmp_path / f"epoch={epoch}.ckpt")["state_dict"]) == []
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+@pytest.mark.parametrize("every", [{"every_n_train_steps": 2}, {"train_time_interval": timedelta(0)}], ids=str)
+def test_between_validations_the_last_alone_is_written(
+    tmp_path: Path, noted: list[str], every: dict[str, Any], accumulated: int
+) -> None:
+    kept = checkpoint(tmp_path, save_top_k=-1, **every)
+    seen = Validated()
+    train(tmp_path, kept, seen, accumulate_grad_batches=accumulated, max_epochs=2)
+    assert sorted(path.name for path in tmp_path.glob("epoch*")) == ["epoch=0.ckpt", "epoch=1.ckpt"]
+    for epoch, weights in seen.weights.items():
+        assert differences(weights, content(tmp_path / f"epoch={epoch}.ckpt")["state_dict"]) == []
+    steps = 2 * -(-BATCHES // accumulated)
+    due = {*range(2, steps, 2), steps // 2, steps} if "every_n_train_steps" in every else range(steps)
+    assert noted.count("save last.ckpt") == len(due)
+
+
+def test_without_a_metric_there_is_a_file_every_n_steps(tmp_path: Path) -> None:
+    train(tmp_path, checkpoint(tmp_path, monitor=None, save_top_k=-1, every_n_train_steps=2, filename="{step}"))
+    assert {step(path) for path in tmp_path.glob("step=*.ckpt")} == set(range(2, 1 + EPOCHS * BATCHES, 2))
 
 
 def test_an_epoch_that_max_steps_cuts_off_has_no_metric_to_be_kept_for(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ class ResumableCheckpoint(ModelCheckpoint):
     With `save_last`, `last.ckpt` is written after every epoch and every validation; `previous.ckpt` is the one before
     it, should that be damaged. Of names for the same state, the second is a hard link.
 
+    What is kept for a metric of validations is decided by each of them. Between two, `every_n_train_steps` and
+    `train_time_interval` write `last.ckpt` alone: other weights have no value of the metric yet.
+
     Of checkpoints with equal values of the monitored metric, the latest is the best. With few validation images the
     metric stands still long before the loss does, and a schedule that anneals has done the rest by the latest. So
     `save_top_k` keeps the latest of ties, too.
@@ -45,11 +48,14 @@ class ResumableCheckpoint(ModelCheckpoint):
         if every_n_minutes is not None and every_n_minutes <= 0:
             raise UserError(f"checkpoint.every_n_minutes must be over 0, got {every_n_minutes}.")
         self.every_n_minutes = every_n_minutes
+        if self._goes_by_validations:
+            self._every_n_epochs = self._every_n_epochs or 1  # Lightning leaves them to the steps that are asked for.
         is_idle = not self._every_n_train_steps and self._train_time_interval is None
-        if is_idle and type(self).on_train_batch_end is ModelCheckpoint.on_train_batch_end:
+        if is_idle and type(self).on_train_batch_end is ResumableCheckpoint.on_train_batch_end:
             self.on_train_batch_end = None  # type: ignore[method-assign,assignment] # Lightning passes over it.
         self._to_save: list[str] = []
         self._to_remove: list[str] = []
+        self._last_step_due = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Give Lightning's state, and which files there shall be with it, and which no more."""
@@ -58,6 +64,7 @@ class ResumableCheckpoint(ModelCheckpoint):
             "to_save": list(self._to_save),
             "to_remove": list(self._to_remove),
             "last_global_step_saved": self._last_global_step_saved,
+            "last_step_due": self._last_step_due,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -70,6 +77,7 @@ class ResumableCheckpoint(ModelCheckpoint):
             self._to_remove = list(state_dict.get("to_remove", []))
             # By which Lightning knows that a step has its checkpoint, in the batches until the next step, too.
             self._last_global_step_saved = state_dict.get("last_global_step_saved", self._last_global_step_saved)
+            self._last_step_due = state_dict.get("last_step_due", 0)
 
     def _placed(self, state: dict[str, Any]) -> dict[str, Any]:
         """Give a state with the paths by which its files are found now: of a run that was moved, or is named anew."""
@@ -117,6 +125,15 @@ class ResumableCheckpoint(ModelCheckpoint):
         if self._to_save and position_of(trainer) is not None:
             self._write(trainer)
 
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Ask for what is due after so many steps, or so much time."""
+        if not self._goes_by_validations:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        elif self.save_last and (self._steps_are_over(trainer) or self._interval_is_over(trainer)):
+            self._ask_for_last(trainer)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decide what is kept for its metric."""
         super().on_validation_end(trainer, pl_module)
@@ -155,6 +172,23 @@ class ResumableCheckpoint(ModelCheckpoint):
         self._ask_for_last(trainer)
         self._write(trainer)
         return self.last_model_path
+
+    @property
+    def _goes_by_validations(self) -> bool:
+        return self.monitor is not None and self.monitor.startswith("val_")
+
+    def _steps_are_over(self, trainer: Trainer) -> bool:
+        step = trainer.global_step  # The same in all batches that it accumulates.
+        if not self._every_n_train_steps or step % self._every_n_train_steps or step == self._last_step_due:
+            return False
+        self._last_step_due = step
+        return True
+
+    def _interval_is_over(self, trainer: Trainer) -> bool:
+        if self._train_time_interval is None:
+            return False
+        is_over = time.monotonic() - self._last_written >= self._train_time_interval.total_seconds()
+        return bool(trainer.strategy.broadcast(is_over))
 
     def _minutes_are_over(self, trainer: Trainer) -> bool:
         assert self.every_n_minutes is not None
