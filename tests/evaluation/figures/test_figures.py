@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import STEP_LOOKUP_MAP
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.integrate import trapezoid
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from litclassify.evaluation import Evaluation, LabelEvaluation, class_table
+from litclassify.evaluation import AnyEvaluation, Evaluation, LabelEvaluation, class_table
 from litclassify.evaluation.figures import (
     Example,
     LabelExample,
@@ -26,7 +29,7 @@ from litclassify.evaluation.figures import (
     reliability_figure,
     roc_figure,
 )
-from tests.evaluation.evaluations import DEGENERATE, LABELS, at_random, labels_at_random, of
+from tests.evaluation.evaluations import DEGENERATE, LABELS, at_random, labels_at_random, labels_of, of
 
 FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
     "counts": lambda e: confusion_figure(e, normalised=False),
@@ -38,6 +41,9 @@ FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
     "confidence": confidence_figure,
     "coverage": coverage_figure,
 }
+
+
+SOME = [[1], [0], [0], [0]]
 
 
 def texts_of(figure: Figure) -> list[str]:
@@ -54,6 +60,36 @@ def test_every_evaluation_can_be_drawn(name: str, evaluation: Evaluation) -> Non
 @pytest.mark.parametrize("evaluation", LABELS.values(), ids=list(LABELS))
 def test_several_labels_can_be_drawn(figure: Callable[..., Figure], evaluation: LabelEvaluation) -> None:
     figure(evaluation, class_table(evaluation)).draw_without_rendering()
+
+
+def areas_drawn(figure: Figure) -> dict[str, float]:
+    """Measure what is below each named line, as it is drawn."""
+    areas = {}
+    for line in figure.axes[0].lines:
+        x, y = STEP_LOOKUP_MAP[line.get_drawstyle()](*line.get_data())
+        areas[line.get_label().split("  ")[0]] = float(trapezoid(y, x))
+    return {name: area for name, area in areas.items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [at_random(), DEGENERATE["ties"], DEGENERATE["all alike"], LABELS["at random"], labels_of(np.zeros((4, 1)), SOME)],
+    ids=["classes", "ties", "all alike", "labels", "labels all alike"],
+)
+@pytest.mark.parametrize(
+    ("figure", "score"), [(precision_recall_figure, average_precision_score), (roc_figure, roc_auc_score)]
+)
+def test_curves_enclose_the_area_that_their_legend_says(
+    evaluation: AnyEvaluation, figure: Callable[..., Figure], score: Callable[..., float]
+) -> None:
+    drawn = figure(evaluation, class_table(evaluation))
+    expected = {
+        name: score(evaluation.positives(k), evaluation.probabilities[:, k])
+        for k, name in enumerate(evaluation.class_names)
+    }
+    assert areas_drawn(drawn) == pytest.approx(expected, abs=1e-6)
+    said = dict(text.get_text().split("  ") for text in drawn.legends[0].get_texts())
+    assert {name: float(text.split()[1]) for name, text in said.items()} == pytest.approx(expected, abs=6e-4)
 
 
 def test_labels_have_a_bar_and_a_mark_each() -> None:
@@ -104,9 +140,7 @@ def test_a_single_image_among_many_classes_is_to_be_seen() -> None:
 def test_the_worst_classes_are_named() -> None:
     evaluation = at_random(num_images=2000, num_classes=50)
     table = class_table(evaluation)
-    legend = roc_figure(evaluation, table).axes[0].get_legend()
-    assert legend is not None
-    first = legend.get_texts()[0].get_text()
+    first = roc_figure(evaluation, table).legends[0].get_texts()[0].get_text()
     assert first.startswith(f"class {np.argmin(table.auroc)} ")
     labels = [label.get_text() for label in class_figure(evaluation, table).axes[0].get_yticklabels()]
     assert labels == [f"class {k}" for k in np.argsort(table.recall, kind="stable")[:25]]
