@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,31 @@ def test_a_prediction_whose_batches_are_all_there_does_the_last_again(monkeypatc
     main([*PREDICT, "--data.path", "images", "--output", "p.csv"])
     assert sum(seen) == 4
     assert len(read("p.csv")) == 24
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_image_without_probabilities_ends_the_prediction_which_can_go_on(
+    value: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logits_of = ImageClassifier._logits
+
+    def logits(self: ImageClassifier, images: Any, views: Any) -> Any:
+        given = logits_of(self, images, views)
+        given[(images[:, 0, 0, 0] == 21) & (images[:, 2, 0, 0] == 22), 0] = value
+        return given
+
+    words = [*PREDICT, "--data.path", "images", "--output", "p.jsonl"]
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageClassifier, "_logits", logits)
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+    assert ended.value.code == 2
+    assert "gives nan or inf for 1 of 4 images of a batch, such as 'images/dark/01.png'" in capsys.readouterr().err
+    assert not Path("p.jsonl").exists()
+    seen = count_images(monkeypatch)
+    main(words)
+    assert sum(seen) == 12
+    assert [row["path"] for row in read("p.jsonl")] == sorted(map(str, Path("images").rglob("*.png")))
 
 
 def interrupt(*_: Any) -> None:

@@ -25,15 +25,14 @@ def _ties() -> Evaluation:
 
 def _missing_classes() -> Evaluation:
     evaluation = at_random(seed=2, num_classes=4)
-    logits = np.hstack([evaluation.logits, np.full((len(evaluation), 2), -20.0)])
-    return of(logits, evaluation.targets)
+    return of(np.insert(evaluation.logits, 4, [[-20.0], [-np.inf]], axis=1), evaluation.targets)
 
 
 DEGENERATE = {
     "at random": at_random(),
     "two classes": at_random(num_classes=2),
     "ties": _ties(),
-    "classes that never occur": _missing_classes(),
+    "classes that never occur, or are ruled out": _missing_classes(),
     "a class that is never predicted": of([[3, 0, 1], [2, 0, 1], [2, 1, 0], [0, 0, 4]], [0, 1, 1, 2]),
     "all right": of(np.eye(4) * 5, np.arange(4)),
     "all wrong": of(np.eye(4)[[1, 2, 3, 0]] * 5, np.arange(4)),

@@ -42,5 +42,12 @@ def test_every_figure_lies_in_its_interval(evaluation: Evaluation) -> None:
         assert np.isnan([figures[name], low]).all() or low - 1e-9 <= figures[name] <= high + 1e-9, name
 
 
+def test_a_target_that_is_ruled_out_has_an_infinite_loss_without_an_interval() -> None:
+    evaluation = at_random()
+    evaluation.logits[evaluation.targets == 0, 0] = -np.inf
+    assert evaluation.losses.max() == np.inf
+    assert np.isnan(bootstrap_intervals(evaluation, 50)["nll"]).all()
+
+
 def test_intervals_are_the_same_every_time() -> None:
     assert bootstrap_intervals(at_random(), 50) == bootstrap_intervals(at_random(), 50)

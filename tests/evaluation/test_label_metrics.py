@@ -92,6 +92,11 @@ def test_the_loss_is_that_of_torch(evaluation: LabelEvaluation) -> None:
     np.testing.assert_allclose(evaluation.losses, expected.numpy(), rtol=1e-6, atol=1e-6)
 
 
+def test_a_label_that_is_ruled_out_costs_nothing_where_it_is_missing() -> None:
+    evaluation = labels_of([[1, -np.inf], [1, -np.inf]], [[1, 0], [1, 1]])
+    assert evaluation.losses.tolist() == pytest.approx([np.log1p(np.exp(-1)) / 2, np.inf])
+
+
 @EVERY
 def test_every_figure_lies_in_its_interval(evaluation: LabelEvaluation) -> None:
     figures, intervals = label_summary(evaluation, class_table(evaluation)), label_intervals(evaluation, 250)

@@ -68,6 +68,13 @@ def test_predictions_are_the_labels_above_the_threshold(threshold: float) -> Non
         assert labels == [name for name, p in zip(LABELS, row, strict=True) if p > threshold]
 
 
+def test_a_logit_that_has_overflown_is_no_certainty(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = classifier()
+    monkeypatch.setattr(model, "_logits", lambda *_: torch.tensor([[torch.inf, -torch.inf, 60000.0]]))
+    probabilities = model.predict_step(IMAGES, 0)["probabilities"]
+    torch.testing.assert_close(probabilities, torch.tensor([[torch.nan, 0.0, 1.0]]), equal_nan=True)
+
+
 @pytest.mark.parametrize("mixing", [MixUp(1.0), CutMix(1.0)])
 def test_mixed_images_have_shares_of_both_their_labels(mixing: BatchMixing, monkeypatch: pytest.MonkeyPatch) -> None:
     model = classifier(batch_mixing=mixing)

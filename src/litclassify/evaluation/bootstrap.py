@@ -60,9 +60,10 @@ def _drawn_counts(confusion: NDArray[np.int64], resamples: int, generator: np.ra
 
 
 def interval_of(values: Floats) -> Interval:
-    """Give the range of the middle 95% of drawn values (R,), without those that are nan."""
+    """Give the range of the middle 95% of drawn values (R,), without those that are nan; nan between infinite ones."""
     known = values[~np.isnan(values)]  # Chance may draw images of one class alone, of which kappa says nothing.
     if not known.size:
         return float("nan"), float("nan")
-    low, high = np.percentile(known, PERCENTILES)
+    with np.errstate(invalid="ignore"):
+        low, high = np.percentile(known, PERCENTILES)
     return float(low), float(high)

@@ -46,7 +46,8 @@ class LabelEvaluation:
     @cached_property
     def losses(self) -> Floats:
         """Binary cross-entropy of an image, the mean over its K decisions; float64 (N,)."""
-        losses: Floats = (np.logaddexp(0, self.logits) - self.logits * self.targets).mean(axis=1, dtype=np.float64)
+        towards_wrong = np.where(self.targets, -self.logits, self.logits)
+        losses: Floats = np.logaddexp(0, towards_wrong).mean(axis=1, dtype=np.float64)
         return losses
 
     @cached_property

@@ -1,5 +1,6 @@
 """The classifier of images that have several labels, each or none."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -69,7 +70,9 @@ class MultiLabelClassifier(ImageClassifier):
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Prediction:
         """Give names of labels and probabilities for each image of a batch, which may lack targets."""
         images = batch if isinstance(batch, Tensor) else batch[0]
-        probabilities = self._logits(images, self.test_time_augmentation).float().sigmoid()
+        logits = self._logits(images, self.test_time_augmentation).float()
+        # What has overflown is no certainty: a softmax gives nan for it, too.
+        probabilities = logits.where(logits < math.inf, math.nan).sigmoid()
         return {
             "index": probabilities.argmax(dim=1),
             "label": [

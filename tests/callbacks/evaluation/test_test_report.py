@@ -243,12 +243,54 @@ def test_another_model_is_refused(trainer: Trainer) -> None:
         trainer.test(Other(), loader_of_digits(), verbose=False)
 
 
-def test_logits_that_are_no_numbers_are_refused(trainer: Trainer) -> None:
-    model = classifier()
-    model.criterion = nn.CrossEntropyLoss()  # All models share the default, which a test that fails leaves in its mode.
-    nn.init.constant_(next(model.network.parameters()), torch.nan)
-    with pytest.raises(UserError, match="The network gives nan for 1797 of 1797 images"):
-        trainer.test(model, loader_of_digits(), verbose=False)
+class Identity(nn.Module):
+    """Takes pixels for logits."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1)
+
+
+def predict_logits(trainer: Trainer, logits: torch.Tensor, targets: torch.Tensor) -> None:
+    """Test a classifier that gives logits (N, 4); images are named `0.png`, `1.png`, …"""
+    trainer.callbacks[0].gallery = 0  # type: ignore[attr-defined]
+    dataset = TensorDataset(logits.view(-1, 1, 2, 2), targets)
+    dataset.paths = [f"{i}.png" for i in range(len(logits))]  # type: ignore[attr-defined]
+    criterion = nn.CrossEntropyLoss() if targets.dim() == 1 else nn.BCEWithLogitsLoss()
+    model = ImageClassifier if targets.dim() == 1 else MultiLabelClassifier
+    trainer.test(model(Identity, AdamW, list("abcd"), criterion=criterion), DataLoader(dataset, 5), verbose=False)
+
+
+ONE_CLASS, LABELS = torch.arange(12) % 4, (torch.arange(48) % 3 == 0).view(12, 4)
+
+
+@pytest.mark.parametrize("targets", [ONE_CLASS, LABELS], ids=["class", "labels"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_logits_that_are_no_numbers_are_refused(trainer: Trainer, value: float, targets: torch.Tensor) -> None:
+    logits = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+    logits[7, 1] = logits[9, 2] = value
+    with pytest.raises(UserError, match=r"gives nan or inf for 2 of 12 images, such as '7\.png': its weights are not"):
+        predict_logits(trainer, logits, targets)
+
+
+def test_images_without_any_class_are_refused(trainer: Trainer) -> None:
+    logits = torch.zeros(12, 4)
+    logits[8] = -torch.inf
+    with pytest.raises(UserError, match=r"for 1 of 12 images, such as '8\.png'"):
+        predict_logits(trainer, logits, ONE_CLASS)
+
+
+@pytest.mark.parametrize("targets", [ONE_CLASS, LABELS], ids=["class", "labels"])
+def test_a_class_that_is_ruled_out_is_reported_on(trainer: Trainer, tmp_path: Path, targets: torch.Tensor) -> None:
+    logits = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+    logits[:, 3] = -torch.inf
+    predict_logits(trainer, logits, targets)
+    assert not any("d" in row["label"] for row in predictions(tmp_path))
+    assert len(predictions(tmp_path)) == 12
+    assert (tmp_path / "report.html").is_file()
 
 
 @pytest.mark.parametrize("argument", ["resamples", "gallery", "explain"])

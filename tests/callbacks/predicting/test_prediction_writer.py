@@ -79,6 +79,17 @@ def test_a_prediction_that_fails_leaves_an_earlier_file_and_no_parts(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_images_without_probabilities_are_refused(tmp_path: Path, suffix: str) -> None:
+    writer = PredictionWriter(tmp_path / f"p.{suffix}", CLASSES)
+    probabilities = PROBABILITIES.clone()
+    probabilities[1:] = torch.nan
+    with pytest.raises(UserError, match='gives nan or inf for 2 of 3 images of a batch, such as \'odd "name"'):
+        predict(writer, trainer(PATHS), [0, 1, 2], probabilities)
+    writer.on_exception(trainer(PATHS), None, RuntimeError())
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

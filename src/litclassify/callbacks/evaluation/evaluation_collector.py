@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from litclassify.callbacks.evaluation.loader_images import keeps_order
+from litclassify.callbacks.evaluation.loader_images import image_paths, keeps_order
+from litclassify.callbacks.undefined_answers import undefined_answers
 from litclassify.errors import UserError
 from litclassify.evaluation import AnyEvaluation, Evaluation, LabelEvaluation
 from litclassify.models import EvaluationOutput, ImageClassifier, MultiLabelClassifier
@@ -46,19 +47,25 @@ class EvaluationCollector:
             loader: What gave the images.
 
         Raises:
-            UserError: A logit is no number: nothing can be said of such an image.
+            UserError: A logit is nan or has overflown to inf, or those of all classes are -inf: nothing can be said of
+                such an image. -inf for some of them rules these out.
         """
         limit = len(loader.dataset) if keeps_order(loader) else None
         logits: NDArray[np.float32] = rows_of_all(self._logits, trainer)[:limit]
         targets: NDArray[Any] = rows_of_all(self._targets, trainer)[:limit]
         self.clear()
-        num_bad = int(np.isnan(logits).any(axis=1).sum())
-        if num_bad:
-            raise UserError(
-                f"The network gives nan for {num_bad} of {len(logits)} images: its weights are not finite, or grow too "
-                "large for trainer.precision."
-            )
+        bad = np.flatnonzero(_are_undefined(logits, classifier))
+        if len(bad):
+            paths = image_paths(loader, len(logits), "test" if trainer.testing else "val")
+            raise undefined_answers(len(bad), f"{len(logits)} images", paths[bad[0]])
         return evaluation_of(classifier, logits, targets)
+
+
+def _are_undefined(logits: NDArray[np.float32], classifier: ImageClassifier) -> NDArray[np.bool_]:
+    """Say which images have no probabilities, (N,)."""
+    highest = logits.max(axis=1)  # nan where any is.
+    undefined: NDArray[np.bool_] = ~(highest < np.inf) if classifier.multi_label else ~np.isfinite(highest)
+    return undefined
 
 
 def evaluation_of(classifier: ImageClassifier, logits: NDArray[np.float32], targets: NDArray[Any]) -> AnyEvaluation:

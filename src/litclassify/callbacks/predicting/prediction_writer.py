@@ -9,8 +9,10 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
 
 from litclassify.callbacks.evaluation.loader_images import paths_of
+from litclassify.callbacks.undefined_answers import undefined_answers
 from litclassify.errors import UserError
 from litclassify.models import Prediction
 from litclassify.predictions import (
@@ -127,14 +129,18 @@ class PredictionWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Append a batch's rows to this process's part."""
+        """Append a batch's rows to this process's part.
+
+        Raises:
+            UserError: There are no probabilities for an image: a logit is nan or has overflown.
+        """
         assert self._part is not None
         count = len(prediction["label"])
         if self.source is None:
             # Lightning knows no indices of a loader that is no DataLoader.
             indices = batch_indices or range(self._num_rows, self._num_rows + count)
             names = _names(trainer.predict_dataloaders, dataloader_idx, indices)
-            rows = list(self.schema.rows(prediction, names, None, [""] * count))
+            rows = self._checked_rows(prediction, names, None, [""] * count)
         else:
             rows = self._rows_of(self.source.predict_dataset, prediction, batch, trainer)
             _forget_indices(trainer.predict_dataloaders, batch_idx)
@@ -193,6 +199,15 @@ class PredictionWriter(BasePredictionWriter):
             return []
         errors = next(iter(batch[2:]), [""] * len(indices))  # A third part, where there are any.
         names = [dataset.paths[index] for index in indices]
+        return self._checked_rows(prediction, names, targets, errors)
+
+    def _checked_rows(
+        self, prediction: Prediction, names: Sequence[str], targets: Tensor | None, errors: Sequence[str]
+    ) -> list[Row]:
+        undefined = prediction["probabilities"].isnan().any(dim=1).tolist()
+        bad = [name for name, error, is_bad in zip(names, errors, undefined, strict=True) if is_bad and not error]
+        if bad:
+            raise undefined_answers(len(bad), f"{len(names)} images of a batch", bad[0])
         return list(self.schema.rows(prediction, names, targets, errors))
 
     def _join(self, trainer: Trainer) -> Outcome:
