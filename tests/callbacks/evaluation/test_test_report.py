@@ -22,8 +22,11 @@ from torch.optim import AdamW
 from torch.utils.data import DataLoader, TensorDataset
 
 from litclassify.callbacks import MetricsFile, TestReport
+from litclassify.callbacks.evaluation.report_output import print_first_rows
 from litclassify.cli import main
 from litclassify.errors import UserError
+from litclassify.evaluation.report import ReportTable
+from litclassify.evaluation.report.content import CLASS_COLUMNS
 from litclassify.models import ImageClassifier, MultiLabelClassifier
 from litclassify.networks import MLP, LeNet
 
@@ -78,6 +81,19 @@ def test_the_run_holds_the_report(run: Path) -> None:
         classes = list(csv.DictReader(file))
     assert {row["class"] for row in classes} == set("0123456789")
     assert sum(int(row["images"]) for row in classes) == 359
+
+
+def test_the_first_rows_are_printed_whole_into_a_log(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    scores = ["3", *["0.1234"] * 4, "undefined"]
+    rows = [[f"{'n' * 60}{i:02}", *scores] for i in range(25)]
+    print_first_rows(ReportTable("Classes", ["class", "images", *CLASS_COLUMNS], rows))
+    header, *printed, rest = capsys.readouterr().out.splitlines()
+    assert header.split() == ["class", "images", *CLASS_COLUMNS]
+    assert [line.split() for line in printed] == rows[:20]
+    assert rest == "… and 5 more, in report/classes.csv"
 
 
 def test_tensorboard_shows_the_report(events: EventAccumulator) -> None:

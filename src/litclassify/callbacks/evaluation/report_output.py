@@ -1,6 +1,7 @@
 """Where the report of an evaluation goes: files of the run, and TensorBoard."""
 
 import csv
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from io import BytesIO
@@ -9,9 +10,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich import get_console
-from rich.table import Table
-from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from litclassify.callbacks.evaluation.loader_images import keeps_order, read_images
@@ -37,7 +35,7 @@ from litclassify.evaluation.report import (
     markdown_report,
     markdown_table,
 )
-from litclassify.terminal import printable
+from litclassify.tables import print_table
 
 PICTURES = "report"
 # Names of files may hold bytes that are no UTF-8.
@@ -61,17 +59,11 @@ def write_report(report: Report, folder: Path) -> Path:
     return page
 
 
-def print_table(table: ReportTable) -> None:
+def print_first_rows(table: ReportTable) -> None:
     """Print the first rows of a table, at most 20."""
-    printed = Table(box=None, pad_edge=False, header_style="bold")
-    for i, column in enumerate(table.columns):
-        printed.add_column(Text(column), justify="left" if i < table.text_columns else "right", no_wrap=True)
-    for row in table.rows[:MAX_PRINTED]:
-        printed.add_row(*(Text(printable(cell)) for cell in row))
-    console = get_console()
-    console.print(printed)
+    print_table(table.columns, table.rows[:MAX_PRINTED], numbers=table.columns[table.text_columns :])
     if len(table.rows) > MAX_PRINTED:
-        console.print(f"… and {len(table.rows) - MAX_PRINTED} more, in {PICTURES}/{table.key}.csv", highlight=False)
+        sys.stdout.write(f"… and {len(table.rows) - MAX_PRINTED} more, in {PICTURES}/{table.key}.csv\n")
 
 
 def tabulate(

@@ -88,7 +88,7 @@ class TestReport(EvaluationCallback):
             texts=_records(folder),
         )
         if self.verbose:
-            report_output.print_table(report.table("labels" if pl_module.multi_label else "classes"))
+            report_output.print_first_rows(report.table("labels" if pl_module.multi_label else "classes"))
         self.page = report_output.write_report(report, folder)
         if isinstance(evaluation, LabelEvaluation):
             write_label_predictions(evaluation, paths, folder, separator_of(trainer))

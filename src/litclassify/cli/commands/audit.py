@@ -23,10 +23,10 @@ from litclassify.cli.dry_run import ParsersOnly
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
 from litclassify.cli.runs.launchers import is_one_of_several
-from litclassify.cli.tables import print_table
 from litclassify.data import ImageDataModule
 from litclassify.data.decoding.reading import usable_cpus
 from litclassify.errors import UserError
+from litclassify.tables import print_table
 from litclassify.terminal import printable
 
 MIN_IMAGES = 20

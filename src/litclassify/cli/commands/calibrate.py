@@ -13,9 +13,9 @@ from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.tables import print_table
 from litclassify.errors import UserError
 from litclassify.evaluation import Evaluation, class_table, fit_temperature, summary
+from litclassify.tables import print_table
 
 ARGUMENT = "calibration_temperature"
 SHOWN = ("ece", "nll", "brier", "acc")

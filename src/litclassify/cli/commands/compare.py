@@ -13,9 +13,9 @@ from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.config.differences import differing_rows
 from litclassify.cli.results.compared import Compared, read_compared
-from litclassify.cli.tables import print_table
 from litclassify.errors import UserError
 from litclassify.evaluation.paired import mcnemar_test
+from litclassify.tables import print_table
 
 # Fewer values have no spread.
 MIN_VALUES = 2

@@ -10,8 +10,8 @@ from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.config.differences import differences
 from litclassify.cli.config.files import Config, config_file, read_config
 from litclassify.cli.dry_run import parse
-from litclassify.cli.tables import print_table
 from litclassify.errors import UserError
+from litclassify.tables import print_table
 
 # What a checkpoint stores.
 STORED = ("model", "data")

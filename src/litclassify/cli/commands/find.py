@@ -9,9 +9,9 @@ from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.search.batch_size import Measured, choose, measure, measure_doubling
 from litclassify.cli.search.learning_rate import HIGHEST, LOWEST, STEPS, RateSearch
-from litclassify.cli.tables import print_table
 from litclassify.cli.trainer.errors import refusals_explained
 from litclassify.errors import UserError
+from litclassify.tables import print_table
 
 NUM_ROWS = 25
 BAR_WIDTH = 40

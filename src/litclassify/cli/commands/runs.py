@@ -11,9 +11,9 @@ from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.config.metric_names import less_is_better
 from litclassify.cli.results.run import Run, read_runs
-from litclassify.cli.tables import number_text, print_table
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
+from litclassify.tables import number_text, print_table
 
 SHOWN = ("val_loss", "val_acc", "test_acc")
 # As fit takes it; environment_variables.py, which says so for all arguments, loads torch.

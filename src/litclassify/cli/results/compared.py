@@ -12,9 +12,9 @@ from litclassify.cli.config.keys import flatten
 from litclassify.cli.results.run import Run, read_run
 from litclassify.cli.runs.directory import SERIES, config_name
 from litclassify.cli.runs.series import load_series
-from litclassify.cli.tables import number_text
 from litclassify.errors import UserError
 from litclassify.evaluation.predictions_file import read_answers
+from litclassify.tables import number_text
 
 # What each run has of its own in any case.
 OWN_KEYS = ("config", "ckpt_path", "run_name", "runs_dir")

@@ -16,8 +16,8 @@ from litclassify.cli.results.run import read_run
 from litclassify.cli.runs.directory import METRICS_JSON, SUMMARY
 from litclassify.cli.runs.series import Series
 from litclassify.cli.series.estimate import Estimate, estimate
-from litclassify.cli.tables import number_text, print_table
 from litclassify.files.log_files import METRICS_CSV
+from litclassify.tables import number_text, print_table
 
 Metrics = Mapping[str, float]
 STATISTICS = {"mean": "mean", "std": "std", "low": "95% from", "high": "95% to"}
