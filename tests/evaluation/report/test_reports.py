@@ -73,6 +73,15 @@ def test_tables_tell_the_figures_and_the_lowest_class_first() -> None:
     assert rejection.rows[0] == ["100%", "0.964663", "0.7500", "4.035976", "0.7500"]
 
 
+def test_classes_without_images_stand_below_those_that_are_bad() -> None:
+    few = at_random(num_classes=5)
+    evaluation = of(np.hstack([np.full((len(few), 25), -20.0), few.logits]), few.targets + 25)
+    table = class_table(evaluation)
+    _, classes, *_ = evaluation_tables(evaluation, table, {}, {})
+    assert [row[0] for row in classes.rows[:5]] == [f"class {k}" for k in 25 + np.argsort(table.f1[25:])]
+    assert {row[1] for row in classes.rows[5:]} == {"0"}
+
+
 def test_without_intervals_there_is_no_column_for_them() -> None:
     metrics, *_ = evaluation_tables(at_random(), class_table(at_random()), {"acc": 0.75}, {})
     assert (metrics.columns, metrics.rows, metrics.note) == (["metric", "value"], [["acc", "0.7500"]], "")

@@ -90,8 +90,8 @@ def metrics_table(metrics: Mapping[str, float], intervals: Mapping[str, Interval
 
 
 def class_rows(table: ClassTable, class_names: Sequence[str]) -> list[list[str]]:
-    """Give name, number of images and scores of each class, the lowest F1 first."""
-    order = np.argsort(table.f1, kind="stable")
+    """Give name, number of images and scores of each class, the lowest F1 first, and last those without images."""
+    order = np.lexsort((table.f1, table.support == 0))
     return [
         [
             class_names[k],

@@ -47,7 +47,8 @@ def evaluation_tables(
             "Classes",
             ["class", "images", *CLASS_COLUMNS],
             class_rows(table, evaluation.class_names),
-            note="The lowest F1 first. auroc and average_precision are of the class against the rest.",
+            note="The lowest F1 first, and classes without images last. auroc and average_precision are of the class "
+            "against the rest.",
         ),
         ReportTable(
             "Most confused",

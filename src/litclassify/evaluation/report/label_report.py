@@ -43,8 +43,8 @@ def label_tables(
             "Labels",
             ["label", "images", *CLASS_COLUMNS],
             class_rows(table, evaluation.class_names),
-            note=f"The lowest F1 first. A label is predicted above a probability of {evaluation.threshold:g} "
-            "(model.threshold); auroc and average_precision are of all thresholds.",
+            note="The lowest F1 first, and labels without images last. A label is predicted above a probability of "
+            f"{evaluation.threshold:g} (model.threshold); auroc and average_precision are of all thresholds.",
         ),
         ReportTable(
             "Averages",
