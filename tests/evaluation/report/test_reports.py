@@ -1,6 +1,8 @@
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
+import torch
 
 from litclassify.evaluation import bootstrap_intervals, class_table, summary
 from litclassify.evaluation.report import (
@@ -11,6 +13,7 @@ from litclassify.evaluation.report import (
     html_report,
     markdown_report,
 )
+from litclassify.rejection import ConfidenceThreshold, EnergyThreshold
 from tests.evaluation.evaluations import at_random, of
 
 HOSTILE = "<script>alert(1)</script>|`*_[x](y)"
@@ -70,7 +73,32 @@ def test_tables_tell_the_figures_and_the_lowest_class_first() -> None:
     assert metrics.rows == [["acc", "0.7500", "0.5000 to 1.0000"], ["auroc", "undefined", ""]]
     assert classes.rows[-1] == ["class 2", "1", "1.0000", "1.0000", "1.0000", "1.0000", "1.0000"]
     assert pairs.rows == [["class 1", "class 0", "1", "50.0%"]]
-    assert rejection.rows[0] == ["100%", "0.964663", "0.7500", "4.035976", "0.7500"]
+    assert rejection.rows == [
+        ["confidence", "0.964663", "100.0%", "0.7500"],
+        ["energy", "4.035976", "100.0%", "0.7500"],
+    ]
+
+
+@pytest.mark.parametrize("scale", [1, 8, 30])
+def test_thresholds_keep_what_their_rows_say_also_where_confidences_are_saturated(scale: float) -> None:
+    random = at_random(num_images=2000)
+    evaluation = of(random.logits * scale, random.targets)
+    *_, rejection = evaluation_tables(evaluation, class_table(evaluation), {}, {})
+    thresholds = {"confidence": ConfidenceThreshold, "energy": EnergyThreshold}
+    for name, threshold, share, accuracy in rejection.rows:
+        logits, probabilities = torch.from_numpy(evaluation.logits), torch.from_numpy(evaluation.probabilities)
+        accepted = thresholds[name](float(threshold)).accepts(logits, probabilities).numpy()
+        assert f"{accepted.mean():.1%}" == share
+        assert f"{evaluation.correct[accepted].mean():.4f}" == accuracy
+    assert len({tuple(row[:2]) for row in rejection.rows}) == len(rejection.rows)
+    assert [row[2] for row in rejection.rows if row[0] == "energy"] == [
+        "100.0%",
+        "99.0%",
+        "95.0%",
+        "90.0%",
+        "80.0%",
+        "50.0%",
+    ]
 
 
 def test_classes_without_images_stand_below_those_that_are_bad() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from litclassify.evaluation.bootstrap import Interval
 from litclassify.evaluation.confused_pairs import most_confused_pairs
 from litclassify.evaluation.coverage import threshold_keeping
-from litclassify.evaluation.evaluation import Evaluation
+from litclassify.evaluation.evaluation import Bools, Evaluation, Floats
 from litclassify.evaluation.figures import (
     Example,
     class_figure,
@@ -58,20 +58,21 @@ def evaluation_tables(
         ),
         ReportTable(
             "Rejection",
-            ["images kept", "confidence from", "their accuracy", "energy from", "and theirs"],
-            [_rejection_row(evaluation, share) for share in KEPT],
-            text_columns=0,
+            ["by", "threshold", "images kept", "their accuracy"],
+            [
+                *_rejection_rows("confidence", evaluation.confidences, evaluation.correct),
+                *_rejection_rows("energy", evaluation.energies, evaluation.correct),
+            ],
             note="What is left to be wrong if images below a threshold are rejected: see model.rejection.",
         ),
     ]
 
 
-def _rejection_row(evaluation: Evaluation, share: float) -> list[str]:
-    row = [f"{share:.0%}"]
-    for scores in (evaluation.confidences, evaluation.energies):
-        threshold = threshold_keeping(scores, share)
-        row += [_rounded_down(threshold), f"{evaluation.correct[scores >= threshold].mean():.4f}"]
-    return row
+def _rejection_rows(name: str, scores: Floats, correct: Bools) -> list[list[str]]:
+    """Say what thresholds keep as they are written: where many scores are nearly 1, that is more than was asked for."""
+    written = dict.fromkeys(_rounded_down(threshold_keeping(scores, share)) for share in KEPT)
+    kept = {text: scores >= float(text) for text in written}
+    return [[name, text, f"{keeps.mean():.1%}", f"{correct[keeps].mean():.4f}"] for text, keeps in kept.items()]
 
 
 def _rounded_down(threshold: float) -> str:
