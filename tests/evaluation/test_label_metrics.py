@@ -49,6 +49,13 @@ def test_scores_of_labels_are_those_of_scikit_learn(evaluation: LabelEvaluation)
     np.testing.assert_allclose(table.average_precision, expected_precision, **ALIKE)
 
 
+def test_a_label_that_all_images_have_counts_in_the_map_and_not_in_the_auroc() -> None:
+    table = class_table(LABELS["a label that all have"])
+    figures = label_summary(LABELS["a label that all have"], table)
+    assert figures["map"] == pytest.approx((table.average_precision[:-1].sum() + 1) / 5)
+    assert figures["auroc"] == pytest.approx(table.auroc[:-1].mean())
+
+
 def test_a_label_without_images_has_no_ranking_and_scores_of_0() -> None:
     table = class_table(LABELS["a label without images"])
     assert (table.support[-1], table.precision[-1], table.recall[-1], table.f1[-1]) == (0, 0, 0, 0)

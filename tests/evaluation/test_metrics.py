@@ -7,7 +7,7 @@ from sklearn import metrics as sklearn
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from litclassify.evaluation import Evaluation, class_table, summary
-from tests.evaluation.evaluations import DEGENERATE
+from tests.evaluation.evaluations import DEGENERATE, of
 
 ALIKE: dict[str, Any] = {"rtol": 0, "atol": 1e-6, "equal_nan": True}
 # Where scikit-learn warns that a share of nothing is 0, or that a score of one class is undefined.
@@ -40,6 +40,16 @@ def test_scores_of_classes_are_those_of_scikit_learn(evaluation: Evaluation) -> 
     np.testing.assert_allclose(table.auroc, one_against_rest(sklearn.roc_auc_score, evaluation), **ALIKE)
     expected_precision = one_against_rest(sklearn.average_precision_score, evaluation)
     np.testing.assert_allclose(table.average_precision, expected_precision, **ALIKE)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_recall_is_the_balanced_accuracy_unless_a_class_without_images_is_predicted() -> None:
+    logits, targets = np.eye(3)[[0, 1] * 50], np.array([0, 1] * 50)
+    for predicted, expected in ((1, 0.99), (2, 0.66)):
+        logits[0] = np.eye(3)[predicted]
+        evaluation = of(logits, targets)
+        assert sklearn.balanced_accuracy_score(targets, evaluation.predicted) == pytest.approx(0.99)
+        assert summary(evaluation, class_table(evaluation))["recall"] == pytest.approx(expected)
 
 
 @UNDEFINED

@@ -73,7 +73,8 @@ RANKED: Mapping[str, Callable[[ClassTable], Floats]] = {
 def summary(evaluation: Evaluation, table: ClassTable) -> dict[str, float]:
     """Give the figures of all classes together, by name.
 
-    `precision`, `recall` (also called balanced accuracy), `f1`, `auroc` and `average_precision` are means over classes.
+    `precision`, `recall`, `f1`, `auroc` and `average_precision` are means over classes. A class that is predicted but
+    has no images counts as 0 in the first three: without any such, `recall` is the balanced accuracy.
     Of probabilities, `nll` is the mean negative log likelihood, `ece` the expected calibration error over 15 bins and
     `brier` the Brier score in [0, 2].
     """
