@@ -5,6 +5,7 @@ from litclassify.evaluation.figures.classes import class_figure, label_figure
 from litclassify.evaluation.figures.confusion import confusion_figure
 from litclassify.evaluation.figures.coverage import coverage_figure
 from litclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
+from litclassify.evaluation.figures.fonts import set_fonts
 from litclassify.evaluation.figures.gallery import Example, LabelExample, explanation_figure, gallery_figure
 from litclassify.evaluation.figures.overlay import as_rgb, overlay
 
@@ -23,4 +24,5 @@ __all__ = [
     "precision_recall_figure",
     "reliability_figure",
     "roc_figure",
+    "set_fonts",
 ]

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from litclassify.evaluation.figures.overlay import as_rgb, overlay
-from litclassify.evaluation.figures.style import DPI, shortened
-from litclassify.terminal import printable
+from litclassify.evaluation.figures.style import DPI, cut, shortened
 
 COLUMNS = 6
 INCHES = 1.55
@@ -113,11 +112,5 @@ def explanation_figure(examples: Sequence[Example | LabelExample], maps: NDArray
 
 
 def _finish(axes: Axes, path: str) -> None:
-    axes.set_xlabel(_end_of(path), fontsize=6, color="0.4")
+    axes.set_xlabel(cut(path, MAX_PATH, keeps_end=True), fontsize=6, color="0.4")
     axes.set(xticks=[], yticks=[])
-
-
-def _end_of(path: str) -> str:
-    shown = printable(path)
-    text = shown if len(shown) <= MAX_PATH else f"…{shown[1 - MAX_PATH :]}"
-    return text.replace("$", r"\$")

@@ -1,10 +1,13 @@
 """What all figures have in common."""
 
 from collections.abc import Iterable
+from itertools import accumulate
+from unicodedata import east_asian_width
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from litclassify.evaluation.figures.fonts import drawable
 from litclassify.terminal import printable
 
 # Told apart with any colour vision: https://jfly.uni-koeln.de/color/
@@ -31,7 +34,27 @@ def unit_square(axes: Axes, x: str, y: str) -> None:
 
 
 def shortened(names: Iterable[str]) -> list[str]:
-    """Cut long names; a dollar sign in a name begins no formula, and what has no glyph is spelled out."""
-    cut = (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…" for name in map(printable, names))
+    """Cut long names, as `cut` does."""
     # One that begins with an underscore would have no entry in a legend.
-    return [f" {name}" if name.startswith("_") else name for name in (name.replace("$", r"\$") for name in cut)]
+    return [f" {name}" if name.startswith("_") else name for name in (cut(name, MAX_NAME) for name in names)]
+
+
+def cut(text: str, width: int, *, keeps_end: bool = False) -> str:
+    """Cut a long text; a dollar sign in it begins no formula, and what has no glyph is spelled out.
+
+    Args:
+        text: May hold names from anybody's data.
+        width: In letters; those of Chinese, Japanese and Korean count as two.
+        keeps_end: Whether the beginning is cut off.
+    """
+    pieces = [drawable(character) for character in printable(text)]
+    if sum(map(_width, pieces)) > width:
+        ordered = pieces[::-1] if keeps_end else pieces
+        ends = accumulate(map(_width, ordered))
+        kept = [piece for piece, end in zip(ordered, ends, strict=True) if end < width]
+        pieces = ["…", *kept[::-1]] if keeps_end else [*kept, "…"]
+    return "".join(pieces).replace("$", r"\$")
+
+
+def _width(piece: str) -> int:
+    return sum(2 if east_asian_width(character) in "FW" else 1 for character in piece)

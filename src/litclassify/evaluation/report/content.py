@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from litclassify.evaluation.bootstrap import Interval
+from litclassify.evaluation.figures import set_fonts
 from litclassify.evaluation.metrics import ClassTable
 
 CLASS_COLUMNS = ("precision", "recall", "f1", "auroc", "average_precision")
@@ -49,6 +50,7 @@ class Picture:
     @classmethod
     def of(cls, figure: Figure, title: str, note: str, *, wide: bool = False) -> "Picture":
         """Render a figure."""
+        set_fonts(figure)
         buffer = BytesIO()
         figure.savefig(buffer, format="png", bbox_inches="tight")  # Or else labels may be cut off.
         return cls(title, note, buffer.getvalue(), wide)
