@@ -56,8 +56,8 @@ class EvaluationCollector:
         self.clear()
         bad = np.flatnonzero(_are_undefined(logits, classifier))
         if len(bad):
-            paths = image_paths(loader, len(logits), "test" if trainer.testing else "val")
-            raise undefined_answers(len(bad), f"{len(logits)} images", paths[bad[0]])
+            (example,) = image_paths(loader, bad[:1].tolist(), "test" if trainer.testing else "val")
+            raise undefined_answers(len(bad), f"{len(logits)} images", example)
         return evaluation_of(classifier, logits, targets)
 
 
