@@ -46,7 +46,7 @@ def find_duplicates(samples: Sequence[Sample], measures: Sequence[Measures], min
     # A copy speaks for all of its group.
     copies = {index for group in groups for index in group[1:]}
     others = [i for i, one in enumerate(measures) if i not in copies and _shows_something(one)]
-    near = near_duplicates(others, measures, min_likeness)
+    near = _of_each_split(near_duplicates(others, measures, min_likeness), groups, samples)
     return [*_findings(same, samples, ""), *_findings(near, samples, "near_")]
 
 
@@ -75,6 +75,15 @@ def _pairs_of(group: Sequence[int], samples: Sequence[Sample], measures: Sequenc
                 yield Pair(
                     index, other, "the same file" if same and measures[index].content_hash else "the same pixels"
                 )
+
+
+def _of_each_split(pairs: Iterable[Pair], groups: Iterable[Sequence[int]], samples: Sequence[Sample]) -> Iterator[Pair]:
+    """Put the first copy of each split in the place of the one that spoke for its group."""
+    copies = {group[0]: {samples[i].split: i for i in reversed(group)}.values() for group in groups}
+    for pair in pairs:
+        for first in copies.get(pair.first, [pair.first]):
+            for second in copies.get(pair.second, [pair.second]):
+                yield Pair(first, second, pair.likeness)
 
 
 def near_duplicates(indices: Sequence[int], measures: Sequence[Measures], min_likeness: float) -> list[Pair]:
