@@ -48,6 +48,11 @@ class Inventory:
     pixels: list[npt.NDArray[np.uint8]] | None = None
     """Images in memory, (H, W) or (H, W, 3)."""
 
+    @property
+    def can_exclude(self) -> bool:
+        """Whether the data module takes `exclude`: those of image files do."""
+        return self.root is not None
+
     def file(self, path: str) -> str:
         """Give where a file lies."""
         assert self.root is not None

@@ -1,4 +1,4 @@
-"""The files that an audit leaves: `audit.html`, `audit.csv` and `exclude.txt`."""
+"""The files that an audit leaves: `audit.html`, `audit.csv` and, of image files, `exclude.txt`."""
 
 import base64
 import csv
@@ -39,10 +39,11 @@ def write_report(audit: Audit, folder: Path, title: str) -> None:
         for findings in audit.findings.values():
             for one in findings:
                 rows.writerow([one.path, one.split, one.class_name, one.kind, one.severity, one.detail, one.other])
-    # A list has a path a line: a name with a line break cannot be listed.
-    listed = [path for path in audit.excluded if not {"\n", "\r"} & set(path)]
-    text = "".join(f"{path}\n" for path in listed)
-    (folder / EXCLUDE).write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
+    if audit.inventory.can_exclude:
+        # A list has a path a line: a name with a line break cannot be listed.
+        listed = [path for path in audit.excluded if not {"\n", "\r"} & set(path)]
+        text = "".join(f"{path}\n" for path in listed)
+        (folder / EXCLUDE).write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
     (folder / HTML).write_text(_html(audit, title), encoding="utf-8", errors="replace")
 
 
@@ -73,7 +74,7 @@ def _html(audit: Audit, title: str) -> str:
         counts=audit.counts,
         classes=sorted({name for classes in audit.counts.values() for name in classes}),
         total=len(audit.inventory.samples),
-        excluded=len(audit.excluded),
+        excluded=len(audit.excluded) if audit.inventory.can_exclude else None,
         largest=max((number for classes in audit.counts.values() for number in classes.values()), default=1) or 1,
         examples=EXAMPLES,
     )

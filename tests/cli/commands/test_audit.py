@@ -13,6 +13,7 @@ from PIL import Image
 from tests.cli.conftest import Mistake
 
 from litclassify.cli import main
+from litclassify.data.digits import load_digits
 
 
 @pytest.fixture
@@ -137,6 +138,26 @@ def test_the_data_section_of_a_recipe_is_enough(folder: Path, capsys: pytest.Cap
 def test_images_in_memory_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     main(["audit", "--data", "Digits", "--no_label_errors", "--output", "report"])
     assert "1797 images, 10 classes" in capsys.readouterr().out
+
+
+def test_what_takes_no_exclude_is_given_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, targets = load_digits()
+    images[:40] = images[0]
+    monkeypatch.setattr("litclassify.data.digits.load_digits", lambda: (images, targets))
+    main(["audit", "--data", "Digits", "--no_label_errors", "--output", "report"])
+    printed = capsys.readouterr().out
+    assert "Contradicting labels" in printed
+    assert printed.endswith("\nThe report is 'report/audit.html'.\n")
+    assert sorted(path.name for path in Path("report").iterdir()) == ["audit.csv", "audit.html"]
+    assert "exclude.txt" not in Path("report/audit.html").read_text("utf-8")
+
+
+def test_the_path_that_is_printed_can_be_pasted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(folder)
+    audit(folder, "--output", "my report; x")
+    assert capsys.readouterr().out.endswith("--data.exclude 'my report; x/exclude.txt'\n")
 
 
 def test_a_table_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

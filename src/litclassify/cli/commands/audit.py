@@ -1,5 +1,6 @@
 """`python main.py audit --data ImageFolder --data.root FOLDER`."""
 
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -80,8 +81,8 @@ def main(words: list[str]) -> None:
     if arguments.output is not None:
         write_report(audit, arguments.output, inventory.root or type(data).__name__)
         sys.stdout.write(f"\nThe report is '{arguments.output / HTML}'.")
-        if audit.excluded:
-            exclude = arguments.output / EXCLUDE
+        if inventory.can_exclude and audit.excluded:
+            exclude = shlex.quote(str(arguments.output / EXCLUDE))
             sys.stdout.write(f" To train without {len(audit.excluded)} images: --data.exclude {exclude}")
         sys.stdout.write("\n")
     if arguments.strict and not audit.findings.keys().isdisjoint(STRICT):
