@@ -43,7 +43,9 @@ def test_classes_that_a_row_leaves_out_share_the_rest(known: KnownProbabilities,
         ("p.csv", "path,label,top1,top1_confidence\na.jpg,cow,cow,1\n", "there is no class 'cow'"),
         ("p.csv", "path,label,top1,top1_confidence\na.jpg,cat,cat,high\n", "could not convert string to float: 'high'"),
         ("p.jsonl", "{", "is no .jsonl file of predictions"),
-        ("p.csv", None, "No such file"),
+        ("p.csv", None, "p.csv' cannot be read: No such file"),
+        ("folds", None, "folds' cannot be read: No such file"),
+        ("x" * 300, None, "cannot be read: File name too long"),
     ],
 )
 def test_what_predict_did_not_write_is_refused(

@@ -63,7 +63,7 @@ class KnownProbabilities:
 
 
 def _numbered_rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if file.suffix not in READERS:
+    if file.suffix not in READERS and os.path.exists(file):
         raise UserError(f"--predictions takes {' or '.join(READERS)} and the directory of fit --folds, got '{file}'.")
     try:
         with file.open(encoding="utf-8", newline="") as lines:

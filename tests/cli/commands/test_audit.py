@@ -178,6 +178,26 @@ def test_predictions_of_one_label_judge_no_table_of_several(folder: Path, mistak
     assert "these may have several" in mistake("audit", *words, "--predictions", "p.csv")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("none.csv", "'none.csv' cannot be read: No such file"),
+        ("runs.txt", "takes .csv or .jsonl and the directory of fit --folds, got 'runs.txt'"),
+        ("others.csv", "names none of the 36 images"),
+        ("folds", "'folds' has no folds"),
+    ],
+)
+def test_predictions_are_refused_before_images_are_read(
+    given: str, said: str, folder: Path, mistake: Mistake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("runs.txt").write_text("")
+    Path("others.csv").write_text("path,label,top1,top1_confidence\nother.png,dark,dark,1\n")
+    Path("folds").mkdir()
+    Path("folds/series.json").write_text("{}")
+    monkeypatch.setattr("litclassify.cli.commands.audit.read_all", None)
+    assert said in mistake("audit", "--data", "ImageFolder", "--data.root", str(folder), "--predictions", given)
+
+
 @pytest.mark.timeout(60)
 def test_pipes_are_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "train/dark/pipe.jpg")

@@ -1,5 +1,6 @@
 """Out-of-sample probabilities of the runs that `fit --folds` leaves."""
 
+import os
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,7 @@ from litclassify.suggestions import some_of
 
 def is_series(path: Path) -> bool:
     """Whether a path is a directory that `fit --folds` or `fit --repeat` left."""
-    return (path / SERIES).is_file()
+    return os.path.isfile(path / SERIES)
 
 
 def add_folds(known: KnownProbabilities, series: Path) -> None:

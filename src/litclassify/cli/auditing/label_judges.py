@@ -10,6 +10,7 @@ from litclassify.audit.features import Features
 from litclassify.audit.finding import Finding
 from litclassify.audit.inventory import Inventory
 from litclassify.audit.labels import (
+    Probabilities,
     confident_learning,
     cross_validated_probabilities,
     find_as_many_as_calibrated,
@@ -38,7 +39,7 @@ class LabelJudge:
         checkpoint: Whose network gives the features; None for gradients and colours.
 
     Raises:
-        UserError: What it needs is not installed, or does not go with the images.
+        UserError: What it needs is not installed, cannot be read, or does not go with the images.
     """
 
     def __init__(self, arguments: argparse.Namespace, inventory: Inventory, checkpoint: Checkpoint | None) -> None:
@@ -52,9 +53,13 @@ class LabelJudge:
             raise UserError(
                 "--predictions judges images with one label each, and these may have several: leave it out."
             )
+        self.class_names = sorted({sample.class_name for sample in inventory.samples})
+        self.known: Probabilities | None = None
         if self.judges:  # To refuse after all images are read would be late.
             confident_learning()
             self._check_checkpoint()
+            if self.predictions and inventory.samples:
+                self.known = self._read_predictions()
 
     def _check_checkpoint(self) -> None:
         if self.checkpoint is None:
@@ -67,21 +72,23 @@ class LabelJudge:
                 "the data, or add --no_label_errors."
             )
 
+    def _read_predictions(self) -> Probabilities:
+        known = KnownProbabilities(self.inventory, self.class_names)
+        for given in self.predictions:
+            (add_folds if is_series(given) else KnownProbabilities.read)(known, given)
+        return known.values
+
     def find(self, measures: Sequence[Measures]) -> list[Finding]:
         """Give the suspected label errors.
 
         Args:
             measures: Of each image.
         """
-        samples = self.inventory.samples
+        samples, names = self.inventory.samples, self.class_names
         if not self.judges or not samples:
             return []
-        names = sorted({sample.class_name for sample in samples})
-        if self.predictions:
-            known = KnownProbabilities(self.inventory, names)
-            for given in self.predictions:
-                (add_folds if is_series(given) else KnownProbabilities.read)(known, given)
-            return find_label_errors(samples, names, known.values)
+        if self.known is not None:
+            return find_label_errors(samples, names, self.known)
         if self.checkpoint is not None:
             features = self._network_features(self.checkpoint.path, measures)
             return find_as_many_as_calibrated(samples, names, cross_validated_probabilities(samples, names, features))
