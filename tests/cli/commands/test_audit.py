@@ -160,15 +160,22 @@ def test_the_path_that_is_printed_can_be_pasted(folder: Path, capsys: pytest.Cap
     assert capsys.readouterr().out.endswith("--data.exclude 'my report; x/exclude.txt'\n")
 
 
+NOT_JUDGED = "\nLabels were not judged: with data.label_separator an image may have several.\n"
+
+
 def test_a_table_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     damage(folder)
     rows = [f"{path.relative_to(folder)},{path.parent.name};x" for path in sorted(folder.glob("train/*/*"))]
     Path("images/table.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
     words = ["--data.table", "images/table.csv", "--data.label_separator", ";", "--min_images", "1"]
     main(["audit", "--data", "ImageTable", *words])
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["bright", "dark", "x"]
     assert "error            1  Unreadable" in lines
+    assert printed.endswith(NOT_JUDGED)
+    main(["audit", "--data", "ImageTable", *words, "--no_label_errors"])
+    assert NOT_JUDGED not in capsys.readouterr().out
 
 
 def test_predictions_of_one_label_judge_no_table_of_several(folder: Path, mistake: Mistake) -> None:
@@ -219,7 +226,9 @@ def test_few_images_are_judged(folder: Path, capsys: pytest.CaptureFixture[str])
     (folder / "test/bright").rmdir()
     (folder / "test").rmdir()
     main(["audit", "--data", "ImageFolder", "--data.root", str(folder)])
-    assert "images, 2 classes" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "images, 2 classes" in printed
+    assert NOT_JUDGED not in printed
 
 
 @pytest.fixture

@@ -46,7 +46,10 @@ class LabelJudge:
         self.predictions: Sequence[Path] = arguments.predictions or ()
         self.inventory = inventory
         self.checkpoint = checkpoint
-        self.judges = not arguments.no_label_errors and inventory.label_separator is None
+        has_one_each = inventory.label_separator is None
+        self.judges = not arguments.no_label_errors and has_one_each
+        self.passes_over = not arguments.no_label_errors and not has_one_each
+        """Whether labels are left unjudged since an image may have several."""
         if self.predictions and arguments.no_label_errors:
             raise UserError("--predictions judges labels, and --no_label_errors does not: leave one of them out.")
         if self.predictions and not self.judges:

@@ -78,6 +78,8 @@ def main(words: list[str]) -> None:
         find_labels=partial(judge.find, measures),
     )
     print_summary(audit)
+    if judge.passes_over:
+        sys.stdout.write("\nLabels were not judged: with data.label_separator an image may have several.\n")
     if arguments.output is not None:
         write_report(audit, arguments.output, inventory.root or type(data).__name__)
         sys.stdout.write(f"\nThe report is '{arguments.output / HTML}'.")
