@@ -1,9 +1,12 @@
+import tracemalloc
+
 import numpy as np
+import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from litclassify.audit.audit import Audit
-from litclassify.audit.duplicates import find_duplicates
+from litclassify.audit.duplicates import find_duplicates, near_duplicates
 from litclassify.audit.finding import by_severity
 from litclassify.audit.inventory import Inventory, Sample
 from litclassify.audit.measures import Measures, measure
@@ -47,3 +50,28 @@ def test_a_near_copy_leaks_wherever_its_own_copies_are() -> None:
     audit = audit_of({Sample(name, name.split("/")[0], "china"): image for name, image in names.items()})
     assert [(one.path, one.other) for one in audit.findings["near_leak"]] == [("train/x.jpg", "val/y.jpg")]
     assert audit.excluded == ["train/x.jpg", "train/y.jpg"]
+
+
+def test_likeness_is_the_correlation_of_grays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("litclassify.audit.duplicates.PAIRS_AT_ONCE", 2)
+    picture = load_sample_images().images[0][:320, :320].astype(float)
+    generator = np.random.default_rng(0)
+    pictures = [np.clip(picture + generator.normal(scale=20, size=picture.shape), 0, 255) for _ in range(4)]
+    pictures[3] = pictures[3][:, ::-1]
+    measures = measure([one.astype(np.uint8) for one in pictures])
+    grays = [one.thumbnail @ [0.299, 0.587, 0.114] for one in measures if one.thumbnail is not None]
+    found = {(pair.first, pair.second): pair.likeness for pair in near_duplicates(range(4), measures, 0.9)}
+    assert len(found) == 6
+    for (i, j), likeness in found.items():
+        other, text = (grays[j][:, ::-1], "mirrored") if j == 3 else (grays[j], "alike")
+        assert likeness == f"{text}, correlation {np.corrcoef(grays[i].ravel(), other.ravel())[0, 1]:.3f}"
+
+
+def test_memory_is_taken_for_what_is_alike_alone() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, size=(2000, 32, 32, 3), dtype=np.uint8)
+    measures = measure(list(pixels))
+    tracemalloc.start()
+    near_duplicates(range(2000), measures, 0.9)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2000 * pixels[0].nbytes

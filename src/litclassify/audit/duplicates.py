@@ -20,7 +20,8 @@ MIN_CONTRAST = 5.0
 MIN_SIDE = 16
 # Of images with one hash, so many are compared with those of a near hash.
 OF_ONE_HASH = 8
-PAIRS_AT_ONCE = 1 << 14
+# Whose thumbnails are in memory as floats.
+PAIRS_AT_ONCE = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,12 @@ def near_duplicates(indices: Sequence[int], measures: Sequence[Measures], min_li
     """
     if not indices:
         return []
-    thumbnails = np.stack([_centred(measures[i]) for i in indices])
     hashes = np.array([measures[i].hash for i in indices], dtype=np.uint64)
     mirrored = np.array([measures[i].mirrored_hash for i in indices], dtype=np.uint64)
     found: dict[tuple[int, int], Pair] = {}
     for queries, flip, text in ((hashes, False, "alike"), (mirrored, True, "mirrored")):
         candidates = _candidates(queries, hashes)
-        likeness = _correlations(thumbnails, candidates, flip)
+        likeness = _correlations([measures[i] for i in indices], candidates, flip)
         for (i, j), value in zip(candidates[likeness >= min_likeness], likeness[likeness >= min_likeness], strict=True):
             pair = Pair(indices[i], indices[j], f"{text}, correlation {value:.3f}")
             found.setdefault((pair.first, pair.second), pair)
@@ -135,27 +135,26 @@ def _distinct(hashes: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], l
     return distinct, members
 
 
-def _centred(one: Measures) -> npt.NDArray[np.float32]:
-    """Give the gray thumbnail with mean 0 and norm 1, so that neither brightness nor contrast plays a part."""
-    assert one.thumbnail is not None
-    gray = gray_of(one.thumbnail)
-    gray = gray - gray.mean()
-    unit: npt.NDArray[np.float32] = gray / max(float(np.linalg.norm(gray)), 1e-6)
-    return unit
-
-
 def _correlations(
-    thumbnails: npt.NDArray[np.float32], pairs: npt.NDArray[np.int64], mirrored: bool
+    measures: Sequence[Measures], pairs: npt.NDArray[np.int64], mirrored: bool
 ) -> npt.NDArray[np.float32]:
-    """Give the correlation of the thumbnails (N, 32, 32) of each pair (P, 2), the second one mirrored if asked for."""
+    """Give the correlation of the thumbnails of each pair (P, 2) of images, the second one mirrored if asked for."""
     values = np.empty(len(pairs), dtype=np.float32)
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
         some = pairs[start : start + PAIRS_AT_ONCE]
-        second = thumbnails[some[:, 1]]
-        values[start : start + len(some)] = np.einsum(
-            "nij,nij->n", thumbnails[some[:, 0]], second[:, :, ::-1] if mirrored else second
-        )
+        images, places = np.unique(some, return_inverse=True)
+        thumbnails = _centred([measures[i] for i in images])
+        first, second = (thumbnails[place] for place in places.reshape(-1, 2).T)
+        values[start : start + len(some)] = np.einsum("nij,nij->n", first, second[:, :, ::-1] if mirrored else second)
     return values
+
+
+def _centred(measures: Sequence[Measures]) -> npt.NDArray[np.float32]:
+    """Give gray thumbnails (N, 32, 32) with mean 0 and norm 1: neither brightness nor contrast is to play a part."""
+    gray = gray_of(np.stack([one.thumbnail for one in measures if one.thumbnail is not None]))
+    gray -= gray.mean(axis=(1, 2), keepdims=True)
+    gray /= np.linalg.norm(gray, axis=(1, 2), keepdims=True).clip(1e-6)
+    return gray
 
 
 def _findings(pairs: Iterable[Pair], samples: Sequence[Sample], prefix: str) -> list[Finding]:
