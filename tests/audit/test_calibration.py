@@ -6,9 +6,16 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
 
-from litclassify.audit.calibration import Floats, calibrated
+from litclassify.audit.calibration import ROWS_AT_ONCE, Floats
+from litclassify.audit.calibration import calibrated as calibrated_in_parts
 
 GENERATOR = np.random.default_rng(0)
+
+
+def calibrated(probabilities: Floats, targets: npt.NDArray[np.int64]) -> Floats:
+    parts = [*calibrated_in_parts(probabilities, targets)]
+    assert max(map(len, parts)) <= ROWS_AT_ONCE
+    return np.concatenate(parts)
 
 
 def drawn(num_images: int, num_classes: int, temperature: float) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -53,3 +60,12 @@ def test_without_targets_to_go_by_probabilities_stay_as_they_are() -> None:
     sure = np.array([[0.7, 0.3, 0.0], [0.1, 0.9, 0.0]])
     np.testing.assert_allclose(calibrated(sure, np.array([2, 2])), sure)
     assert calibrated(np.empty((0, 3)), np.empty(0, np.int64)).shape == (0, 3)
+
+
+def test_images_without_probabilities_stay_so_and_say_nothing() -> None:
+    sure, targets = drawn(ROWS_AT_ONCE + 10, 3, 5.0)
+    expected = calibrated(sure, targets)
+    without = np.insert(sure, [0, 20], np.nan, axis=0)
+    found = calibrated(without, np.insert(targets, [0, 20], 0))
+    np.testing.assert_array_equal(np.isnan(found).any(axis=1).nonzero()[0], [0, 21])
+    np.testing.assert_array_equal(np.delete(found, [0, 21], axis=0), expected)

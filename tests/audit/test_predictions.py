@@ -21,7 +21,7 @@ def test_a_column_for_every_class_is_taken_as_it_is(known: KnownProbabilities, t
     header = ",".join(["path", "label", *(f"probability_{name}" for name in NAMES)])
     (tmp_path / "p.csv").write_text(f"{header}\n{tmp_path}/train/dog/../dog/b.jpg,dog,0.1,0.2,0.6,0.1\n")
     known.read(tmp_path / "p.csv")
-    assert known.values[1].tolist() == [0.1, 0.2, 0.6, 0.1]
+    assert known.values[1] == pytest.approx([0.1, 0.2, 0.6, 0.1])
     assert np.isnan(known.values[0]).all()
 
 

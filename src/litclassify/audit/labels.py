@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from litclassify.audit.calibration import calibrated
+from litclassify.audit.calibration import Floats, calibrated
 from litclassify.audit.features import Features, thumbnail_features
 from litclassify.audit.finding import Finding
 from litclassify.audit.hashing import SIDE
@@ -20,7 +20,7 @@ SHRINKAGE = 0.05
 # Thumbnails whose gradients are in memory.
 AT_ONCE = 4096
 
-Probabilities = npt.NDArray[np.float64]
+Probabilities = Floats
 
 
 def confident_learning() -> Callable[..., npt.NDArray[np.int64]]:
@@ -66,8 +66,8 @@ def find_label_errors(
     present, targets = np.unique(targets, return_inverse=True)
     if len(present) < 2:  # noqa: PLR2004
         return []
-    own = probabilities[known][:, present]
-    own = own / own.sum(axis=1, keepdims=True).clip(1e-12)
+    own = probabilities[np.ix_(known, present)]
+    own /= own.sum(axis=1, keepdims=True).clip(1e-12)
     suspected = find_label_issues(
         targets, own, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
     )
@@ -98,25 +98,24 @@ def find_as_many_as_calibrated(
     Raises:
         UserError: cleanlab is not installed.
     """
-    count = len(find_label_errors(samples, class_names, _calibrated(samples, class_names, probabilities)))
+    parts = calibrated(probabilities, _targets(samples, class_names))
+    # Single precision tells them apart; of those that are too sure, it would make many 0.
+    modest = np.concatenate([rows.astype(np.float32) for rows in parts])
+    count = len(find_label_errors(samples, class_names, modest))
+    del modest
     return find_label_errors(samples, class_names, probabilities)[:count]
 
 
-def of_likely_classes(
-    samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities
-) -> Probabilities:
+def leave_out_unlikely(samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities) -> None:
     """Leave out images of which no class is more likely than not, once probabilities that are too sure are calibrated.
 
     Args:
         samples: The images, (N).
         class_names: Of the K classes.
-        probabilities: Out of sample, (N, K); NaN in the rows of images without.
-
-    Returns:
-        The same, NaN in the rows of images that are left out, too.
+        probabilities: Out of sample, (N, K); NaN in the rows of images without, and then of those that are left out.
     """
-    likely = _calibrated(samples, class_names, probabilities).max(axis=1) > 0.5  # noqa: PLR2004
-    return np.where(likely[:, None], probabilities, np.nan)
+    largest = [rows.max(axis=1) for rows in calibrated(probabilities, _targets(samples, class_names))]
+    probabilities[~(np.concatenate(largest) > 0.5)] = np.nan  # noqa: PLR2004
 
 
 def cross_validated_probabilities(
@@ -166,13 +165,6 @@ def rough_features(measures: Sequence[Measures]) -> Features:
     )
     features[[one.thumbnail is None for one in measures]] = np.nan
     return features
-
-
-def _calibrated(samples: Sequence[Sample], class_names: Sequence[str], probabilities: Probabilities) -> Probabilities:
-    known = ~np.isnan(probabilities).any(axis=1)
-    found = probabilities.copy()
-    found[known] = calibrated(probabilities[known], _targets(samples, class_names)[known])
-    return found
 
 
 def _targets(samples: Sequence[Sample], class_names: Sequence[str]) -> npt.NDArray[np.int64]:

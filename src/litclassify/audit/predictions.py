@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from litclassify.audit.inventory import Inventory
 from litclassify.audit.labels import Probabilities
@@ -29,12 +30,12 @@ class KnownProbabilities:
     def __init__(self, inventory: Inventory, class_names: Sequence[str]) -> None:
         self.class_names = list(class_names)
         self.in_memory = inventory.root is None
-        self.values: Probabilities = np.full((len(inventory.samples), len(class_names)), np.nan)
-        """(N, K); NaN for images without."""
+        self.values: Probabilities = np.full((len(inventory.samples), len(class_names)), np.nan, np.float32)
+        """Float32, which networks give, (N, K); NaN for images without."""
         paths = (s.path if inventory.root is None else inventory.file(s.path) for s in inventory.samples)
         self._places = {os.path.abspath(path): index for index, path in enumerate(paths)}
 
-    def add(self, path: str, probabilities: Sequence[float]) -> bool:
+    def add(self, path: str, probabilities: npt.ArrayLike) -> bool:
         """Take the probabilities of the image at `path`; gives whether there is one. The last ones given hold."""
         index = self._places.get(os.path.abspath(path))
         if index is not None:

@@ -50,6 +50,6 @@ def add_folds(known: KnownProbabilities, series: Path) -> None:
         if list(run.model.class_names) != known.class_names:
             raise UserError(f"--predictions '{fold}': the classes are others, {some_of(run.model.class_names)}.")
         paths = cast(ImageDataset, loader.dataset).paths
-        added = [known.add(path, row) for path, row in zip(paths, probabilities.tolist(), strict=True)]
+        added = [known.add(path, row) for path, row in zip(paths, probabilities.float().numpy(), strict=True)]
         if not any(added):
             raise UserError(f"--predictions '{fold}': none of its images is here, such as '{paths[0]}'.")

@@ -15,7 +15,7 @@ from litclassify.audit.labels import (
     cross_validated_probabilities,
     find_as_many_as_calibrated,
     find_label_errors,
-    of_likely_classes,
+    leave_out_unlikely,
     rough_features,
 )
 from litclassify.audit.measures import Measures
@@ -96,7 +96,8 @@ class LabelJudge:
             features = self._network_features(self.checkpoint.path, measures)
             return find_as_many_as_calibrated(samples, names, cross_validated_probabilities(samples, names, features))
         rough = cross_validated_probabilities(samples, names, rough_features(measures))
-        return find_label_errors(samples, names, of_likely_classes(samples, names, rough), ROUGH_PLAUSIBILITY)
+        leave_out_unlikely(samples, names, rough)
+        return find_label_errors(samples, names, rough, ROUGH_PLAUSIBILITY)
 
     def _network_features(self, checkpoint: Path, measures: Sequence[Measures]) -> Features:
         readable = [i for i, one in enumerate(measures) if not one.error]
