@@ -52,6 +52,19 @@ def test_a_near_copy_leaks_wherever_its_own_copies_are() -> None:
     assert audit.excluded == ["train/x.jpg", "train/y.jpg"]
 
 
+@pytest.mark.parametrize("evaluated", [0, 6, 12])
+def test_all_of_many_near_copies_leak(evaluated: int) -> None:
+    pictures = {}
+    for i in range(13):  # All have one hash.
+        pixels = np.array(Image.fromarray(load_sample_images().images[0]).resize((64, 64)))
+        pixels[0, 0] = 10 * i
+        split = "test" if i == evaluated else "train"
+        pictures[Sample(f"{split}/{i:02}.jpg", split, "china")] = Image.fromarray(pixels)
+    audit = audit_of(pictures)
+    assert len({one.hash for one in audit.measures}) == 1
+    assert audit.excluded == [sample.path for sample in pictures if sample.split == "train"]
+
+
 def test_likeness_is_the_correlation_of_grays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("litclassify.audit.duplicates.PAIRS_AT_ONCE", 2)
     picture = load_sample_images().images[0][:320, :320].astype(float)
@@ -59,8 +72,9 @@ def test_likeness_is_the_correlation_of_grays(monkeypatch: pytest.MonkeyPatch) -
     pictures = [np.clip(picture + generator.normal(scale=20, size=picture.shape), 0, 255) for _ in range(4)]
     pictures[3] = pictures[3][:, ::-1]
     measures = measure([one.astype(np.uint8) for one in pictures])
+    samples = [Sample(str(i), "train", "china") for i in range(4)]
     grays = [one.thumbnail @ [0.299, 0.587, 0.114] for one in measures if one.thumbnail is not None]
-    found = {(pair.first, pair.second): pair.likeness for pair in near_duplicates(range(4), measures, 0.9)}
+    found = {(pair.first, pair.second): pair.likeness for pair in near_duplicates(range(4), samples, measures, 0.9)}
     assert len(found) == 6
     for (i, j), likeness in found.items():
         other, text = (grays[j][:, ::-1], "mirrored") if j == 3 else (grays[j], "alike")
@@ -69,9 +83,9 @@ def test_likeness_is_the_correlation_of_grays(monkeypatch: pytest.MonkeyPatch) -
 
 def test_memory_is_taken_for_what_is_alike_alone() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, size=(2000, 32, 32, 3), dtype=np.uint8)
-    measures = measure(list(pixels))
+    samples, measures = [Sample("a.png", "train", "china")] * 2000, measure(list(pixels))
     tracemalloc.start()
-    near_duplicates(range(2000), measures, 0.9)
+    near_duplicates(range(2000), samples, measures, 0.9)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2000 * pixels[0].nbytes

@@ -47,7 +47,7 @@ def find_duplicates(samples: Sequence[Sample], measures: Sequence[Measures], min
     # A copy speaks for all of its group.
     copies = {index for group in groups for index in group[1:]}
     others = [i for i, one in enumerate(measures) if i not in copies and _shows_something(one)]
-    near = _of_each_split(near_duplicates(others, measures, min_likeness), groups, samples)
+    near = _of_each_split(near_duplicates(others, samples, measures, min_likeness), groups, samples)
     return [*_findings(same, samples, ""), *_findings(near, samples, "near_")]
 
 
@@ -87,11 +87,14 @@ def _of_each_split(pairs: Iterable[Pair], groups: Iterable[Sequence[int]], sampl
                 yield Pair(first, second, pair.likeness)
 
 
-def near_duplicates(indices: Sequence[int], measures: Sequence[Measures], min_likeness: float) -> list[Pair]:
+def near_duplicates(
+    indices: Sequence[int], samples: Sequence[Sample], measures: Sequence[Measures], min_likeness: float
+) -> list[Pair]:
     """Find pairs whose perceptual hashes and thumbnails agree, also where one is mirrored.
 
     Args:
         indices: Images to compare.
+        samples: All images.
         measures: Of all images.
         min_likeness: Correlation of thumbnails, in [0, 1].
     """
@@ -99,9 +102,10 @@ def near_duplicates(indices: Sequence[int], measures: Sequence[Measures], min_li
         return []
     hashes = np.array([measures[i].hash for i in indices], dtype=np.uint64)
     mirrored = np.array([measures[i].mirrored_hash for i in indices], dtype=np.uint64)
+    splits = [samples[i].split for i in indices]
     found: dict[tuple[int, int], Pair] = {}
     for queries, flip, text in ((hashes, False, "alike"), (mirrored, True, "mirrored")):
-        candidates = _candidates(queries, hashes)
+        candidates = _candidates(queries, hashes, splits)
         likeness = _correlations([measures[i] for i in indices], candidates, flip)
         for (i, j), value in zip(candidates[likeness >= min_likeness], likeness[likeness >= min_likeness], strict=True):
             pair = Pair(indices[i], indices[j], f"{text}, correlation {value:.3f}")
@@ -109,22 +113,27 @@ def near_duplicates(indices: Sequence[int], measures: Sequence[Measures], min_li
     return list(found.values())
 
 
-def _candidates(queries: npt.NDArray[np.uint64], hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+def _candidates(
+    queries: npt.NDArray[np.uint64], hashes: npt.NDArray[np.uint64], splits: Sequence[str]
+) -> npt.NDArray[np.int64]:
     """Give index pairs, first < second, with near hashes; of the images of one hash the first ones stand for all."""
     wanted, of_query = _distinct(queries)
     known, of_hash = _distinct(hashes)
     pairs = [
         (i, j)
         for query, place in near_pairs(wanted, known, RADIUS).tolist()
-        for i, j in _combinations(of_query[query], of_hash[place])
+        for i, j in _combinations(of_query[query], of_hash[place], splits)
         if i != j
     ]
     return np.unique(np.sort(np.array(pairs, dtype=np.int64).reshape(-1, 2), axis=1), axis=0)
 
 
-def _combinations(first: Sequence[int], second: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _combinations(first: Sequence[int], second: Sequence[int], splits: Sequence[str]) -> Iterator[tuple[int, int]]:
     yield from ((i, j) for i in first[:OF_ONE_HASH] for j in second[:OF_ONE_HASH])
-    yield from ((first[0], j) for j in second[OF_ONE_HASH:])
+    if max(len(first), len(second)) > OF_ONE_HASH:
+        # However many there are, a leak is one with the first of a split.
+        first_of_split = {splits[i]: i for i in reversed(first)}
+        yield from ((i, j) for i in first_of_split.values() for j in second)
 
 
 def _distinct(hashes: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], list[list[int]]]:
