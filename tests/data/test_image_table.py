@@ -126,6 +126,15 @@ def test_labels_are_multi_hot(write):
             assert hot == expected[cell]
 
 
+def test_a_row_that_is_there_twice_changes_no_size_of_small_classes(make_folder, tmp_path):
+    make_folder({f"c{i:02}": 4 for i in range(60)})
+    rows = [f"c{i:02}/{j}.png,c{i:02}" for i in range(60) for j in range(4)]
+    file = tmp_path / "root" / "images.csv"
+    file.write_text("\n".join(["path,label", *rows, rows[0]]))
+    sizes = {name: len(part.paths) for name, part in ImageTable(str(file)).samples.items()}
+    assert sizes == {"test": 24, "val": 24, "train": 193}
+
+
 def grouped(rows: list[str]) -> list[str]:
     """Rows with a last cell that four of them have in common."""
     return [f"{row},{i // 4}" for i, row in enumerate(rows)]

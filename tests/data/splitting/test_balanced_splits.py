@@ -18,10 +18,11 @@ SCORES = RNG.normal(size=(2000, 4)) @ RNG.normal(size=(4, 20)) + RNG.normal(size
 LABELS = np.stack([s > np.quantile(s, 1 - p) for s, p in zip(SCORES.T, np.geomspace(0.005, 0.4, 20), strict=True)], 1)
 
 
-def imbalance(part: list[int]) -> float:
+def imbalance(part: list[int], targets: np.ndarray = TARGETS) -> float:
     """How far the share of each class in a part is from that in the whole, summed."""
-    share = np.bincount(TARGETS[part], minlength=5) / len(part)
-    return float(abs(share - np.bincount(TARGETS) / len(TARGETS)).sum())
+    whole = np.bincount(targets)
+    share = np.bincount(targets[part], minlength=len(whole)) / len(part)
+    return float(abs(share - whole / len(targets)).sum())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -52,9 +53,39 @@ def test_a_class_of_a_single_group_is_trained_on() -> None:
         assert set(targets[train]) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("groups_of_class", [[4] * 100, [3] * 20, [6] * 50, [4] * 50 + [20] * 50, [2, 9, 9, 9]])
+def test_classes_of_few_groups_give_parts_of_the_size_wanted(groups_of_class: list[int]) -> None:
+    """A tenth of each class is less than a group, or less than two."""
+    targets = np.repeat(np.arange(len(groups_of_class)), groups_of_class).repeat(10)
+    size = len(targets) // 10
+    test, val, train = grouped_split(targets, np.arange(len(targets)) // 10, [size, size, len(targets) - 2 * size], 0)
+    assert abs(len(test) - size) <= 5
+    assert abs(len(val) - size) <= 5
+    assert set(targets[train]) == set(targets)
+
+
+def test_classes_of_few_groups_are_as_balanced_as_scikit_learns() -> None:
+    targets = np.concatenate([np.repeat(np.arange(50), 40), np.repeat(np.arange(50, 100), 200)])
+    groups = np.arange(12000) // 10
+    folds = StratifiedGroupKFold(10, shuffle=True, random_state=0).split(targets, targets, groups)
+
+    ours, _ = grouped_split(targets, groups, [1200, 10800], 0)
+    assert imbalance(ours, targets) <= np.mean([imbalance(part, targets) for _, part in folds])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.7])
+def test_no_class_loses_all_its_groups_to_a_part(share: float) -> None:
+    targets = np.repeat(np.arange(30), 20)
+    size = round(share * 600)
+    for seed in range(5):
+        part, rest = grouped_split(targets, np.arange(600) // 10, [size, 600 - size], seed)
+        assert set(targets[rest]) == set(range(30))
+        assert len(part) == min(size, 300)
+
+
 @pytest.mark.parametrize("groups", [[0] * 12, [0] * 6 + [1] * 6])
 def test_too_few_groups_are_refused(groups: list[int]) -> None:
-    with pytest.raises(UserError, match=r"data\.group_column: \d groups are too few, or too uneven, to draw 1 of 12"):
+    with pytest.raises(UserError, match=r"data\.group_column .* \d groups: too few, or too uneven, to draw 1 of 12"):
         hold_out([0, 1] * 6, val_split=1, test_split=None, seed=0, groups=torch.tensor(groups))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from litclassify.errors import UserError
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+ALL = 1 - 1e-9
+"""A share of a label that is the whole, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,11 @@ class Holdings:
     """Its column (M,)."""
     amounts: Floats
     """The share of all images with the label that the unit has (M,), in (0, 1]."""
+
+    def rows(self, num_units: int) -> list[tuple[Ints, Floats]]:
+        """Labels of each unit, and their amounts."""
+        ends = np.cumsum(np.bincount(self.units, minlength=num_units))[:-1]
+        return list(zip(np.split(self.labels, ends), np.split(self.amounts, ends), strict=True))
 
 
 Draw = Callable[[Ints, int, np.random.RandomState], Bools]
@@ -70,7 +79,8 @@ def grouped_split(targets: Ints | Bools, groups: Ints, sizes: Sequence[int], see
     """Deal whole groups of images out to parts that each resemble the whole.
 
     Groups are decided one after another, as in scikit-learn's `StratifiedGroupKFold`, so that a part stays nearest to
-    its share of every class, and of the images. A group that alone has a class is left for the last part.
+    its share of every class, and of the images. Where classes of few groups leave it too small, or too large, it then
+    gets more groups, or fewer. A group that alone has a class is left for the last part.
 
     Args:
         targets: Class of each image (N,), or multi-hot labels (N, K).
@@ -91,7 +101,7 @@ def grouped_split(targets: Ints | Bools, groups: Ints, sizes: Sequence[int], see
     labels = np.concatenate([labels, np.full(len(targets), num_labels - 1)])
 
     def draw(left: Ints, size: int, rng: np.random.RandomState) -> Bools:
-        names, members = np.unique(groups[left], return_inverse=True)
+        names, members, sizes_of_groups = np.unique(groups[left], return_inverse=True, return_counts=True)
         group_of = np.full(len(targets), -1)
         group_of[left] = members
         here = group_of[images] >= 0
@@ -101,10 +111,12 @@ def grouped_split(targets: Ints | Bools, groups: Ints, sizes: Sequence[int], see
         barred = np.zeros(len(names), dtype=np.bool_)
         barred[units[holdings.amounts == 1]] = True
         chosen = _choose(holdings, np.full(len(names), size / len(left)), rng, barred=barred)
+        chosen = _correct_size(chosen, holdings, sizes_of_groups, size, rng)
         if size > 0 and not chosen.any():
             raise UserError(
-                f"data.group_column: {len(np.unique(groups))} groups are too few, or too uneven, to draw {size} of "
-                f"{len(left)} images without dividing one. Give the splits in data.split_column."
+                "Images that belong together, by data.group_column or as rows of one file, make "
+                f"{len(np.unique(groups))} groups: too few, or too uneven, to draw {size} of {len(left)} images "
+                "without dividing one. Give the splits in data.split_column."
             )
         return chosen[members]
 
@@ -147,7 +159,7 @@ def _choose(
         number: How many to choose; None leaves it open.
         barred: Units that are not chosen (U,).
     """
-    ends = np.cumsum(np.bincount(holdings.units, minlength=len(wanted)))
+    rows = holdings.rows(len(wanted))
     order = rng.permutation(len(wanted))
     size = np.floor(np.log2(np.bincount(holdings.units, holdings.amounts, len(wanted))))
     order = order[np.argsort(-size[order], kind="stable")]
@@ -155,8 +167,7 @@ def _choose(
     excess = np.zeros(int(holdings.labels.max(initial=0)) + 1)
     missing = len(wanted) if number is None else number
     for place, unit in enumerate(order):
-        own = slice(ends[unit - 1] if unit else 0, ends[unit])
-        labels, amounts = holdings.labels[own], holdings.amounts[own]
+        labels, amounts = rows[unit]
         passed = excess[labels] - wanted[unit] * amounts
         taken = passed + amounts
         must = number is not None and missing == len(order) - place
@@ -164,4 +175,53 @@ def _choose(
         chosen[unit] = must or (may and abs(taken).sum() < abs(passed).sum())
         missing -= int(chosen[unit])
         excess[labels] = taken if chosen[unit] else passed
+    return chosen
+
+
+def _correct_size(chosen: Bools, holdings: Holdings, sizes: Ints, wanted: int, rng: np.random.RandomState) -> Bools:
+    """Choose more units, or fewer, where that brings the number of their images nearer to what is wanted.
+
+    Of a class of four units, none is nearest to a tenth; of a hundred such classes, none would be no part at all. Units
+    that keep labels nearest to their share come first. Of no label are all units chosen. A choice that is off by less
+    than half a unit of mean size stays.
+
+    Args:
+        chosen: The choice so far (U,).
+        holdings: What the U units hold of the labels.
+        sizes: Images of each unit (U,).
+        wanted: Images to choose, at most all.
+        rng: Of the order among equals.
+    """
+    adds = wanted > sizes[chosen].sum()
+    off = abs(wanted - int(sizes[chosen].sum()))
+    if 2 * off < sizes.mean():
+        return chosen
+    chosen, sign = chosen.copy(), 1 if adds else -1
+    rows = holdings.rows(len(sizes))
+    held = np.bincount(holdings.labels, holdings.amounts * chosen[holdings.units])
+    share = wanted / sizes.sum()
+
+    def straying(labels: Ints, amounts: Floats) -> Floats:
+        """How far a change of these amounts would take the labels from their share."""
+        excess: Floats = held[labels] - share
+        return np.abs(excess + sign * amounts) - np.abs(excess)
+
+    costs = np.bincount(holdings.units, straying(holdings.labels, holdings.amounts)) / sizes
+    order = rng.permutation(np.flatnonzero(chosen != adds)).tolist()
+    queue = [(float(costs[unit]), place, unit) for place, unit in enumerate(order)]
+    heapify(queue)
+    while queue and off > 0:
+        _, place, unit = heappop(queue)
+        labels, amounts = rows[unit]
+        after = held[labels] + sign * amounts
+        is_last_chosen = not adds and sizes[unit] == wanted + off
+        # What does not help now does not later.
+        if sizes[unit] >= 2 * off or (after > ALL).any() or is_last_chosen:
+            continue
+        now = float(straying(labels, amounts).sum() / sizes[unit])
+        if queue and now > queue[0][0]:  # It has risen. No cost ever falls, so that others need no look.
+            heappush(queue, (now, place, unit))
+            continue
+        chosen[unit], held[labels] = adds, after
+        off -= int(sizes[unit])
     return chosen
