@@ -28,6 +28,11 @@ def test_what_is_no_image_says_why(content: bytes, reason: str, tmp_path: Path) 
     assert reason in measure([str(tmp_path / "a.jpg")])[0].error
 
 
+def test_32_bits_are_a_reason(tmp_path: Path) -> None:
+    Image.fromarray(np.float32([[0, 1]])).save(tmp_path / "a.tif")
+    assert measure([str(tmp_path / "a.tif")])[0].error.startswith("32 bits per pixel")
+
+
 def test_a_truncated_file_has_the_words_of_the_decoder(picture: Image.Image, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     picture.save(path)

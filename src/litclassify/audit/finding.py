@@ -106,7 +106,7 @@ KINDS: Mapping[str, Kind] = {
     "transparency": Kind("note", "Transparency", "Transparent parts are laid on white."),
     "cmyk": Kind("note", "CMYK", "Colours are converted to RGB without their profile, and may be off."),
     "palette": Kind("note", "Palette images", "At most 256 colours, often with dithering."),
-    "deep": Kind("note", "More than 8 bits", "Of 16 bits the upper 8 are kept; other depths may be clipped."),
+    "deep": Kind("note", "More than 8 bits", "Of 16 bits the upper 8 are kept."),
     "turned": Kind("note", "Turned by EXIF", "It is turned upright when it is read; other programs may not do so."),
     "other_file": Kind("note", "Other files in class folders", "fit passes them over."),
 }

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from litclassify.audit.hashing import SIDE, perceptual_hashes
-from litclassify.files.image_formats import known_formats
+from litclassify.files.image_formats import check_depth, known_formats
 from litclassify.files.regular_file import open_regular
 
 # Sharpness and tones of photographs are measured at this size, which makes them comparable.
@@ -124,6 +124,7 @@ def _measure_file(path: str) -> Measures:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    check_depth(image)
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):
         upright = Image.fromarray((np.asarray(upright).clip(0, 65535) >> 8).astype(np.uint8))

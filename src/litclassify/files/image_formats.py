@@ -2,7 +2,10 @@
 
 from functools import cache
 
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+MAX_BITS = 16
 
 # What Pillow reads by itself; for others, such as EPS, it starts programs, whatever the file is called.
 FORMATS = (
@@ -16,3 +19,18 @@ def known_formats() -> list[str]:
     """Give Pillow's names of the formats to open, as far as it knows them: older versions lack some."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def check_depth(file: Image.Image) -> None:
+    """Refuse an image whose values have no known black and white.
+
+    Args:
+        file: As Pillow opens it, not decoded yet.
+
+    Raises:
+        OSError: It has 32 bits per pixel and channel, integers or floats.
+    """
+    # Pillow opens 16-bit grayscale as mode I, too: of PNG in older versions, of PPM, and of TIFF with signed numbers.
+    bits = file.tag_v2.get(ExifTags.Base.BitsPerSample, ()) if isinstance(file, TiffImageFile) else ()
+    if file.mode == "F" or (file.mode == "I" and max(bits, default=MAX_BITS) > MAX_BITS):
+        raise OSError("32 bits per pixel, of which nothing says what values are black and white: save it with 8 or 16.")

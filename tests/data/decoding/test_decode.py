@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from litclassify.data.decoding.decode import Window, decode_image, decode_window
+from litclassify.data.decoding.decode import UnreadableImageError, Window, decode_image, decode_window
 from litclassify.errors import UserError
 
 
@@ -25,13 +25,33 @@ def test_pixels_are_those_of_the_file(tmp_path: Path):
     assert np.array_equal(decode_image(str(tmp_path / "image.png"), 3).permute(1, 2, 0).numpy(), pixels)
 
 
-@pytest.mark.parametrize(("mode", "dtype"), [("I;16", np.uint16), ("I", np.int32)])
+@pytest.mark.parametrize("suffix", ["tif", "png", "pgm"])
 @pytest.mark.parametrize("value", [0, 256, 0x8000, 0xFFFF])
-def test_16_bits_are_scaled_and_not_clipped(tmp_path: Path, mode, dtype, value):
-    image = Image.fromarray(np.full((3, 4), value, dtype=dtype))
-    assert image.mode == mode
-    image.save(tmp_path / "image.tif")
-    assert decode_image(str(tmp_path / "image.tif"), 1).unique().tolist() == [value >> 8]
+def test_16_bits_are_scaled_and_not_clipped(tmp_path: Path, suffix, value):
+    path = tmp_path / f"image.{suffix}"
+    Image.fromarray(np.full((3, 4), value, dtype=np.uint16)).save(path)
+    assert decode_image(str(path), 1).unique().tolist() == [value >> 8]
+
+
+def test_16_bits_that_pillow_opens_as_32_are_scaled(tmp_path: Path, monkeypatch):
+    """Older versions of Pillow open all 16-bit PNG so."""
+    Image.fromarray(np.full((3, 4), 0x8000, dtype=np.uint16)).save(tmp_path / "image.png")
+    monkeypatch.setitem(PngImagePlugin._MODES, (16, 0), ("I", "I;16B"))
+    with Image.open(tmp_path / "image.png") as image:
+        assert image.mode == "I"
+    assert decode_image(str(tmp_path / "image.png"), 3).unique().tolist() == [0x80]
+
+
+@pytest.mark.parametrize("values", [np.float32([[0.0, 1.0]]), np.float32([[0.0, 255.0]]), np.int32([[0, 255]])])
+@pytest.mark.parametrize("size", [None, (1, 1)])
+def test_32_bits_are_refused(tmp_path: Path, values, size):
+    path = str(tmp_path / "image.tif")
+    Image.fromarray(values).save(path)
+    with pytest.raises(
+        UnreadableImageError, match=r"Cannot read .* 32 bits per pixel.* save it with 8 or 16\."
+    ) as error:
+        decode_image(path, 3) if size is None else decode_window(path, 3, lambda h, w: Window(0, 0, h, w, size))
+    assert error.value.reason.startswith("32 bits per pixel")
 
 
 @pytest.mark.parametrize(("alpha", "expected"), [(255, [10, 20, 30]), (0, [255, 255, 255])])

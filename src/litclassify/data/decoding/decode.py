@@ -19,7 +19,7 @@ from torchvision.transforms.v2.functional import resize
 
 from litclassify.data.decoding.plain_jpeg import PlainJpeg
 from litclassify.errors import UserError
-from litclassify.files.image_formats import known_formats
+from litclassify.files.image_formats import check_depth, known_formats
 from litclassify.files.regular_file import open_regular
 
 RGB = 3
@@ -178,6 +178,7 @@ def _decode_reduced(file: JpegImageFile, num_channels: int, window: Window) -> T
 
 
 def _upright(file: Image.Image, num_channels: int) -> Image.Image:
+    check_depth(file)
     # Without need, exif_transpose and convert would copy the image.
     image = file if _orientation(file) == 1 else ImageOps.exif_transpose(file)
     image = _flatten(_to_8_bits(image))
