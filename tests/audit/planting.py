@@ -119,8 +119,8 @@ class Planter:
         frames = [Image.open(self.take()).convert("RGB") for _ in range(3)]
         frames[0].save(path.with_suffix(".webp"), save_all=True, append_images=frames[1:])
         self.expect("animation", "animated", path.with_suffix(".webp"))
-        Image.open(path).save(path.with_suffix(".gif"))
-        self.expect("GIF, which no image ending names", "no_image_ending", path.with_suffix(".gif"))
+        Image.open(path).save(path.with_suffix(".ico"))
+        self.expect("ICO, which no image ending names", "no_image_ending", path.with_suffix(".ico"))
         (path.parent / "Thumbs.db").write_bytes(b"\0" * 8)
         self.expect("another file", "other_file", path.parent / "Thumbs.db")
 

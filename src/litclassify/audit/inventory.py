@@ -14,7 +14,7 @@ from litclassify.audit.finding import Finding
 from litclassify.data import ImageDataModule, ImageFolder
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
 from litclassify.data.listing.class_folders import subfolders
-from litclassify.data.listing.find_images import only_images
+from litclassify.data.listing.find_images import only_images, walk_files
 from litclassify.data.listing.split_names import SPLITS
 from litclassify.errors import UserError
 from litclassify.files.image_formats import known_formats
@@ -127,7 +127,7 @@ def _of_folders(data: ImageFolder) -> Inventory:
     for split, folder in folders.items():
         for name in subfolders(folder):
             inventory.classes.setdefault(split, []).append(name)
-            files = [file for file in _all_files(os.path.join(folder, name)) if file not in excluded]
+            files = [file for file in sorted(walk_files(os.path.join(folder, name))) if file not in excluded]
             images = set(only_images(files))
             for file in files:
                 path = relative(file, data.root)
@@ -142,13 +142,6 @@ def _of_folders(data: ImageFolder) -> Inventory:
     for split in set(splits.values()) - set(inventory.classes):
         inventory.classes[split] = list(inventory.classes["train"])
     return inventory
-
-
-def _all_files(folder: str) -> Iterator[str]:
-    """Give the files below a folder that are not hidden, sorted within each folder."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.join(parent, name) for name in sorted(files) if not name.startswith("."))
 
 
 def _not_listed(file: str, path: str, split: str, class_name: str) -> Finding:

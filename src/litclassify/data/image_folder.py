@@ -24,7 +24,7 @@ class ImageFolder(ImageFilesDataModule):
 
     `root` holds either `train/<class>/…`, and optionally `val/<class>/…` and `test/<class>/…`, or the class
     folders themselves. `training`, `valid`, `validation`, `dev` and `testing` are other names of these, in any case.
-    Images may lie in folders below; hidden files are passed over.
+    Images may lie in folders below, also those that links lead to; hidden files are passed over.
 
     By default, with an image_size over 64, training takes random crops of random size (RandomResizedCrop) and
     mirrors half of them, and evaluation takes the central crop. Up to 64, images are resized whole; training

@@ -12,6 +12,11 @@ FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000"),
     *("DDS", "DIB", "ICO", "PCX", "QOI", "SGI", "TGA"),
 )
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".dds", ".pcx", ".qoi", ".sgi", ".tga"),
+)
+"""Endings, in lower case, of files that are taken for images in a folder."""
 
 
 @cache

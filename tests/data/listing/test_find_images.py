@@ -2,8 +2,13 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+import torchvision
+from PIL import Image
 
 from litclassify.data import find_images
+from litclassify.data.decoding.decode import decode_image
+from litclassify.data.listing.find_images import list_images
 from litclassify.errors import UserError
 
 
@@ -29,6 +34,52 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_file_folder_and_glob_give_sorted_images(path, found):
     assert find_images(path) == [os.path.join("photos", name) for name in found]
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "jpe", "gif", "avif", "jp2", "jpx", "dds", "tga", "JPG"])
+def test_what_pillow_reads_is_found_and_read(suffix):
+    Image.init()
+    if Image.EXTENSION.get(f".{suffix.lower()}") not in Image.OPEN:
+        pytest.skip("Pillow is built without it")
+    file = f"empty/image.{suffix}"
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(file)
+    assert find_images("empty") == [file]
+    assert abs(decode_image(file, 3)[:, 4, 4].int() - torch.tensor([200, 0, 0])).max() <= 4
+
+
+def test_links_to_folders_are_followed_as_torchvision_does(tmp_path):
+    classes = tmp_path / "classes"
+    for name in ("cat", "dog"):
+        (classes / name).mkdir(parents=True)
+        (classes / name / "0.jpg").touch()
+    (classes / "cat" / "batch").symlink_to(tmp_path / "photos")
+    (classes / "dog" / "deep").symlink_to(tmp_path / "photos" / "deep", target_is_directory=True)
+    found = list_images(str(classes / "cat")) + list_images(str(classes / "dog"))
+    theirs = [path for path, _ in torchvision.datasets.ImageFolder(str(classes)).samples]
+    assert found == sorted(path for path in theirs if "/." not in path)
+    assert len(found) == 2 + 4 + 1
+
+
+@pytest.mark.timeout(20)
+def test_links_in_a_circle_end(tmp_path):
+    for link, target in [
+        ("photos/self", "photos"),
+        ("photos/up", "."),  # What lies beside the folder is not in it.
+        ("photos/deep/er/down", "photos/deep"),
+        ("photos/other", "other"),
+        ("other/back", "photos"),
+    ]:
+        Path(link).parent.mkdir(exist_ok=True)
+        Path(link).symlink_to(tmp_path / target)
+    Path("other/e.jpg").touch()
+    expected = ["a.PNG", "b.jpg", "deep/er/c.webp", "odd[1].jpg", "other/e.jpg"]
+    assert find_images("photos") == [os.path.join("photos", name) for name in expected]
+
+
+def test_a_folder_that_links_lead_to_twice_is_listed_once_by_its_own_name(tmp_path):
+    for link in ("photos/a", "photos/z"):
+        Path(link).symlink_to(tmp_path / "photos" / "deep")
+    assert [path for path in find_images("photos") if path.endswith(".webp")] == ["photos/deep/er/c.webp"]
 
 
 def test_list_keeps_its_order_and_skips_blank_lines():

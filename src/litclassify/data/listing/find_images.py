@@ -2,11 +2,11 @@
 
 import glob
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 
-from torchvision.datasets.folder import IMG_EXTENSIONS
-
 from litclassify.errors import UserError
+from litclassify.files.image_formats import SUFFIXES
 
 
 def find_images(path: str) -> list[str]:
@@ -33,7 +33,7 @@ def find_images(path: str) -> list[str]:
     if not paths:
         raise UserError(
             f"data.path='{path}' names no image. Give an image file, a folder, a glob such as 'photos/*.jpg' "
-            f"or a .txt file with one path per line. Images end in {', '.join(IMG_EXTENSIONS)}."
+            f"or a .txt file with one path per line. Images end in {', '.join(SUFFIXES)}."
         )
     return paths
 
@@ -69,11 +69,36 @@ def holds_images(folder: str) -> bool:
 
 
 def _walk_images(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (os.path.join(parent, name) for name in only_images(files) if not name.startswith("."))
+    return (path for path in walk_files(folder) if path.lower().endswith(SUFFIXES))
+
+
+def walk_files(folder: str) -> Iterator[str]:
+    """Give the files in `folder` and the folders below it; hidden ones are passed over.
+
+    Links to folders are followed after all else: to each folder once, and to none that holds the link, or `folder`.
+    """
+    seen: set[tuple[int, int]] = set()
+    roots = deque([folder])
+    while roots:
+        for parent, folders, files in os.walk(roots.popleft()):
+            status = os.stat(parent)
+            identity = (status.st_dev, status.st_ino)
+            if identity in seen:
+                folders.clear()
+                continue
+            seen.add(identity)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (os.path.join(parent, name) for name in files if not name.startswith("."))
+            links = filter(os.path.islink, (os.path.join(parent, name) for name in folders))
+            roots.extend(link for link in links if not _holds(link, folder) and not _holds(link, parent))
+
+
+def _holds(folder: str, place: str) -> bool:
+    """Whether `place` is `folder` or lies in it, wherever links lead."""
+    start, end = (os.path.join(os.path.realpath(path), "") for path in (folder, place))
+    return end.startswith(start)
 
 
 def only_images(paths: Iterable[str]) -> list[str]:
     """Those of `paths` that end in the suffix of an image, in any case."""
-    return [path for path in paths if path.lower().endswith(IMG_EXTENSIONS)]
+    return [path for path in paths if path.lower().endswith(SUFFIXES)]
