@@ -37,6 +37,29 @@ def test_every_class_keeps_its_share_within_one(size):
         assert (abs(share - counts * len(indices) / 1000) < 1).all()
 
 
+@pytest.mark.parametrize(
+    "members", [[100] * 10 + [1] * 6, [100] * 10 + [1] * 20, [1000] + [1] * 500, [2] * 50, [1, 100], [100, 2, 1, 0, 3]]
+)
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_every_class_is_trained_on(members, share):
+    targets = np.repeat(np.arange(len(members)), members)
+    size = round(share * len(targets))
+    parts = hold_out(targets.tolist(), val_split=size, test_split=size, seed=0)
+    assert set(targets[parts["train"]]) == set(targets)
+    assert len(parts["val"]) == len(parts["test"]) == size
+
+
+def test_classes_that_lose_nothing_are_as_near_to_their_share_as_before():
+    targets = np.repeat(np.arange(16), [100] * 10 + [1] * 6)
+    part, _ = stratified_split(targets, [101, 905], seed=0)
+    assert np.bincount(targets[part], minlength=16).tolist() == [11] + [10] * 9 + [0] * 6
+
+
+def test_a_part_larger_than_what_can_be_spared_has_its_size():
+    part, rest = stratified_split([0] * 6 + [1, 2, 3, 4], [8, 2], seed=0)
+    assert (len(part), len(rest)) == (8, 2)
+
+
 def test_class_counts_agree_with_scikit_learn_where_shares_are_whole():
     targets = np.repeat([0, 1, 2], [500, 300, 200])
     ours, _ = stratified_split(targets, [100, 900], seed=0)

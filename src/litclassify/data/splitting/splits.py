@@ -42,6 +42,9 @@ def stratified_split(targets: Sequence[int] | Tensor, sizes: Sequence[int], seed
     remainder), so that the first part is within one image of exact proportion in every class. A part
     therefore does not depend on how the later ones divide the rest.
 
+    The last part, which trains, gets at least one image of every class, as far as sizes allow. Other classes make up
+    for it, by more than an image where there are many of one image.
+
     Args:
         targets: Class of each sample.
         sizes: Samples of each part; they sum to the number of samples.
@@ -55,12 +58,24 @@ def stratified_split(targets: Sequence[int] | Tensor, sizes: Sequence[int], seed
     rng = np.random.RandomState(seed)  # Its stream is frozen across numpy versions; default_rng's is not.
     left = [rng.permutation(np.flatnonzero(classes == label)) for label in np.unique(classes)]
     parts = []
-    for size in sizes:
-        takes = apportion(np.array([len(members) for members in left]), size)
+    for size in sizes[:-1]:
+        takes = _leave_one(np.array([len(members) for members in left]), size)
         part = [members[:take] for members, take in zip(left, takes, strict=True)]
         left = [members[take:] for members, take in zip(left, takes, strict=True)]
         parts.append(sorted(np.concatenate(part).tolist()))
-    return parts
+    return [*parts, sorted(np.concatenate(left).tolist())]
+
+
+def _leave_one(members: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    """How many of the members of each class a part of `size` takes; it leaves one of each, unless it is too large."""
+    takes, remainders = np.divmod(members * size, max(1, members.sum()))
+    order = np.argsort(-remainders, kind="stable")
+    can_round_up = order[takes[order] < members[order] - 1]
+    takes[can_round_up[: size - takes.sum()]] += 1
+    for most in (members - 1, members):
+        room = np.maximum(most - takes, 0)
+        takes += apportion(room, min(size - takes.sum(), room.sum()))
+    return takes
 
 
 def apportion(shares: npt.NDArray[np.int64 | np.float64], size: int) -> npt.NDArray[np.int64]:
