@@ -31,6 +31,12 @@ def test_folders_are_used_and_missing_parts_drawn(make_folder, counts, kwargs, e
     assert sizes(ImageFolder(make_folder(counts), **kwargs)) == expected
 
 
+def test_root_may_be_in_the_home_folder(make_folder, monkeypatch, tmp_path):
+    make_folder({"a": 5, "b": 5})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ImageFolder("~/root").class_counts == [4, 4]
+
+
 @pytest.mark.parametrize("counts", [{"training/cat": 20, "training/dog": 30, "Valid/cat": 3, "testing/dog": 4}])
 def test_splits_under_other_names_keep_their_paths(make_folder, counts, tmp_path):
     root = make_folder(counts)

@@ -57,6 +57,11 @@ def test_idx_files_are_read_offline(root, data_class):
         assert (images.dtype, targets.dtype) == (torch.uint8, torch.int64)
 
 
+def test_root_may_be_in_the_home_folder(root, monkeypatch):
+    monkeypatch.setenv("HOME", root)
+    assert MNIST(root="~", val_split=20).class_counts == [4] * 10
+
+
 def test_default_validation_set_is_5000_images():
     assert MNIST().val_split == 5000
 

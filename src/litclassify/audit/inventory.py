@@ -14,6 +14,7 @@ from litclassify.audit.finding import Finding
 from litclassify.data import ImageDataModule, ImageFolder
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
 from litclassify.data.listing.class_folders import subfolders
+from litclassify.data.listing.exclusions import positions_left
 from litclassify.data.listing.find_images import only_images, walk_files
 from litclassify.data.listing.split_names import SPLITS
 from litclassify.errors import UserError
@@ -123,11 +124,11 @@ def _of_folders(data: ImageFolder) -> Inventory:
             raise
         inventory.findings.append(Finding("refused", str(error)))
     inventory.findings += [Finding("unused_folder", f"'{name}'") for name in data.unused_folders]
-    excluded = data.excluded_paths
     for split, folder in folders.items():
         for name in subfolders(folder):
             inventory.classes.setdefault(split, []).append(name)
-            files = [file for file in sorted(walk_files(os.path.join(folder, name))) if file not in excluded]
+            found = sorted(walk_files(os.path.join(folder, name)))
+            files = [found[i] for i in positions_left(found, data.excluded_paths)]
             images = set(only_images(files))
             for file in files:
                 path = relative(file, data.root)

@@ -27,7 +27,7 @@ class DownloadedDataModule(InMemoryDataModule):
 
     def __init__(self, *, root: str = "data", val_split: int | float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.root = root
+        self.root = os.path.expanduser(root)
         self.val_split = self._val_share(val_split, 5000)
 
     @abstractmethod

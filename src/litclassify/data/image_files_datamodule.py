@@ -60,8 +60,8 @@ class ImageFilesDataModule(ImageDataModule):
             show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
             the central crop.
         cache_dir: Folder of the cache on disk. null means .litclassify_cache in root.
-        exclude: Images to leave out, by paths relative to root: a text file with one path a line, as audit writes it,
-            or a .csv file with a column `path`, such as the `bad_images.csv` of a run.
+        exclude: Images to leave out, by paths, absolute or relative to root: a text file with one path a line, as audit
+            writes it, or a .csv file with a column `path`, such as the `bad_images.csv` of a run.
         on_bad_image: What to do about images that cannot be read. error stops at the first. skip goes on without: in
             training, the next image of the class takes the place of each; validation and test images are all read
             before the first epoch, and leave out what is bad. report reads all images before training, those of test,
@@ -289,7 +289,7 @@ class ImageFilesDataModule(ImageDataModule):
 
     @cached_property
     def excluded_paths(self) -> frozenset[str]:
-        """The files that `exclude` lists, normalised."""
+        """The files that `exclude` lists, as absolute paths."""
         return frozenset() if self.exclude is None else read_exclusions(self.exclude, self.folder)
 
     def _without_excluded(self, files: LabelledFiles) -> LabelledFiles:

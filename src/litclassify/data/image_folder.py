@@ -36,7 +36,7 @@ class ImageFolder(ImageFilesDataModule):
 
     def __init__(self, root: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.root = root
+        self.root = os.path.expanduser(root)
 
     @property
     def folder(self) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
 from litclassify.data.listing.class_folders import MIN_CLASSES, quote_names
+from litclassify.data.listing.exclusions import positions_left
 from litclassify.data.listing.labelled_files import LabelledFiles, Samples
 from litclassify.data.listing.split_names import SPLIT_NAMES, SPLITS
 from litclassify.data.listing.table_file import Column, Table, read_table
@@ -172,7 +173,7 @@ class ImageTable(ImageFilesDataModule):
         return hot[codes]
 
     def _check_files(self, files: Column) -> None:
-        wanted = [path for path in files.cells if os.path.normpath(path) not in self.excluded_paths]
+        wanted = [files.cells[i] for i in positions_left(files.cells, self.excluded_paths)]
         missing = [path for path in wanted if not os.path.isfile(path)]
         # Where all are, the folder is wrong; some may be what data.on_bad_image is for.
         if missing and (self.on_bad_image == "error" or len(missing) == len(wanted)):

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,29 @@ def test_listed_images_are_left_out_of_every_split(make_folder: MakeFolder, tmp_
     paths = {Path(path).relative_to(root).as_posix() for part in data.samples.values() for path in part.paths}
     assert len(paths) == 8
     assert paths.isdisjoint({"train/a/0.png", "test/b/1.png"})
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.csv"])
+def test_a_byte_order_mark_is_no_part_of_the_list(name: str, make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"a": 5, "b": 5})
+    header = "path\n" if name.endswith(".csv") else ""
+    (tmp_path / name).write_text(f"{header}a/0.png\nb/1.png\n", encoding="utf-8-sig")
+    assert sum(len(part.paths) for part in ImageFolder(root, exclude=str(tmp_path / name)).samples.values()) == 8
+
+
+@pytest.mark.parametrize("relative_root", [False, True])
+@pytest.mark.parametrize("relative_path", [False, True])
+def test_absolute_and_relative_paths_name_the_same_images(
+    relative_root: bool, relative_path: bool, make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder({"a": 5, "b": 5})
+    monkeypatch.chdir(tmp_path)
+    exclude = listed(tmp_path, "a/0.png" if relative_path else os.path.join(root, "a/0.png"))
+    data = ImageFolder(os.path.relpath(root) if relative_root else root, exclude=exclude)
+    assert sum(len(part.paths) for part in data.samples.values()) == 9
+    (tmp_path / "table.csv").write_text("path,label\n" + "".join(f"{c}/{i}.png,{c}\n" for c in "ab" for i in range(5)))
+    table = ImageTable("table.csv", root=data.root, exclude=exclude)
+    assert sum(len(part.paths) for part in table.samples.values()) == 9
 
 
 def test_rows_of_a_table_are_left_out(make_folder: MakeFolder, tmp_path: Path) -> None:

@@ -82,8 +82,9 @@ def test_a_folder_that_links_lead_to_twice_is_listed_once_by_its_own_name(tmp_pa
     assert [path for path in find_images("photos") if path.endswith(".webp")] == ["photos/deep/er/c.webp"]
 
 
-def test_list_keeps_its_order_and_skips_blank_lines():
-    Path("list.txt").write_text("photos/b.jpg\n\n  photos/a.PNG\n")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_list_keeps_its_order_and_skips_blank_lines(encoding):
+    Path("list.txt").write_text("photos/b.jpg\n\n  photos/a.PNG\n", encoding=encoding)
     assert find_images("list.txt") == ["photos/b.jpg", "photos/a.PNG"]
 
 

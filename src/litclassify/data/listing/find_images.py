@@ -45,7 +45,7 @@ def read_path_list(path: str) -> list[str]:
         UserError: None of the files that are listed exists, or `path` is no text.
     """
     try:
-        with open(path, encoding="utf-8") as lines:
+        with open(path, encoding="utf-8-sig") as lines:
             paths = [line.strip() for line in lines if line.strip()]
     except UnicodeDecodeError as error:
         raise UserError(f"data.path='{path}' is no text in UTF-8. A .txt file lists one path per line.") from error
