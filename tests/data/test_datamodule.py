@@ -74,6 +74,25 @@ def test_image_shape_is_that_of_evaluation_batches(kwargs, shape):
 
 
 @pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (v2.FiveCrop(4), "must give one image.* gives a tuple"),
+        (v2.Lambda(lambda image: image[0]), r"must give one image.* gives \(8, 8\)"),
+        (v2.ToPILImage(), "must give one image.* gives a Image"),
+        (v2.Pad(20, padding_mode="reflect"), r"fails on .*, \(1, 8, 8\) .*: .*[Pp]adding size"),
+        (v2.RandomCrop(20), r"fails on .*, \(1, 8, 8\) .*: Required crop size"),
+    ],
+)
+def test_transforms_that_give_no_image_are_refused(transform, message):
+    with pytest.raises(UserError, match=rf"data\.eval_transform {message}"):
+        Digits(eval_transform=[transform]).image_shape  # noqa: B018
+    data = Digits(train_transform=[transform])
+    data.setup("fit")
+    with pytest.raises(UserError, match=rf"data\.train_transform {message}"):
+        next(iter(data.train_dataloader()))
+
+
+@pytest.mark.parametrize(
     ("stage", "built"),
     [("fit", {"train", "val"}), ("validate", {"val"}), ("test", {"test"}), ("predict", {"test", "predict"})],
 )

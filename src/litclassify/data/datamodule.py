@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from litclassify.data.augmentation.presets import NamedTransforms, Views, build, padded_crop, preset_steps
 from litclassify.data.augmentation.transforms import TransformList, check_transforms, compose
 from litclassify.data.datasets.files import ImageFilesDataset
-from litclassify.data.datasets.image_dataset import ImageDataset, Sample, Split
+from litclassify.data.datasets.image_dataset import ImageDataset, Sample, Split, transformed
 from litclassify.data.datasets.prediction_dataset import PredictionDataset, PredictionSample
 from litclassify.data.decoding.reading import usable_cpus
 from litclassify.data.listing.class_folders import folder_targets
@@ -177,10 +177,15 @@ class ImageDataModule(LightningDataModule, ABC):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of what the network gets: an image that went through the transforms."""
+        """Channels, height and width of what the network gets: an image that went through the transforms.
+
+        Raises:
+            UserError: The transforms cannot be applied, or give no image.
+        """
         image = torch.zeros((self.num_channels, *self.image_size), dtype=torch.uint8)
         transform = compose(self.transform_list("test"))
-        channels, height, width = (image if transform is None else transform(image)).shape
+        shown = image if transform is None else transformed(image, transform, "test", "a black image")
+        channels, height, width = shown.shape
         return channels, height, width
 
     @property

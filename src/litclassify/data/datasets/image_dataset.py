@@ -77,9 +77,24 @@ class ImageDataset(Dataset[Sample], ABC):
             image = self.read(index)
             if self.transform is None:
                 return image
-            # v2 transforms check most of their arguments here, not when they are built.
-            with refusal_of(self.split, self.paths[index], image):
-                return self.transform(image)
+            return transformed(image, self.transform, self.split, self.paths[index])
+
+
+def transformed(image: Tensor, transform: Callable[[Tensor], Tensor], split: Split, name: str) -> Tensor:
+    """Apply the transforms of `split` to an image (C, H, W).
+
+    Raises:
+        UserError: They fail, or give no image. The message says that it was `name`.
+    """
+    # v2 transforms check most of their arguments here, not when they are built.
+    with refusal_of(split, name, image):
+        result = transform(image)
+    if isinstance(result, Tensor) and result.dim() == image.dim():
+        return result
+    given = tuple(result.shape) if isinstance(result, Tensor) else f"a {type(result).__name__}"
+    raise UserError(
+        f"{transform_key(split)} must give one image, a tensor (channels, height, width), but of {name} gives {given}."
+    )
 
 
 @contextmanager
