@@ -1,16 +1,18 @@
 import pytest
 import torch
+from torchvision.transforms import v2
 
 from litclassify.data import ImageTensorDataset
 from litclassify.data.datasets.files import ImageFilesDataset
+from litclassify.data.datasets.image_dataset import Split
 from litclassify.data.residency import move_to_accelerator
 from litclassify.errors import UserError
 
 META = torch.device("meta")  # An accelerator that is everywhere.
 
 
-def in_memory() -> ImageTensorDataset:
-    return ImageTensorDataset(torch.zeros((4, 1, 2, 2), dtype=torch.uint8), torch.zeros(4), None, "train")
+def in_memory(transform: v2.Transform | None = None, split: Split = "train") -> ImageTensorDataset:
+    return ImageTensorDataset(torch.zeros((4, 1, 2, 2), dtype=torch.uint8), torch.zeros(4), transform, split)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,43 @@ def test_tensor_moves_where_it_is_wanted(device, wanted, num_workers, moved):
     move_to_accelerator(dataset, device, wanted, num_workers)
     assert (dataset.images.device == META) == moved
     assert dataset.device == dataset.images.device == dataset.targets.device
+
+
+@pytest.fixture
+def roomy(monkeypatch):
+    """A CUDA device that says how much memory it has free, and copies nothing."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (2**30, 2**30))
+    monkeypatch.setattr(ImageTensorDataset, "to", lambda dataset, device: setattr(dataset, "device", device))
+    return torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("transform", "moved"),
+    [
+        (None, True),
+        (v2.Compose([v2.RandomCrop(2, padding=1), v2.RandomHorizontalFlip()]), True),
+        (v2.RandAugment(), True),
+        (v2.Compose([v2.RandomResizedCrop(2), v2.RandomHorizontalFlip()]), True),
+        # They draw from the generator of the device on which images are.
+        (v2.AugMix(), False),
+        (v2.Compose([v2.RandomHorizontalFlip(), v2.GaussianNoise()]), False),
+    ],
+)
+def test_only_what_draws_on_the_cpu_moves_by_itself(roomy, transform, moved):
+    dataset = in_memory(transform)
+    move_to_accelerator(dataset, roomy, "auto", 0)
+    assert (dataset.device == roomy) == moved
+
+
+def test_training_images_whose_transforms_may_draw_there_cannot_be_resident():
+    with pytest.raises(UserError, match=r"data\.device_resident=true and AugMix do not go together"):
+        move_to_accelerator(in_memory(v2.Compose([v2.RandAugment(), v2.AugMix()])), META, True, 0)
+
+
+def test_evaluation_images_whose_transforms_may_draw_there_stay_where_they_are():
+    dataset = in_memory(v2.AugMix(), "val")
+    move_to_accelerator(dataset, META, True, 0)
+    assert dataset.device == torch.device("cpu")
 
 
 def test_training_files_cannot_be_resident():

@@ -50,7 +50,8 @@ class ImageDataModule(LightningDataModule, ABC):
             data held in memory, otherwise one for each usable CPU, 8 at most.
         device_resident: Hold images that are in memory as one tensor on the accelerator and make batches there:
             nothing is left to copy while training. auto does so on a CUDA device if they take no more than a quarter
-            of its free memory. On the CPU it has no effect.
+            of its free memory and no transform may draw random numbers there, as AugMix does. On the CPU it has no
+            effect.
         train_transform: Transforms of training images, applied in order, in place of the data set's own; null
             means the data set's own. Classes of torchvision.transforms.v2 need no prefix. Leave out
             Normalize: the model does it. In place of the list, or in it, the name of a preset stands for transforms

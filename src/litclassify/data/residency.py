@@ -1,9 +1,11 @@
 """Whether images in memory are held on the accelerator, where batches are then made."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torchvision.transforms import v2
 
+from litclassify.data.augmentation.batch_transforms import vectorize
 from litclassify.data.datasets.image_dataset import ImageDataset
 from litclassify.data.datasets.in_memory import ImageTensorDataset
 from litclassify.errors import UserError
@@ -18,18 +20,37 @@ def move_to_accelerator(dataset: ImageDataset, device: torch.device, wanted: Dev
     """Move a data set to `device`, if it is an accelerator, as the argument `device_resident` wants it.
 
     Raises:
-        UserError: It is wanted, and the training images are not held as one tensor.
+        UserError: It is wanted, and the training images cannot be there.
     """
     if device.type == "cpu" or wanted is False or num_workers > 0:
         return
-    if not isinstance(dataset, ImageTensorDataset):
-        if wanted is True and dataset.split == "train":
-            raise UserError(
-                "data.device_resident=true needs images that are held in memory and have one size: "
-                "set data.cache=ram if the data module has it, or leave out data.device_resident."
-            )
-    elif wanted is True or _fits(dataset, device):
+    obstacle = _obstacle(dataset)
+    if obstacle and wanted is True and dataset.split == "train":
+        raise UserError(f"data.device_resident=true {obstacle}, or leave out data.device_resident.")
+    if isinstance(dataset, ImageTensorDataset) and not obstacle and (wanted is True or _fits(dataset, device)):
         dataset.to(device)
+
+
+def _obstacle(dataset: ImageDataset) -> str:
+    """What keeps a data set off an accelerator, for a message, and what to do; "" if nothing."""
+    if not isinstance(dataset, ImageTensorDataset):
+        return "needs images that are held in memory and have one size: set data.cache=ram if the data module has it"
+    unsafe = _drawing_where_images_lie(dataset.transform)
+    if unsafe:
+        return (
+            f"and {unsafe[0]} do not go together, which may draw random numbers on the accelerator, where they are no "
+            "function of the seed and the epoch: choose other transforms"
+        )
+    return ""
+
+
+def _drawing_where_images_lie(transform: Any) -> list[str]:
+    """Names of transforms that may draw from the generator of the images' device, as AugMix and GaussianNoise do.
+
+    Those that have a batch transform do not, and neither does RandomResizedCrop.
+    """
+    parts = getattr(transform, "transforms", [transform])
+    return [type(part).__name__ for part in parts if type(part) is not v2.RandomResizedCrop and vectorize(part) is None]
 
 
 def _fits(dataset: ImageTensorDataset, device: torch.device) -> bool:
