@@ -239,6 +239,16 @@ def test_command_line_stores_transforms_as_they_were_configured(monkeypatch):
     assert data.image_shape == (1, 6, 6)
 
 
+@pytest.mark.parametrize(("device", "pins"), [("cpu", False), ("cuda", True), (None, True)])
+def test_memory_is_pinned_for_cuda_devices_alone(tmp_path: Path, monkeypatch, device, pins):
+    data = Digits(device_resident=False)
+    if device is not None:
+        data.trainer = quiet_trainer(tmp_path)
+        monkeypatch.setattr(type(data.trainer.strategy), "root_device", torch.device(device))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert data.val_dataloader().pin_memory == pins
+
+
 def test_checkpoint_holds_plain_hyperparameters(tmp_path: Path):
     data = Digits(val_split=0.3, train_transform=[v2.RandomRotation(5)], num_workers=0)
     trainer = quiet_trainer(tmp_path, max_steps=1, limit_val_batches=0)

@@ -355,11 +355,18 @@ class ImageDataModule(LightningDataModule, ABC):
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             collate_fn=_identity,  # Data sets return whole batches.
-            pin_memory=torch.cuda.is_available() and dataset.device.type == "cpu",
+            pin_memory=self._trains_on_cuda and dataset.device.type == "cpu",
             # To begin anew, a loader draws a number: not from the generator that a training draws from.
             generator=torch.Generator().manual_seed(0),
             worker_init_fn=_leave_signals_to_the_main_process,
         )
+
+    @property
+    def _trains_on_cuda(self) -> bool:
+        """Whether batches go to a CUDA device; without a trainer, whether they may."""
+        if self.trainer is None:
+            return torch.cuda.is_available()
+        return self.trainer.strategy.root_device.type == "cuda"
 
     @property
     def _world_size(self) -> int:
