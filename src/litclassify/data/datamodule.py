@@ -1,7 +1,6 @@
 """What every data module shares: arguments, stages, loaders and prediction on files."""
 
 import math
-import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeVar
@@ -24,6 +23,7 @@ from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import InOrderSampler, ShuffledSampler, even_batch_size
 from litclassify.data.splitting.folds import Fold, check_fold, hold_out_fold
 from litclassify.data.splitting.splits import hold_out
+from litclassify.data.worker_processes import leave_signals_to_the_main_process
 from litclassify.errors import UserError
 from litclassify.randomness import global_seed
 
@@ -358,7 +358,7 @@ class ImageDataModule(LightningDataModule, ABC):
             pin_memory=self._trains_on_cuda and dataset.device.type == "cpu",
             # To begin anew, a loader draws a number: not from the generator that a training draws from.
             generator=torch.Generator().manual_seed(0),
-            worker_init_fn=_leave_signals_to_the_main_process,
+            worker_init_fn=leave_signals_to_the_main_process,
         )
 
     @property
@@ -397,13 +397,6 @@ class ImageDataModule(LightningDataModule, ABC):
 
 def _identity(batch: T) -> T:
     return batch
-
-
-def _leave_signals_to_the_main_process(_worker: int) -> None:
-    """Let the step that a signal to all processes finds in the main one have its batch."""
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _at_least(minimum: int, value: int, key: str) -> int:

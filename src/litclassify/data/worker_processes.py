@@ -1,0 +1,25 @@
+"""Processes that load images, and signals."""
+
+import atexit
+import signal
+from multiprocessing import active_children
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
+
+
+def leave_signals_to_the_main_process(_worker: int) -> None:
+    """Let the step that a signal to all processes finds in the main one have its batch."""
+    for name in SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+@atexit.register
+def _end_those_left() -> None:
+    """End processes of loaders that nobody has closed, such as those in the frames of an exception.
+
+    Python ends them with SIGTERM, which they ignore, and would wait for ever.
+    """
+    for process in active_children():
+        if process.daemon:
+            process.kill()

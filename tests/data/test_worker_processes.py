@@ -1,0 +1,25 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LEFT_OPEN = """
+from litclassify.data import ImageFolder
+
+data = ImageFolder("images", train_transform=[], image_size=8, num_workers=1)
+batches = iter(data.train_dataloader())
+next(batches)
+print("ends", flush=True)
+{end}
+"""
+
+
+@pytest.mark.parametrize("end", ["", "raise RuntimeError"])
+def test_a_program_ends_though_its_loader_is_open(end: str, class_folders: Path) -> None:
+    """It would wait for ever for processes that ignore the signal with which Python ends them."""
+    program = subprocess.run(
+        [sys.executable, "-c", LEFT_OPEN.format(end=end)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert program.stdout == "ends\n"
+    assert program.returncode == (1 if end else 0)
