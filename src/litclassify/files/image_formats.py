@@ -13,10 +13,13 @@ FORMATS = (
     *("DDS", "DIB", "ICO", "PCX", "QOI", "SGI", "TGA"),
 )
 SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".dds", ".pcx", ".qoi", ".sgi", ".tga"),
 )
-"""Endings, in lower case, of files that are taken for images in a folder."""
+"""Endings, in lower case, of files that are taken for images in a folder.
+
+Not those of GIF, as in torchvision: what lies so among photographs is a placeholder or an animation.
+"""
 
 
 @cache
