@@ -75,6 +75,10 @@ class FocalLoss(nn.Module):
         return _weighted_mean(losses, self.weight[targets])
 
 
+# Of classes. Of probabilities, BinaryCrossEntropy alone.
+DIVIDED_BY_WEIGHTS = (nn.CrossEntropyLoss, nn.NLLLoss, BinaryCrossEntropy, FocalLoss)
+
+
 def divisor_of(criterion: nn.Module, targets: Tensor) -> Tensor | int:
     """Give what a loss divides the sum over a batch by: its images, or what their classes weigh together.
 
@@ -99,6 +103,3 @@ def divisor_of(criterion: nn.Module, targets: Tensor) -> Tensor | int:
 
 def _weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     return (weights * losses).sum() / weights.sum()
-
-
-DIVIDED_BY_WEIGHTS = (nn.CrossEntropyLoss, nn.NLLLoss, BinaryCrossEntropy, FocalLoss)

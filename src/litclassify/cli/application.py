@@ -19,7 +19,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import litclassify.data
 import litclassify.losses  # noqa: F401 - of both: importing a class makes its short name known
-from litclassify.callbacks import LossGuard, PredictionWriter, TimeLimit
+from litclassify.callbacks import PredictionWriter, TimeLimit
 from litclassify.callbacks.resuming.time_limit import stopped_by_time
 from litclassify.cli.arguments import (
     DEFAULT_SEED,
@@ -56,11 +56,10 @@ from litclassify.cli.search.learning_rate import (
 )
 from litclassify.cli.search.rate_curve import RateCurve
 from litclassify.cli.trainer.callbacks import (
+    arranged,
     bad_images,
-    check_callbacks,
     checks,
     curves,
-    divided,
     guards,
     monitors,
     reports,
@@ -328,19 +327,12 @@ class ClassificationCLI(LightningCLI):
         config = self.config_init[self.subcommand]
         configured = settings["callbacks"] or []
         configured = configured if isinstance(configured, list) else [configured]
-        own = monitors(settings, self.run_dir, config.checkpoint, config.early_stopping)
-        check_callbacks(configured, own)
-        # What undoes a bad step comes before what takes its weights, and the checkpoints to go by before others.
-        guarding, others = divided(configured, LossGuard)
-        checkpoints, stops = divided(own, ModelCheckpoint)
-        callbacks: list[Callback] = [
-            *checks(self.subcommand, config.get("test_after_fit", False)),
-            *guarding,
-            *checkpoints,
-            *others,
-            *resumption(self.subcommand, settings["max_time"], configured),
-            *stops,
-        ]
+        callbacks = arranged(
+            configured,
+            monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
+            checks(self.subcommand, config.get("test_after_fit", False)),
+            resumption(self.subcommand, settings["max_time"], configured),
+        )
         callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
         callbacks += console_callbacks(settings, callbacks, self.datamodule)
         skip_empty_hooks(callbacks)

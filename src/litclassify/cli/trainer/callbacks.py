@@ -72,16 +72,30 @@ def monitors(
     return callbacks
 
 
-def check_callbacks(configured: Iterable[Callback], own: Iterable[Callback]) -> None:
-    """Refuse callbacks that would take the place of those that have keys of their own.
+def arranged(
+    configured: list[Callback], own: list[Callback], checks: list[Callback], resumption: list[Callback]
+) -> list[Callback]:
+    """Give callbacks in the order in which they are called.
+
+    What undoes a bad step comes before what takes its weights, and the checkpoints to go by before others.
 
     Args:
         configured: Those of `trainer.callbacks`.
         own: Those of `checkpoint` and `early_stopping`.
+        checks: What ends a mistaken run early.
+        resumption: What lets a training stop and go on.
 
     Raises:
-        UserError: One would, or checkpoints would hold less than a run needs to go on.
+        UserError: A configured one would take the place of one that has a key of its own.
     """
+    _check_places(configured, own)
+    guarding, others = _divided(configured, LossGuard)
+    checkpoints, stops = _divided(own, ModelCheckpoint)
+    return [*checks, *guarding, *checkpoints, *others, *resumption, *stops]
+
+
+def _check_places(configured: Iterable[Callback], own: Iterable[Callback]) -> None:
+    """Refuse callbacks in the place of those that have keys of their own, and checkpoints of weights alone."""
     for callback in own:
         key = "checkpoint" if isinstance(callback, ModelCheckpoint) else "early_stopping"
         if any(other.state_key == callback.state_key for other in configured):
@@ -98,9 +112,8 @@ def check_callbacks(configured: Iterable[Callback], own: Iterable[Callback]) -> 
             )
 
 
-def divided(callbacks: Iterable[Callback], kind: type[Callback]) -> tuple[list[Callback], list[Callback]]:
+def _divided(callbacks: list[Callback], kind: type[Callback]) -> tuple[list[Callback], list[Callback]]:
     """Give those of a class, and the others."""
-    callbacks = list(callbacks)
     return [c for c in callbacks if isinstance(c, kind)], [c for c in callbacks if not isinstance(c, kind)]
 
 
