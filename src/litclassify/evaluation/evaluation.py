@@ -1,6 +1,6 @@
 """What a classifier said of a set of images, beside what is true."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,8 +12,8 @@ from scipy.special import logsumexp, softmax
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-# Images.
-AT_ONCE = 1024
+# More images do not stay in the processor's cache from one step of a function to its next.
+ROWS_AT_ONCE = 1024
 
 
 class ClassCounts(NamedTuple):
@@ -51,8 +51,7 @@ class Evaluation:
     @cached_property
     def probabilities(self) -> Floats:
         """Probability of every class, float32 (N, K)."""
-        probabilities: Floats = softmax(self.logits / np.float32(self.temperature), axis=1)
-        return probabilities
+        return self._of_logits(lambda logits: softmax(logits / np.float32(self.temperature), axis=1))
 
     @cached_property
     def predicted(self) -> Integers:
@@ -69,8 +68,7 @@ class Evaluation:
     @cached_property
     def energies(self) -> Floats:
         """Logarithm of the sum of the logits' exponentials, (N,): as `EnergyThreshold` goes by it."""
-        energies: Floats = logsumexp(self.logits, axis=1)
-        return energies
+        return self._of_logits(lambda logits: logsumexp(logits, axis=1))
 
     @cached_property
     def correct(self) -> Bools:
@@ -81,12 +79,16 @@ class Evaluation:
     @cached_property
     def losses(self) -> Floats:
         """Negative logarithm of the target's probability, float64 (N,)."""
-        losses = np.empty(len(self))
-        for start in range(0, len(self), AT_ONCE):  # At once, doubles of all logits would take most of the time.
-            rows = slice(start, start + AT_ONCE)
-            scaled = self.logits[rows].astype(np.float64) / self.temperature
-            losses[rows] = logsumexp(scaled, axis=1) - scaled[np.arange(len(scaled)), self.targets[rows]]
+        own = self.logits[np.arange(len(self)), self.targets].astype(np.float64) / self.temperature
+        losses: Floats = (
+            self._of_logits(lambda logits: logsumexp(logits.astype(np.float64) / self.temperature, axis=1)) - own
+        )
         return losses
+
+    def _of_logits(self, function: Callable[[Floats], Floats]) -> Floats:
+        """Give what a function of each image's logits gives for all images."""
+        starts = range(0, max(1, len(self)), ROWS_AT_ONCE)
+        return np.concatenate([function(self.logits[start : start + ROWS_AT_ONCE]) for start in starts])
 
     @cached_property
     def confusion(self) -> Integers:

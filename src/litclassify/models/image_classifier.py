@@ -25,7 +25,7 @@ from litclassify.models.optimization import (
     report_jump_of_rate,
 )
 from litclassify.models.tensor_arguments import register_tensor_type
-from litclassify.networks import NetworkFactory, check_input
+from litclassify.networks import NetworkFactory, check_input, hasten_small_maps
 from litclassify.optim import ParameterGroups
 from litclassify.randomness import batch_generator
 from litclassify.rejection import Rejection
@@ -237,6 +237,8 @@ class ImageClassifier(LightningModule):
     def on_fit_start(self) -> None:
         """Refuse to mix in no epoch at all, and forget a calibration of other weights."""
         self.calibration_temperature = 1.0
+        if self.device.type == "cpu":
+            hasten_small_maps(self.network)
         if self.batch_mixing is not None and not self.batch_mixing.is_on(0, self.trainer.max_epochs):
             raise UserError(
                 f"model.batch_mixing.off_last_epochs={self.batch_mixing.off_last_epochs} leaves no epoch to mix in: "
