@@ -27,6 +27,7 @@ from litclassify.data.augmentation.transforms import compose
 from litclassify.data.datasets.image_cache import cache_on_disk
 from litclassify.data.datasets.packed_images import PackedImagesDataset
 from litclassify.data.decoding import decode, plain_jpeg
+from litclassify.data.decoding.jpeg_part import load_codec
 from litclassify.data.listing.find_images import list_images
 from litclassify.randomness import SampleRandomness, torch_seeded
 
@@ -124,6 +125,7 @@ def main() -> None:
     torch.set_num_threads(1)
     paths = list_images(arguments.folder)[: arguments.images]
     decoder = "Pillow" if plain_jpeg.simplejpeg is None else "simplejpeg"
+    decoder += ", parts by nvImageCodec" if load_codec() is not None else ""
     with tempfile.TemporaryDirectory() as large_folder, tempfile.TemporaryDirectory() as cache_dir:
         photographs = ways(paths, arguments.folder, cache_dir)
         check_equal(photographs, len(paths), greatest_mean=2)

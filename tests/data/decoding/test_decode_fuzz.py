@@ -16,19 +16,24 @@ def whole(height: int, width: int) -> Window:
     return Window(0, 0, height, width, (8, 8))
 
 
+def part(height: int, width: int) -> Window:
+    return Window(height // 3, width // 3, max(1, height // 2), max(1, width // 2), (8, 8))
+
+
 def resident_mib() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def read(path: str, num_channels: int) -> bool:
-    """Whether a file is read, as a whole or as a window: as tensors of the right shape."""
+    """Whether a file is read, as a whole, as a window or in part: as tensors of the right shape."""
     images = []
     with suppress(UnreadableImageError):
         images.append(decode_image(path, num_channels))
-    with suppress(UnreadableImageError):
-        images.append(decode_window(path, num_channels, whole))
-        assert images[-1].shape[1:] == (8, 8)
+    for window in (whole, part):
+        with suppress(UnreadableImageError):
+            images.append(decode_window(path, num_channels, window))
+            assert images[-1].shape[1:] == (8, 8)
     assert all((image.dtype, image.ndim, image.shape[0]) == (torch.uint8, 3, num_channels) for image in images)
     return bool(images)
 

@@ -7,7 +7,7 @@ where an image is much larger than what is kept of it.
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from litclassify.files.regular_file import open_regular
 
 RGB = 3
 JPEG_REDUCTIONS = (8, 4, 2)
+# Share of the pixels from which decoding a part takes as long as decoding them all.
+MOST_OF_AN_IMAGE = 0.9
 # EXIF orientations that exchange height and width, and those whose left or top is the stored right or bottom.
 QUARTER_TURNS = (5, 6, 7, 8)
 LEFT_IS_AN_END = (2, 3, 6, 7)
@@ -106,10 +108,15 @@ def decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:
         return _decode_window(path, num_channels, choose)
     window = choose(jpeg.height, jpeg.width)
     resizes = (window.height, window.width) != window.size  # If not, what comes back is a view of the pixels.
-    pixels = jpeg.decode(into_scratch=resizes) if window.reduction == 1 else None
-    if pixels is None:
-        return _decode_window(path, num_channels, lambda *_: window)
-    return _resized_crop(_as_tensor(pixels), window)
+    if window.reduction == 1:
+        if window.height * window.width < MOST_OF_AN_IMAGE * jpeg.height * jpeg.width:
+            part = jpeg.decode_part(window.top, window.left, window.height, window.width, into_scratch=resizes)
+            if part is not None:
+                return _resized_crop(_as_tensor(part), replace(window, top=0, left=0))
+        pixels = jpeg.decode(into_scratch=resizes)
+        if pixels is not None:
+            return _resized_crop(_as_tensor(pixels), window)
+    return _decode_window(path, num_channels, lambda *_: window)
 
 
 def _decode_window(path: str, num_channels: int, choose: ChooseWindow) -> Tensor:

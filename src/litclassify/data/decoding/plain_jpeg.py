@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from litclassify.data.decoding.jpeg_part import decode_part
 from litclassify.files.regular_file import open_regular
 
 try:
@@ -70,6 +71,12 @@ class PlainJpeg:
         except ValueError:
             return None
         return pixels
+
+    def decode_part(
+        self, top: int, left: int, height: int, width: int, *, into_scratch: bool
+    ) -> npt.NDArray[np.uint8] | None:
+        """Decode a part of it, where that can be done; arguments and pixels are as in `jpeg_part.decode_part`."""
+        return decode_part(self.content, top, left, height, width, into_scratch=into_scratch)
 
 
 _threads = threading.local()
