@@ -32,7 +32,7 @@ Measure = Callable[[], tuple[float, Tensor]]
 
 
 def backward_of(layer: nn.Module, features: Tensor) -> Measure:
-    """Give a call that computes the gradients of a layer's weights: its milliseconds, and the gradients."""
+    """Give a call that computes the gradient of a layer's weights: its milliseconds, and the gradient."""
 
     def measure() -> tuple[float, Tensor]:
         output = layer(features).float().square().sum()

@@ -27,7 +27,9 @@ def test_the_gradient_of_weights_is_that_of_torch(
     output = torch.conv2d(features, weight, None, stride, padding)
     gradient = torch.randn_like(output)
     output.backward(gradient)
-    torch.testing.assert_close(weight_gradient(features, gradient, kernel_size, stride, padding), weight.grad)
+    computed = weight_gradient(features, gradient, weight, stride, padding)
+    torch.testing.assert_close(computed, weight.grad)
+    assert computed.stride() == weight.stride()
 
 
 @pytest.fixture
@@ -35,10 +37,9 @@ def hastened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """Give the shapes of the weights whose gradients are computed so."""
     shapes: list[tuple[int, ...]] = []
 
-    def noted(features: Tensor, gradient: Tensor, kernel_size: tuple[int, int], *others: tuple[int, int]) -> Tensor:
-        computed = weight_gradient(features, gradient, kernel_size, *others)
-        shapes.append(tuple(computed.shape))
-        return computed
+    def noted(features: Tensor, gradient: Tensor, weight: Tensor, *others: tuple[int, int]) -> Tensor:
+        shapes.append(tuple(weight.shape))
+        return weight_gradient(features, gradient, weight, *others)
 
     monkeypatch.setattr(small_maps, "weight_gradient", noted)
     return shapes
@@ -65,7 +66,7 @@ def test_a_layer_gives_the_same(
     hastened: list[tuple[int, ...]],
 ) -> None:
     layer = nn.Conv2d(144, 160, 3, padding=1).to(memory_format=memory_format)
-    features = torch.randn(8, 144, size, size).to(memory_format=memory_format)
+    features = torch.randn(32, 144, size, size).to(memory_format=memory_format)
     expected = gradients(layer, features, dtype)
     hasten_small_maps(layer)
     computed = gradients(layer, features, dtype)
@@ -92,7 +93,7 @@ def test_others_are_computed_by_torch(
     arguments: dict[str, object], size: int, dtype: torch.dtype | None, hastened: list[tuple[int, ...]]
 ) -> None:
     layer = nn.Conv2d(128, 128, 3, **arguments)  # type: ignore[arg-type]
-    features = torch.randn(4, 128, size, size)
+    features = torch.randn(32, 128, size, size)
     expected = gradients(layer, features, dtype)
     hasten_small_maps(layer)
     computed = gradients(layer, features, dtype)
@@ -101,13 +102,14 @@ def test_others_are_computed_by_torch(
         assert torch.equal(mine, of_torch)
 
 
-def test_so_are_frozen_weights_and_narrow_layers_and_layers_without_a_batch(hastened: list[tuple[int, ...]]) -> None:
+def test_so_are_frozen_weights_narrow_layers_and_few_images(hastened: list[tuple[int, ...]]) -> None:
     frozen = nn.Conv2d(128, 128, 3, padding=1)
     frozen.weight.requires_grad_(False)
     for layer, features in [
-        (frozen, torch.randn(4, 128, 1, 1)),
-        (nn.Conv2d(3, 128, 3, padding=1), torch.randn(4, 3, 1, 1)),
+        (frozen, torch.randn(32, 128, 1, 1)),
+        (nn.Conv2d(3, 128, 3, padding=1), torch.randn(32, 3, 1, 1)),
         (nn.Conv2d(128, 128, 3, padding=1), torch.randn(128, 1, 1)),
+        (nn.Conv2d(128, 128, 3, padding=1), torch.randn(31, 128, 1, 1)),
     ]:
         hasten_small_maps(layer)
         assert isinstance(layer, SmallMapConv2d)
@@ -125,10 +127,70 @@ def test_subclasses_keep_their_forward_pass() -> None:
     assert [type(layer) for layer in network] == [Own, SmallMapConv2d]
 
 
+def test_features_need_no_gradient(hastened: list[tuple[int, ...]]) -> None:
+    layer, features = nn.Conv2d(128, 128, 3, padding=1, bias=False), torch.randn(32, 128, 1, 1)
+    layer(features).square().sum().backward()
+    expected = layer.weight.grad
+    layer.weight.grad = None
+    hasten_small_maps(layer)
+    layer(features).square().sum().backward()
+    assert hastened == [(128, 128, 3, 3)]
+    assert layer.weight.grad is not None
+    assert expected is not None
+    torch.testing.assert_close(layer.weight.grad, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_have_gradients() -> None:
+    layer, features = nn.Conv2d(128, 128, 1), torch.randn(32, 128, 1, 1, requires_grad=True)
+    computed = []
+    for _ in range(2):
+        (gradient,) = torch.autograd.grad(layer(features).square().sum(), [features], create_graph=True)
+        computed += torch.autograd.grad(gradient.square().sum(), [layer.weight, features])
+        hasten_small_maps(layer)
+    for mine, of_torch in zip(computed[2:], computed[:2], strict=True):
+        torch.testing.assert_close(mine, of_torch, rtol=1e-4, atol=1e-3)
+
+
+def test_functional_transforms_are_left_to_torch() -> None:
+    layer, features = nn.Conv2d(128, 128, 1), torch.randn(32, 128, 1, 1)
+    hasten_small_maps(layer)
+
+    def loss(weight: Tensor) -> Tensor:
+        return torch.func.functional_call(layer, {"weight": weight}, (features,)).square().sum()
+
+    assert torch.func.grad(loss)(layer.weight.detach().requires_grad_()).shape == layer.weight.shape
+
+
+@pytest.mark.parametrize(
+    ("features_dtype", "weight_dtype", "autocast"),
+    [
+        (torch.float64, torch.float32, True),
+        (torch.float32, torch.float32, True),
+        (torch.bfloat16, torch.bfloat16, False),
+        (torch.float32, torch.bfloat16, False),
+        (torch.bfloat16, torch.float32, False),
+    ],
+)
+def test_dtypes_are_those_of_torch(features_dtype: torch.dtype, weight_dtype: torch.dtype, autocast: bool) -> None:
+    layer = nn.Conv2d(128, 128, 1, dtype=weight_dtype)
+    features = torch.randn(32, 128, 1, 1, dtype=features_dtype)
+
+    def outcome() -> object:
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            try:
+                return layer(features).dtype
+            except RuntimeError as error:
+                return str(error)
+
+    expected = outcome()
+    hasten_small_maps(layer)
+    assert outcome() == expected
+
+
 def test_training_uses_it_and_keeps_names(hastened: list[tuple[int, ...]]) -> None:
     model = ImageClassifier(resnet18, partial(torch.optim.SGD, lr=0.01), ["a", "b"])
     names = list(model.state_dict())
-    images = TensorDataset(torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    images = TensorDataset(torch.randint(256, (32, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1] * 16))
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=1,
@@ -138,14 +200,15 @@ def test_training_uses_it_and_keeps_names(hastened: list[tuple[int, ...]]) -> No
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(model, DataLoader(images, 4), DataLoader(images, 4))
+    trainer.fit(model, DataLoader(images, 32), DataLoader(images, 32))
     assert list(model.state_dict()) == names
     assert len(hastened) == 5  # The convolutions whose output is one pixel, in float32.
+    assert not any(isinstance(module, SmallMapConv2d) for module in model.modules())
 
 
 def test_a_compiled_network_is_left_to_the_compiler(hastened: list[tuple[int, ...]]) -> None:
     layer = nn.Conv2d(128, 128, 3, padding=1)
     hasten_small_maps(layer)
     layer.compile(backend="eager", fullgraph=True)
-    gradients(layer, torch.randn(4, 128, 1, 1), None)
+    gradients(layer, torch.randn(32, 128, 1, 1), None)
     assert not hastened

@@ -77,6 +77,7 @@ class DistilledClassifier(ImageClassifier):
 
     def teardown(self, stage: str) -> None:
         """Let the teacher go."""
+        super().teardown(stage)
         self._teacher.clear()
 
     def _loss(self, images: Tensor, logits: Tensor, targets: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from litclassify.models.optimization import (
     report_jump_of_rate,
 )
 from litclassify.models.tensor_arguments import register_tensor_type
-from litclassify.networks import NetworkFactory, check_input, hasten_small_maps
+from litclassify.networks import NetworkFactory, check_input, hasten_small_maps, restore_convolutions
 from litclassify.optim import ParameterGroups
 from litclassify.randomness import batch_generator
 from litclassify.rejection import Rejection
@@ -244,6 +244,10 @@ class ImageClassifier(LightningModule):
                 f"model.batch_mixing.off_last_epochs={self.batch_mixing.off_last_epochs} leaves no epoch to mix in: "
                 f"trainer.max_epochs is {self.trainer.max_epochs}."
             )
+
+    def teardown(self, stage: str) -> None:
+        """Leave the network as it was given."""
+        restore_convolutions(self.network)
 
     def on_train_start(self) -> None:
         """Refuse a schedule that is too short for the run, and report one that has another rate than it had."""

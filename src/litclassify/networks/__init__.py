@@ -5,7 +5,7 @@ from litclassify.networks.input_check import check_input
 from litclassify.networks.lenet import LeNet
 from litclassify.networks.mlp import MLP
 from litclassify.networks.resnet9 import ResNet9
-from litclassify.networks.small_maps import hasten_small_maps
+from litclassify.networks.small_maps import hasten_small_maps, restore_convolutions
 from litclassify.networks.stages import head_module_of, head_of, no_weight_decay_of, stages_of
 from litclassify.networks.timm_network import TimmNetwork
 from litclassify.networks.torchvision_network import TorchvisionNetwork
@@ -25,5 +25,6 @@ __all__ = [
     "head_module_of",
     "head_of",
     "no_weight_decay_of",
+    "restore_convolutions",
     "stages_of",
 ]

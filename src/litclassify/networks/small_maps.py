@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
-from torch.nn.grad import conv2d_input
+from torch.autograd.function import FunctionCtx
 
-# Channels that are worth it on both sides, for each pixel and at least.
-CHANNELS_PER_PIXEL = 16
+# What is worth it by measurements: images of a batch, and channels on both sides, at least and for each pixel.
+FEWEST_IMAGES = 32
 FEWEST_CHANNELS = 128
+CHANNELS_PER_PIXEL = 16
 Pair = tuple[int, int]
 
 
@@ -29,6 +29,13 @@ def hasten_small_maps(network: nn.Module) -> None:
             module.__class__ = SmallMapConv2d
 
 
+def restore_convolutions(network: nn.Module) -> None:
+    """Make each `Conv2d` what it was: tools that rewrite networks, as torch.fx does, know torch's classes."""
+    for module in network.modules():
+        if type(module) is SmallMapConv2d:
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]
+
+
 class SmallMapConv2d(nn.Conv2d):
     """`Conv2d`, with faster gradients of its weights where its output is a few pixels of many channels."""
 
@@ -36,7 +43,7 @@ class SmallMapConv2d(nn.Conv2d):
         """Give the convolution of features (N, C, H, W) or (C, H, W)."""
         if not self._is_plain() or not _is_recorded(input, self.weight):
             return super().forward(input)
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else input.dtype
+        dtype = _computing_dtype(input, self.weight)
         if not self._is_worth_it(input, dtype):
             return super().forward(input)
         bias = None if self.bias is None else self.bias.to(dtype)
@@ -55,14 +62,16 @@ class SmallMapConv2d(nn.Conv2d):
             and min(self.in_channels, self.out_channels) >= FEWEST_CHANNELS
         )
 
-    def _is_worth_it(self, features: Tensor, dtype: torch.dtype) -> bool:
-        """Say whether it is faster, by measurements; in float32, oneDNN is about as fast from two pixels on."""
+    def _is_worth_it(self, features: Tensor, dtype: torch.dtype | None) -> bool:
+        """Say whether it is faster; in float32, oneDNN is about as fast from two pixels on."""
         height, width = (self._output_size(features, dimension) for dimension in (0, 1))
         pixels = height * width
+        if len(features) < FEWEST_IMAGES or pixels <= 0:
+            return False
         if dtype == torch.float32:
             return pixels == 1
         channels = min(self.in_channels, self.out_channels)
-        return dtype == torch.bfloat16 and 0 < pixels * CHANNELS_PER_PIXEL <= channels
+        return dtype == torch.bfloat16 and pixels * CHANNELS_PER_PIXEL <= channels
 
     def _output_size(self, features: Tensor, dimension: int) -> int:
         padded = features.shape[2 + dimension] + 2 * int(self.padding[dimension])
@@ -78,7 +87,15 @@ def _is_recorded(features: Tensor, weight: Tensor) -> bool:
         and weight.requires_grad
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        and not torch._C._are_functorch_transforms_active()
     )
+
+
+def _computing_dtype(features: Tensor, weight: Tensor) -> torch.dtype | None:
+    """Give what torch computes this in; None if it does not, or in each input's own."""
+    if torch.is_autocast_enabled("cpu") and torch.float64 not in (features.dtype, weight.dtype):
+        return torch.get_autocast_dtype("cpu")
+    return features.dtype if features.dtype == weight.dtype else None
 
 
 class _SmallMapConvolution(torch.autograd.Function):
@@ -91,40 +108,43 @@ class _SmallMapConvolution(torch.autograd.Function):
         return torch.conv2d(features, weight, bias, stride, padding)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         features, weight = ctx.saved_tensors
-        needs_features, _, needs_bias, *_ = ctx.needs_input_grad
-        of_features = None
-        if needs_features:
-            of_features = conv2d_input(  # type: ignore[no-untyped-call]
-                features.shape, weight, gradient, ctx.stride, ctx.padding
-            )
-        of_weight = weight_gradient(features, gradient, weight.shape[2:], ctx.stride, ctx.padding)
-        of_bias = gradient.sum((0, 2, 3)) if needs_bias else None
+        needed = ctx.needs_input_grad[:3]
+        by_torch = needed
+        if not torch.is_grad_enabled():  # Otherwise gradients have gradients, which torch's own function has.
+            by_torch = (needed[0], False, needed[2])
+        of_features, of_weight, of_bias = torch.ops.aten.convolution_backward(
+            *(gradient, features, weight, [len(weight)], ctx.stride, ctx.padding),
+            *((1, 1), False, (0, 0), 1, by_torch),
+        )
+        if not by_torch[1]:
+            of_weight = weight_gradient(features, gradient, weight, ctx.stride, ctx.padding)
         return of_features, of_weight, of_bias, None, None
 
 
-def weight_gradient(features: Tensor, gradient: Tensor, kernel_size: Pair, stride: Pair, padding: Pair) -> Tensor:
-    """Give the gradient of a convolution's weights, (O, C, *kernel_size).
+def weight_gradient(features: Tensor, gradient: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
+    """Give the gradient of a convolution's weights, (O, C, kernel height, kernel width), in memory as they are.
 
     Args:
         features: What the convolution got, (N, C, H, W).
         gradient: That of its output, (N, O, H', W').
-        kernel_size: Height and width.
-        stride: Likewise, in pixels.
+        weight: Its weights.
+        stride: In pixels, of height and width.
         padding: Zeros at either end, likewise.
     """
     features, gradient = (maps.permute(0, 2, 3, 1).contiguous() for maps in (features, gradient))
-    channels, outputs = features.shape[3], gradient.shape[3]
-    weight = features.new_empty(outputs, *kernel_size, channels)
-    for row in range(kernel_size[0]):
+    outputs, channels, kernel_height, kernel_width = weight.shape
+    of_weight = features.new_empty(outputs, kernel_height, kernel_width, channels)
+    for row in range(kernel_height):
         rows_in, rows_out = _meeting(row, features.shape[1], gradient.shape[1], stride[0], padding[0])
-        for column in range(kernel_size[1]):
+        for column in range(kernel_width):
             columns_in, columns_out = _meeting(column, features.shape[2], gradient.shape[2], stride[1], padding[1])
-            met = features[:, rows_in, columns_in].reshape(-1, channels)  # None, if it lies in the padding alone.
-            torch.mm(gradient[:, rows_out, columns_out].reshape(-1, outputs).T, met, out=weight[:, row, column])
-    return weight.permute(0, 3, 1, 2)
+            met = features[:, rows_in, columns_in].reshape(-1, channels)  # No row, if it lies in the padding alone.
+            torch.mm(gradient[:, rows_out, columns_out].reshape(-1, outputs).T, met, out=of_weight[:, row, column])
+    of_weight = of_weight.permute(0, 3, 1, 2)
+    # DistributedDataParallel warns of other strides than the parameter's.
+    return of_weight if of_weight.stride() == weight.stride() else torch.empty_like(weight).copy_(of_weight)
 
 
 def _meeting(place: int, size: int, output_size: int, stride: int, padding: int) -> tuple[slice, slice]:

@@ -1,7 +1,9 @@
 import io
+import random
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,9 @@ from PIL import Image
 
 from litclassify.data.decoding import jpeg_part, plain_jpeg
 from litclassify.data.decoding.decode import UnreadableImageError, Window, decode_window
-from litclassify.data.decoding.jpeg_part import decode_part
 
 pytest.importorskip("simplejpeg")
-if jpeg_part.load_codec() is None:
+if find_spec("nvidia") is None or find_spec("nvidia.nvimgcodec") is None:
     pytest.skip("needs nvidia-nvimgcodec", allow_module_level=True)
 
 HEIGHT, WIDTH = 83, 131  # No multiples of the blocks of 8 and 16 pixels.
@@ -33,13 +34,14 @@ def jpeg(**options: object) -> bytes:
     return buffer.getvalue()
 
 
-FILES = [
-    jpeg(),
-    jpeg(subsampling=0),
-    jpeg(subsampling=1, quality=30),
-    jpeg(progressive=True),
-    jpeg(restart_marker_rows=1),
-]
+FILES = [jpeg(), jpeg(subsampling=0), jpeg(subsampling=1, quality=30), jpeg(optimize=True)]
+
+
+def decode_part(
+    content: bytes, top: int, left: int, height: int, width: int, *, into_scratch: bool = False
+) -> npt.NDArray[np.uint8] | None:
+    scan = content.index(b"\xff\xda")
+    return jpeg_part.decode_part(content, scan, top, left, height, width, into_scratch=into_scratch)
 
 
 def pixels_of(content: bytes) -> npt.NDArray[np.uint8]:
@@ -64,8 +66,8 @@ def test_a_window_is_read_so(size: tuple[int, int], tmp_path: Path, monkeypatch:
     calls = []
 
     def noted(*arguments: object, **options: object) -> npt.NDArray[np.uint8] | None:
-        calls.append(arguments[1:])
-        return decode_part(*arguments, **options)  # type: ignore[arg-type]
+        calls.append(arguments[2:])
+        return jpeg_part.decode_part(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(plain_jpeg, "decode_part", noted)
     read = decode_window(str(path), 3, lambda *_: window)
@@ -95,16 +97,35 @@ def test_images_share_no_memory(tmp_path: Path) -> None:
     second.add_(1)  # It is the caller's to change.
 
 
-@pytest.mark.parametrize("kept", [slice(len(FILES[0]) // 2), slice(-2), slice(2, None)])
-def test_damaged_files_are_left_to_the_others(kept: slice) -> None:
-    assert decode_part(FILES[0][kept], 0, 0, 8, 8, into_scratch=False) is None
+OTHERS = {
+    "cut off": FILES[0][: len(FILES[0]) // 2],
+    "without an end": FILES[0][:-2],
+    "progressive": jpeg(progressive=True),
+    "restarts": jpeg(restart_marker_rows=1),
+    "a stray marker": FILES[0][:-1000] + b"\xff\xe0" + FILES[0][-998:],
+    "two images": FILES[0] * 2,
+}
 
 
-def test_parts_that_are_damaged_are_as_pillow_takes_them() -> None:
-    half = FILES[0][: len(FILES[0]) // 2] + jpeg_part.END
-    part = decode_part(half, HEIGHT - 8, 0, 8, 8, into_scratch=False)
-    assert part is not None
-    assert np.array_equal(part, pixels_of(half)[HEIGHT - 8 :, :8])
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+def test_other_files_are_decoded_as_a_whole(content: bytes) -> None:
+    assert decode_part(content, 0, 0, 8, 8) is None
+
+
+def test_a_damaged_part_is_as_pillow_takes_it() -> None:
+    rng, taken, refused = random.Random(0), 0, 0
+    for _ in range(300):
+        content = bytearray(FILES[rng.randrange(len(FILES))])
+        scan = content.index(b"\xff\xda")
+        for _ in range(rng.choice([1, 3, 20])):
+            content[rng.randrange(scan + 14, len(content) - 2)] = rng.choice([0xFF, 0, rng.randrange(256)])
+        part = decode_part(bytes(content), HEIGHT // 2, 40, 16, 16)
+        if part is None:
+            refused += 1
+        else:
+            taken += 1
+            assert np.array_equal(part, pixels_of(bytes(content))[HEIGHT // 2 :, 40:][:16, :16])
+    assert min(taken, refused) > 50
 
 
 def test_a_file_that_is_cut_off_below_is_still_unreadable(tmp_path: Path) -> None:
@@ -114,9 +135,23 @@ def test_a_file_that_is_cut_off_below_is_still_unreadable(tmp_path: Path) -> Non
         decode_window(str(path), 3, lambda *_: Window(0, 0, 8, 8, (8, 8)))
 
 
-def test_all_files_are_where_there_is_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jpeg_part, "load_codec", lambda: None)
-    assert decode_part(FILES[0], 0, 0, 8, 8, into_scratch=False) is None
+class OldCodec:
+    __version__ = "0.8.1"
+
+
+@pytest.mark.parametrize("outcome", [ImportError("no libfoo.so"), PermissionError("no links"), OldCodec])
+def test_so_are_all_where_the_decoder_cannot_be_had(outcome: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: str) -> object:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(jpeg_part, "import_module", load)
+    jpeg_part._load_codec.cache_clear()
+    try:
+        assert decode_part(FILES[0], 0, 0, 8, 8) is None
+    finally:
+        jpeg_part._load_codec.cache_clear()
 
 
 def test_each_thread_has_its_own_memory() -> None:
@@ -131,14 +166,14 @@ def test_each_thread_has_its_own_memory() -> None:
 
 SCRIPT = """
 import os, sys
-from pathlib import Path
 import numpy as np
-from litclassify.data.decoding.jpeg_part import decode_part
-content, variables = Path(sys.argv[1]).read_bytes(), dict(os.environ)
-part = decode_part(content, 0, 0, 40, 40, into_scratch=True)
+from litclassify.data.decoding.plain_jpeg import PlainJpeg
+jpeg, variables = PlainJpeg.read(sys.argv[1]), dict(os.environ)
+part = jpeg.decode_part(0, 0, 40, 40, into_scratch=True)
+assert part is not None
 assert dict(os.environ) == variables
 pid = os.fork()
-again = decode_part(content, 0, 0, 40, 40, into_scratch=True)
+again = jpeg.decode_part(0, 0, 40, 40, into_scratch=True)
 equal = np.array_equal(part, again)
 if pid == 0:
     os._exit(0 if equal else 1)

@@ -25,7 +25,7 @@ from litclassify.files.regular_file import open_regular
 RGB = 3
 JPEG_REDUCTIONS = (8, 4, 2)
 # Share of the pixels from which decoding a part takes as long as decoding them all.
-MOST_OF_AN_IMAGE = 0.9
+MOST_OF_AN_IMAGE = 0.8
 # EXIF orientations that exchange height and width, and those whose left or top is the stored right or bottom.
 QUARTER_TURNS = (5, 6, 7, 8)
 LEFT_IS_AN_END = (2, 3, 6, 7)

@@ -16,20 +16,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from packaging.version import Version
 
 CODEC = "nvidia.nvimgcodec"
-END = b"\xff\xd9"
+OLDEST = Version("0.9")
 # As Pillow and simplejpeg decode.
 EXACT = ":fancy_upsampling=1 :fast_idct=0"
+END = b"\xff\xd9"
 
 
 def decode_part(
-    content: bytes, top: int, left: int, height: int, width: int, *, into_scratch: bool
+    content: bytes, scan: int, top: int, left: int, height: int, width: int, *, into_scratch: bool
 ) -> npt.NDArray[np.uint8] | None:
     """Decode a part of a JPEG in colour, which lies within it.
 
     Args:
         content: The file.
+        scan: Where its first scan starts.
         top: The first row.
         left: The first column.
         height: In pixels.
@@ -37,11 +40,11 @@ def decode_part(
         into_scratch: Use memory of the thread that the next call overwrites.
 
     Returns:
-        Pixels (`height`, `width`, 3); None if there is no decoder, the part is a single column, or the file is cut off.
-        Other damage counts where the part is alone, and as for Pillow, which takes pixels that it cannot know for gray.
+        Pixels (`height`, `width`, 3); None if there is no decoder, the part is a single column, or the file has more
+        than one scan, intervals to restart at, or is cut off. Other damage is as Pillow takes it.
     """
     codec = load_codec()
-    if codec is None or not content.endswith(END) or width == 1:  # A single column may get other colours.
+    if codec is None or width == 1 or not _is_one_scan(content, scan):  # A single column may get other colours.
         return None
     region = codec.Region(top, left, top + height, left + width)
     stream = codec.CodeStream(content).get_sub_code_stream(region=region)
@@ -54,6 +57,13 @@ def decode_part(
     return pixels if pixels.shape == (height, width, 3) and pixels.dtype == np.uint8 else None
 
 
+def _is_one_scan(content: bytes, start: int) -> bool:
+    """Say whether the only marker is that of the end: damage that stops Pillow makes others, maybe below a part."""
+    coded = np.frombuffer(content, dtype=np.uint8, offset=start + 2)
+    marked = np.flatnonzero(coded[:-2] == END[0]) + 1
+    return content.endswith(END) and not coded[marked].any()
+
+
 class _OfThread(threading.local):
     """The decoder of a thread, and the image whose memory it uses again."""
 
@@ -62,16 +72,7 @@ class _OfThread(threading.local):
 
 
 _of_thread = _OfThread()
-
-
-def _forget() -> None:
-    """Leave the decoder to the process that made it: its threads are there."""
-    global _of_thread  # noqa: PLW0603
-    _of_thread = _OfThread()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+_loading = threading.Lock()
 
 
 def _decoder(codec: Any) -> Any:
@@ -81,18 +82,27 @@ def _decoder(codec: Any) -> Any:
     return _of_thread.decoder
 
 
-@cache
 def load_codec() -> Any:
-    """Give nvImageCodec with libjpeg-turbo alone; None where it is not installed."""
+    """Give nvImageCodec with libjpeg-turbo alone; None where it is not installed, too old or cannot be loaded."""
+    with _loading:
+        return _load_codec()
+
+
+@cache
+def _load_codec() -> Any:
     spec = find_spec(CODEC) if find_spec(CODEC.partition(".")[0]) is not None else None
-    if spec is None or spec.origin is None or os.name != "posix":
+    if spec is None or spec.origin is None:
         return None
-    # Its other extensions print that they miss the libraries of a GPU.
-    with tempfile.TemporaryDirectory() as folder:
-        for extension in Path(spec.origin).parent.glob("extensions/libjpeg_turbo_ext*"):
-            Path(folder, extension.name).symlink_to(extension)
-        with _environment(NVIMGCODEC_EXTENSIONS_PATH=folder, PYNVIMGCODEC_VERBOSITY="0"):
-            return import_module(CODEC)
+    try:
+        # Its other extensions print that they miss the libraries of a GPU.
+        with tempfile.TemporaryDirectory() as folder:
+            for extension in Path(spec.origin).parent.glob("extensions/libjpeg_turbo_ext*"):
+                Path(folder, extension.name).symlink_to(extension)
+            with _environment(NVIMGCODEC_EXTENSIONS_PATH=folder, PYNVIMGCODEC_VERBOSITY="0"):
+                codec = import_module(CODEC)
+    except (ImportError, OSError):
+        return None
+    return codec if Version(codec.__version__) >= OLDEST else None
 
 
 @contextmanager
@@ -104,6 +114,6 @@ def _environment(**variables: str) -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value

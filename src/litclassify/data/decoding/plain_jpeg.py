@@ -29,11 +29,13 @@ class PlainJpeg:
 
     Args:
         content: The file.
+        scan: Where its first scan starts.
         height: In pixels.
         width: In pixels.
     """
 
     content: bytes
+    scan: int
     height: int
     width: int
 
@@ -47,13 +49,14 @@ class PlainJpeg:
                 if file.read(len(START)) != START:
                     return None
                 content = START + file.read()
-            if _may_be_turned(content):
+            scan = _scan_of_upright(content)
+            if scan is None:
                 return None
             height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
         except (OSError, ValueError, MemoryError):  # Pillow says what is wrong.
             return None
         too_large = Image.MAX_IMAGE_PIXELS is not None and height * width > Image.MAX_IMAGE_PIXELS
-        return None if colorspace != "YCbCr" or too_large else cls(content, height, width)
+        return None if colorspace != "YCbCr" or too_large else cls(content, scan, height, width)
 
     def decode(self, *, into_scratch: bool = False) -> npt.NDArray[np.uint8] | None:
         """Decode.
@@ -76,7 +79,7 @@ class PlainJpeg:
         self, top: int, left: int, height: int, width: int, *, into_scratch: bool
     ) -> npt.NDArray[np.uint8] | None:
         """Decode a part of it, where that can be done; arguments and pixels are as in `jpeg_part.decode_part`."""
-        return decode_part(self.content, top, left, height, width, into_scratch=into_scratch)
+        return decode_part(self.content, self.scan, top, left, height, width, into_scratch=into_scratch)
 
 
 _threads = threading.local()
@@ -89,12 +92,12 @@ def _scratch(size: int) -> npt.NDArray[np.uint8]:
     return buffer
 
 
-def _may_be_turned(content: bytes) -> bool:
-    """Whether there are metadata, or segments that cannot be followed up to the pixels."""
+def _scan_of_upright(content: bytes) -> int | None:
+    """Give where the pixels start; None if metadata come first, or segments that cannot be followed so far."""
     position = len(START)
     while content[position : position + 1] == b"\xff" and position + 4 <= len(content):
         marker = content[position + 1]
         if marker in (START_OF_SCAN, APP1):
-            return marker == APP1
+            return None if marker == APP1 else position
         position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
-    return True
+    return None
