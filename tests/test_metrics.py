@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, hamming_loss
+from torch import nn
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MultilabelAccuracy,
@@ -13,6 +14,7 @@ from torchmetrics.classification import (
     MultilabelF1Score,
 )
 
+from litclassify.losses import divisor_of
 from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 
 
@@ -44,6 +46,18 @@ def test_values_are_those_over_all_images(num_classes: int, dtype: torch.dtype) 
             reference = MulticlassAccuracy(num_classes, average="micro", top_k=top_k)
             assert values[name] == reference(logits, targets)
     torch.testing.assert_close(values["val_loss"], torch.nn.functional.cross_entropy(logits.float(), targets))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_networks_of_16_bits_have_losses_of_32(dtype: torch.dtype) -> None:
+    metrics = ClassificationMetrics(10, "val_").to(dtype)
+    weight = torch.ones(10, dtype=dtype)
+    logits, targets = torch.zeros(128, 10, dtype=dtype), torch.zeros(128, dtype=torch.int64)
+    for _ in range(600):
+        divisor = divisor_of(nn.CrossEntropyLoss(weight), targets)
+        metrics.add(torch.tensor(2.3055), logits, targets, divisor=divisor)
+    metrics.finish()
+    assert metrics.compute()["val_loss"].item() == pytest.approx(2.3055, rel=1e-5)
 
 
 def test_an_epoch_knows_nothing_of_the_one_before() -> None:

@@ -89,15 +89,15 @@ def divisor_of(criterion: nn.Module, targets: Tensor) -> Tensor | int:
         targets: Classes (N,), or probabilities (N, K).
 
     Returns:
-        N, or the sum of weights, a scalar.
+        N, or the sum of weights, a scalar, float32.
     """
     weight = getattr(criterion, "weight", None)
     if not isinstance(weight, Tensor):
         return len(targets)
     if isinstance(criterion, BinaryCrossEntropy) and targets.is_floating_point():
-        return (targets * weight).sum()
+        return (targets.float() * weight.float()).sum()
     if isinstance(criterion, DIVIDED_BY_WEIGHTS) and not targets.is_floating_point():
-        return weight[targets].sum()
+        return weight.float()[targets].sum()
     return len(targets)  # torch divides by the images, whatever their probabilities weigh.
 
 

@@ -1,9 +1,10 @@
 """The metrics that every classifier reports."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.functional.classification import binary_average_precision
 from torchmetrics.utilities import dim_zero_cat
@@ -26,6 +27,11 @@ class Share(Metric):
         super().__init__()
         self.add_state("total", torch.zeros((), dtype=dtype), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=dtype), dist_reduce_fx="sum")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> nn.Module:
+        """Move to a device, and keep the dtype: 16 bits, which a network may train in, hold no sum of many images."""
+        module: nn.Module = super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), exclude_state)
+        return module
 
     def update(self, total: Tensor | float, count: Tensor | float) -> None:
         """Add a sum over `count` images, or over images that weigh so much."""

@@ -232,6 +232,12 @@ def test_what_cannot_be_frozen_is_refused(
         record(BackboneFreezing(*arguments), network=network)
 
 
+def test_a_trial_of_one_batch_is_no_short_run() -> None:
+    trainer = quiet_trainer(fast_dev_run=True, callbacks=[BackboneFreezing(freeze_epochs=3)])
+    trainer.fit(classifier(network=THREE_LAYERS), loader(8, 4), loader(4, 4))
+    assert trainer.global_step == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -29,13 +29,16 @@ class Seen(nn.Module):
         return self.head(images.mean(dim=(2, 3)))
 
 
-def fit(callback: ProgressiveResizing, max_epochs: int, **arguments: Any) -> list[tuple[bool, int, int]]:
+def fit(
+    callback: ProgressiveResizing, max_epochs: int, fast_dev_run: bool = False, **arguments: Any
+) -> list[tuple[bool, int, int]]:
     model = ImageClassifier(Seen, lambda parameters: SGD(parameters, lr=0.1), ["a", "b"], **arguments)
     model.network.sizes.clear()
     loader = DataLoader([(torch.rand(3, 16, 8), 0)] * 4, batch_size=4)
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=max_epochs,
+        fast_dev_run=fast_dev_run,
         callbacks=[callback],
         logger=False,
         enable_checkpointing=False,
@@ -79,3 +82,8 @@ def test_a_network_that_does_not_take_small_images_is_refused() -> None:
     model = ImageClassifier(partial(MLP, in_features=384), lambda p: SGD(p, lr=0.1), ["a", "b"], image_shape=(3, 16, 8))
     with pytest.raises(UserError, match=r"ProgressiveResizing.scale=0.75: .*384"):
         ProgressiveResizing(epochs=1).on_fit_start(Trainer(max_epochs=2, logger=False, accelerator="cpu"), model)
+
+
+def test_a_trial_of_one_batch_is_no_short_run() -> None:
+    sizes = fit(ProgressiveResizing(epochs=5, scale=0.75), max_epochs=10, fast_dev_run=True)
+    assert sizes == [(True, 12, 6), (False, 16, 8)]

@@ -279,6 +279,13 @@ def test_an_unknown_metric_is_named_before_training(mistake: Mistake, key: str, 
     assert "train_acc, train_acc_top5, train_loss, val_acc, val_acc_top5, val_f1, val_loss" in message
 
 
+@pytest.mark.filterwarnings("ignore:You requested to overfit")  # Lightning says so of any shuffled loader.
+def test_a_share_of_batches_that_is_none_is_named_as_it_was_given(mistake: Mistake) -> None:
+    message = mistake("fit", *SMALL, "--trainer.overfit_batches", "0.01")
+    assert message.startswith("error: trainer.overfit_batches is 0.01: ")
+    assert "limit_val_batches" not in message
+
+
 @pytest.mark.usefixtures("training_fails")
 def test_early_stopping_without_validation_is_refused_before_training(mistake: Mistake) -> None:
     message = mistake("fit", *SMALL, "--trainer.limit_val_batches", "0")

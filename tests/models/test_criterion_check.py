@@ -21,6 +21,7 @@ def test_losses_of_logits_and_targets_pass(criterion: nn.Module) -> None:
         (nn.CosineEmbeddingLoss(), r"model\.criterion \(CosineEmbeddingLoss\)"),
         (nn.CrossEntropyLoss(torch.ones(2)), "all 3 classes"),
         (nn.CrossEntropyLoss(label_smoothing=3.0), "label_smoothing must be between"),
+        (nn.CrossEntropyLoss(reduction="sum"), "gives the sum over the batch, but must give the mean"),
         (nn.CrossEntropyLoss(reduction="none"), r"gives shape \(2,\), but must give one number"),
     ],
 )

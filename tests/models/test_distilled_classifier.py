@@ -117,6 +117,8 @@ def test_the_teacher_is_no_part_of_the_student() -> None:
         (lambda: student(alpha=1.5), r"model.alpha must be in \(0, 1\], got 1.5"),
         (lambda: CheckpointTeacher("nope.ckpt").build(CLASSES), "model.teacher.ckpt_path 'nope.ckpt' is no file"),
         (lambda: student(image_shape=(1, 1, 3), teacher=_for_two()).setup("fit"), "does not take images of shape"),
+        (lambda: student(image_shape=(1, 1, 3), teacher=_for_colour()).setup("fit"), "does not take images of shape"),
+        (lambda: student(image_shape=(1, 1, 3), teacher=_particular()).setup("fit"), "does not take .*: Wrong height"),
     ],
 )
 def test_what_cannot_teach_is_refused(build: Callable[[], object], message: str) -> None:
@@ -126,6 +128,29 @@ def test_what_cannot_teach_is_refused(build: Callable[[], object], message: str)
 
 def _for_two() -> NetworkTeacher:
     return NetworkTeacher(lambda num_classes: nn.Linear(2, num_classes), [0.0], [1.0])
+
+
+class Broadcasting(nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(num_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(dim=(1, 2)) * self.scale
+
+
+def _for_colour() -> NetworkTeacher:
+    return NetworkTeacher(Broadcasting, [0.0] * 3, [1.0] * 3)
+
+
+class Particular(Broadcasting):
+    def forward(self, images: Tensor) -> Tensor:
+        assert images.shape[2] == 224, "Wrong height"
+        return super().forward(images)
+
+
+def _particular() -> NetworkTeacher:
+    return NetworkTeacher(Particular, [0.0], [1.0])
 
 
 def recipe(teacher: Path, *words: str) -> list[str]:

@@ -224,6 +224,12 @@ def test_mixing_in_no_epoch_is_refused(max_epochs: int) -> None:
         trainer.fit(classifier(batch_mixing=CutMix(off_last_epochs=2)), loader(8, 4), loader(4, 4))
 
 
+def test_a_trial_of_one_batch_is_no_short_run() -> None:
+    trainer = quiet_trainer(fast_dev_run=True)
+    trainer.fit(classifier(batch_mixing=CutMix(off_last_epochs=2)), loader(8, 4), loader(4, 4))
+    assert trainer.global_step == 1
+
+
 def test_a_loss_of_classes_alone_is_refused_with_mixing() -> None:
     with pytest.raises(UserError, match=r"FocalLoss\) does not take .* \(2, 3\): it takes classes, and no prob"):
         classifier(criterion=FocalLoss(), batch_mixing=CutMix())

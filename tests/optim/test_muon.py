@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from litclassify.errors import UserError
 from litclassify.networks import MLP, LeNet
-from litclassify.optim import Muon, muon
+from litclassify.optim import Muon, muon, start_momentum
 
 REST = partial(SGD, lr=0.1, momentum=0.9)
 
@@ -227,3 +227,16 @@ def test_values_outside_their_range_are_refused(argument: str, value: float, wor
     arguments: dict[str, Any] = {argument: value}
     with pytest.raises(UserError, match=rf"model\.optimizer\.{argument} must be {words}, got {value}"):
         Muon(random_parameters((8, 4), (10, 8)), REST, **arguments)
+
+
+def test_momentum_of_the_rest_starts_where_it_is_unfrozen_later() -> None:
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2))
+    network[0].requires_grad_(False)
+    optimizer = Muon(list(network.parameters()), lr=0.01, rest=partial(torch.optim.SGD, lr=0.1, momentum=0.9))
+    assert optimizer.rest.defaults["fused"]
+    for _ in range(2):
+        network(torch.randn(8, 4)).square().sum().backward()
+        optimizer.step()
+        network.requires_grad_(True)
+        start_momentum(optimizer)
+    assert network[0].bias in optimizer.state

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from litclassify.errors import UserError
-from litclassify.models import ImageClassifier
+from litclassify.models import ImageClassifier, is_cut_short
 from litclassify.networks import head_of, stages_of
 from litclassify.optim import start_momentum
 
@@ -66,7 +66,8 @@ class BackboneFreezing(Callback):
             return
         _check_strategy(trainer)
         self.stages = self._stages_to_freeze(pl_module)
-        self._check_length(trainer.max_epochs)
+        if not is_cut_short(trainer):
+            self._check_length(trainer.max_epochs)
         _freeze(_network_of(pl_module), *self._trained_and_frozen(trainer.current_epoch))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from litclassify.errors import UserError
-from litclassify.models import ImageClassifier
+from litclassify.models import ImageClassifier, is_cut_short
 from litclassify.networks import check_input
 
 KEY = "ProgressiveResizing"
@@ -40,10 +40,10 @@ class ProgressiveResizing(Callback):
         """Make what goes into the network smaller, as long as it trains and the epochs last."""
         if not isinstance(pl_module, ImageClassifier):
             raise UserError(f"{KEY} is for classifiers of this package, got {type(pl_module).__name__}.")
-        if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= self.epochs:
+        max_epochs = trainer.max_epochs
+        if max_epochs is not None and 0 <= max_epochs <= self.epochs and not is_cut_short(trainer):
             raise UserError(
-                f"{KEY}.epochs={self.epochs} leaves no epoch of whole images: trainer.max_epochs is "
-                f"{trainer.max_epochs}."
+                f"{KEY}.epochs={self.epochs} leaves no epoch of whole images: trainer.max_epochs is {max_epochs}."
             )
         self._check_network(pl_module)
 

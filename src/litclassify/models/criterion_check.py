@@ -33,3 +33,5 @@ def check_criterion(criterion: nn.Module, num_classes: int, *, soft_targets: boo
     if not isinstance(loss, Tensor) or loss.dim() > 0:
         shape = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise UserError(f"{given} gives {shape}, but must give one number: the mean over the batch.")
+    if loss > 0 and torch.isclose(criterion(logits.repeat(2, 1), torch.cat([targets] * 2)), 2 * loss):
+        raise UserError(f"{given} gives the sum over the batch, but must give the mean: set its reduction to mean.")

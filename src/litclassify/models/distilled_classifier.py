@@ -97,6 +97,6 @@ class DistilledClassifier(ImageClassifier):
 def _check_images(teacher: ImageClassifier, shape: tuple[int, ...]) -> None:
     try:
         with torch.no_grad():
-            teacher(torch.zeros(1, *shape))
-    except RuntimeError as error:
+            teacher(torch.zeros(1, *shape, dtype=torch.uint8))  # As floats, gray images would become colour.
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
         raise UserError(f"model.teacher does not take images of shape {shape}: {str(error).strip()[:300]}") from error

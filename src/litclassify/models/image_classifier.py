@@ -24,6 +24,7 @@ from litclassify.models.optimization import (
     check_schedules_reach_the_end,
     report_jump_of_rate,
 )
+from litclassify.models.run_length import is_cut_short
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input, hasten_small_maps, restore_convolutions
 from litclassify.optim import ParameterGroups
@@ -239,10 +240,11 @@ class ImageClassifier(LightningModule):
         self.calibration_temperature = 1.0
         if self.device.type == "cpu":
             hasten_small_maps(self.network)
-        if self.batch_mixing is not None and not self.batch_mixing.is_on(0, self.trainer.max_epochs):
+        mixing, max_epochs = self.batch_mixing, self.trainer.max_epochs
+        if mixing is not None and not mixing.is_on(0, max_epochs) and not is_cut_short(self.trainer):
             raise UserError(
-                f"model.batch_mixing.off_last_epochs={self.batch_mixing.off_last_epochs} leaves no epoch to mix in: "
-                f"trainer.max_epochs is {self.trainer.max_epochs}."
+                f"model.batch_mixing.off_last_epochs={mixing.off_last_epochs} leaves no epoch to mix in: "
+                f"trainer.max_epochs is {max_epochs}."
             )
 
     def teardown(self, stage: str) -> None:

@@ -44,6 +44,7 @@ def start_momentum(optimizer: Optimizer) -> None:
     That is the same as none, except under dampening, which then holds for the first step, too. For torch's fused kernel
     of SGD takes the momentum of all parameters of a group or of none: it fails where some are unfrozen later.
     """
+    optimizer = getattr(optimizer, "rest", optimizer)  # That of Muon, with which it shares state and groups.
     if not isinstance(optimizer, SGD):
         return
     for group in optimizer.param_groups:

@@ -155,6 +155,19 @@ def test_what_a_training_freezes_is_frozen_in_the_search(what: list[str], monkey
     assert trained == {f"{head}.weight", f"{head}.bias"}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--trainer.limit_train_batches", "0.1"],
+        ["--trainer.limit_train_batches", "0", "--trainer.overfit_batches", "0.1"],
+        ["--model.batch_mixing", "MixUp", "--model.batch_mixing.off_last_epochs", "15", "--trainer.max_epochs", "20"],
+    ],
+)
+def test_parts_of_a_run_do_not_shorten_a_search(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(["find", "lr", *SMALL, "--num_steps", "12", *words])
+    assert found_flags(capsys.readouterr().out)[0] == "--model.optimizer.lr"
+
+
 @pytest.mark.parametrize("words", every(3, [["--smallest", "0"], ["--seconds", "0"], ["--smallest", "2000"]]))
 def test_a_search_that_measures_nothing_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

@@ -19,11 +19,13 @@ SILENT = {
     "enable_model_summary": False,
     "enable_progress_bar": False,
     "fast_dev_run": False,
+    "limit_train_batches": 1.0,
     "limit_val_batches": 0,
     "logger": False,
     "max_time": None,
     "min_epochs": None,
     "min_steps": None,
+    "overfit_batches": 0.0,
     "profiler": None,
 }
 
@@ -42,7 +44,8 @@ def trial_trainer(settings: Mapping[str, Any], max_steps: int, callback: Callbac
     configured = settings["callbacks"] or []
     configured = configured if isinstance(configured, Sequence) else [configured]
     callbacks = [callback, *(other for other in configured if isinstance(other, FREEZING))]
-    own = {"callbacks": callbacks, "max_steps": max_steps, "max_epochs": max_steps}
+    # The epochs of the run, by which parts of it go, are left where they do not end the search.
+    own = {"callbacks": callbacks, "max_steps": max_steps, "max_epochs": max(max_steps, settings["max_epochs"] or 0)}
     trainer = build_trainer(Trainer, {**settings, **SILENT, **own})
     if trainer.world_size > 1:
         raise UserError(

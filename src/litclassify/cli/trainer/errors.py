@@ -92,6 +92,8 @@ def _refusal(error: Exception, name: str | None, settings: Mapping[str, Any]) ->
     reason = reason_of(error)
     if name is None:
         return UserError(reason)
+    if name in LIMITS and settings.get("overfit_batches"):  # It stands for all of them.
+        name, reason = LIMITS[0], reason.replace(name, LIMITS[0])
     value = settings.get(name)
     return UserError(f"trainer.{name} is {value!r}: {_own_words(name, str(value)) or reason}{REMEDIES.get(name, '')}")
 
