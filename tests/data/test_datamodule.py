@@ -200,6 +200,13 @@ def test_prediction_on_files_downloads_nothing(tmp_path: Path, make_image, monke
     assert quiet_trainer(tmp_path).predict(Recorder(), datamodule=data)[0].tolist() == [-1]
 
 
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+def test_a_path_where_nothing_is_predicted_warns(make_image, stage):
+    data = Digits(path=make_image("photo.png"))
+    with pytest.warns(UserWarning, match=r"data\.path='.*photo\.png' has no effect here: only predict reads it"):
+        data.setup(stage)
+
+
 def test_sizes_that_differ_are_explained_by_workers_too(make_folder, make_image):
     root = make_folder({"cat": 9, "dog": 9})
     make_image("root/cat/large.png", size=(50, 50))

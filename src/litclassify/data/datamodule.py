@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, TypeVar
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -222,6 +223,8 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def setup(self, stage: str) -> None:
         """Build the data sets that `stage` (fit, validate, test or predict) needs."""
+        if self.path is not None and stage != "predict":
+            rank_zero_warn(f"data.path='{self.path}' has no effect here: only predict reads it.")
         if stage == "fit" and self.augmentation_repeats > 1 and not self.transform_list("train"):
             raise UserError(
                 f"data.augmentation_repeats={self.augmentation_repeats} shows images that are all alike: there is no "
