@@ -133,3 +133,15 @@ def test_statistics_default_to_imagenet_and_follow_the_channels():
 def test_statistics_that_cannot_be_are_refused(kwargs, message):
     with pytest.raises(UserError, match=message):
         ImageFolder("x", **kwargs)
+
+
+def test_a_cache_among_the_classes_is_refused(make_folder):
+    root = make_folder({"cat": 9, "dog": 9})
+    data = ImageFolder(root, cache="disk", cache_dir=f"{root}/cache")
+    with pytest.raises(UserError, match=r"data\.cache_dir: '.*/cache' would be taken for a class, .*'.*root/\.cache'"):
+        data.class_names  # noqa: B018
+    assert not os.path.exists(f"{root}/cache")
+    hidden = ImageFolder(root, cache="disk", cache_dir=f"{root}/.cache")
+    hidden.setup("fit")
+    assert os.listdir(f"{root}/.cache")
+    assert ImageFolder(root).class_names == ["cat", "dog"]

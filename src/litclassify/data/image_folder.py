@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from litclassify.data.image_files_datamodule import ImageFilesDataModule
 from litclassify.data.listing.class_folders import (
     ClassFiles,
+    is_among_classes,
     label_samples,
     quote_names,
     scan_labelled,
@@ -17,6 +18,7 @@ from litclassify.data.listing.class_folders import (
 )
 from litclassify.data.listing.labelled_files import LabelledFiles, Samples
 from litclassify.data.listing.split_folders import SplitFolders, find_split_folders
+from litclassify.errors import UserError
 
 
 class ImageFolder(ImageFilesDataModule):
@@ -50,6 +52,8 @@ class ImageFolder(ImageFilesDataModule):
 
     @cached_property
     def _training_classes(self) -> ClassFiles:
+        if self.cache == "disk" and self.cache_dir is not None:
+            self.check_is_no_class("data.cache_dir", os.path.expanduser(self.cache_dir))
         return scan_training_classes(self.split_folders["train"])
 
     @property
@@ -65,6 +69,25 @@ class ImageFolder(ImageFilesDataModule):
     def unused_folders(self) -> list[str]:
         """Names of folders of images beside those of the splits."""
         return self._found.unused
+
+    def check_is_no_class(self, key: str, path: str) -> None:
+        """Check a folder that is to be made.
+
+        Args:
+            key: The argument that names it.
+            path: Where.
+
+        Raises:
+            UserError: It would lie among the class folders.
+        """
+        for folder in self.split_folders.values():
+            if is_among_classes(path, folder):
+                hidden = os.path.join(folder, f".{os.path.basename(path)}")
+                raise UserError(
+                    f"{key}: '{path}' would be taken for a class, or for a part of one: it lies in '{folder}'. Give a "
+                    f"folder elsewhere, or a hidden one, '{hidden}'.",
+                    key.lstrip("-"),
+                )
 
     @cached_property
     def _found(self) -> SplitFolders:

@@ -67,6 +67,21 @@ def test_folders_that_do_not_tell_the_splits_end_with_code_2(folder: Path, mista
     assert "holds 'test', 'val', named for splits, and no folder of training images" in mistake(*words)
 
 
+@pytest.mark.parametrize("output", ["images/train/report", "images/test/dark/report"])
+def test_a_report_among_the_classes_is_refused(output: str, folder: Path, mistake: Mistake) -> None:
+    message = mistake("audit", "--data", "ImageFolder", "--data.root", str(folder), "--output", output)
+    assert f"--output: '{output}' would be taken for a class, or for a part of one" in message
+    assert not Path(output).exists()
+
+
+@pytest.mark.parametrize("output", ["images/train/.report", "images/report"])
+def test_a_report_beside_the_classes_is_no_class(output: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        audit(folder, "--output", output, "--min_images", "1")
+        assert "36 images, 2 classes" in capsys.readouterr().out
+    assert Path(output, "audit.html").is_file()
+
+
 def read(report: Path) -> list[dict[str, str]]:
     with (report / "audit.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -24,7 +24,7 @@ from litclassify.cli.dry_run import ParsersOnly
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.parser import ArgumentParser
 from litclassify.cli.runs.launchers import is_one_of_several
-from litclassify.data import ImageDataModule
+from litclassify.data import ImageDataModule, ImageFolder
 from litclassify.data.decoding.reading import usable_cpus
 from litclassify.errors import UserError
 from litclassify.tables import print_table
@@ -62,9 +62,9 @@ def main(words: list[str]) -> None:
         rest += ["--ckpt_path", arguments.ckpt_path]
     application = DataOnly(["fit", *rest])
     data = application.build_data()
-    if arguments.output is not None:
-        _make_folder(arguments.output)
     try:
+        if arguments.output is not None:
+            _make_folder(arguments.output, data)
         inventory = take_inventory(data)
     except UserError as error:
         raise application.command_line.located(error) from error
@@ -150,7 +150,9 @@ class DataOnly(ParsersOnly):
         return data
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, data: ImageDataModule) -> None:
+    if isinstance(data, ImageFolder):
+        data.check_is_no_class("--output", str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

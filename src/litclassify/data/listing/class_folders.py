@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from litclassify.data.listing.find_images import list_images, only_images
 from litclassify.errors import UserError
@@ -33,6 +34,12 @@ def subfolders(folder: str) -> list[str]:
     """Give the names of the folders in `folder`, sorted; hidden ones are passed over."""
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def is_among_classes(path: str, folder: str) -> bool:
+    """Tell whether what is written to `path` would be taken for a class in `folder`, or for a part of one."""
+    place, classes = Path(path).resolve(), Path(folder).resolve()
+    return classes in place.parents and not any(part.startswith(".") for part in place.relative_to(classes).parts)
 
 
 def scan_training_classes(folder: str) -> ClassFiles:
