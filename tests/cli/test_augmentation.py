@@ -75,6 +75,13 @@ def test_the_printed_list_gives_the_images_of_the_preset(
         assert class_paths(transforms) == [type(transform).__name__ for transform in expected]
 
 
+def test_a_run_that_goes_on_at_another_size_is_warned_of_the_list_of_a_preset(fit: Fit) -> None:
+    words = ["--model.network", "LeNet", "--trainer.max_epochs", "1"]
+    run = fit("--data.train_transform", "flip_crop", "--data.image_size", "16", *words)
+    with pytest.warns(UserWarning, match="gives 16x16 images, but data.image_size is 20x20 and validation sees 20x20"):
+        main(["fit", "--config", str(run / "config.fit.yaml"), "--data.image_size", "20"])
+
+
 def test_images_come_repeatedly_and_a_run_is_reproduced(fit: Fit) -> None:
     words = ["--data.train_transform", "rand_augment", "--data.augmentation_repeats", "3"]
     curves = [(fit(*words) / "metrics.csv").read_text() for _ in range(2)]

@@ -87,7 +87,8 @@ def test_transforms_that_give_no_image_are_refused(transform, message):
     with pytest.raises(UserError, match=rf"data\.eval_transform {message}"):
         Digits(eval_transform=[transform]).image_shape  # noqa: B018
     data = Digits(train_transform=[transform])
-    data.setup("fit")
+    with pytest.raises(UserError, match=rf"data\.train_transform {message}"):
+        data.setup("fit")
     with pytest.raises(UserError, match=rf"data\.train_transform {message}"):
         next(iter(data.train_dataloader()))
 
@@ -205,6 +206,28 @@ def test_a_path_where_nothing_is_predicted_warns(make_image, stage):
     data = Digits(path=make_image("photo.png"))
     with pytest.warns(UserWarning, match=r"data\.path='.*photo\.png' has no effect here: only predict reads it"):
         data.setup(stage)
+
+
+LARGE, SMALL = [v2.Resize((16, 16))], [v2.Resize((8, 8))]
+
+
+def test_training_images_of_another_size_than_is_asked_for_warn():
+    said = r"data\.train_transform gives 8x8 images, but data\.image_size is 16x16 and validation sees 16x16"
+    with pytest.warns(UserWarning, match=said):
+        Digits(image_size=16, train_transform=SMALL).setup("fit")
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        {"train_transform": LARGE},
+        {"train_transform": [v2.RandomHorizontalFlip()]},
+        {"train_transform": SMALL, "eval_transform": SMALL},
+        {"eval_transform": SMALL},
+    ],
+)
+def test_sizes_that_are_asked_for_are_silent(transforms):
+    Digits(image_size=16, **transforms).setup("fit")
 
 
 def test_sizes_that_differ_are_explained_by_workers_too(make_folder, make_image):

@@ -235,6 +235,19 @@ class ImageDataModule(LightningDataModule, ABC):
         if self.val_fold is not None and "val" in self._datasets and not self._fold_drawn:
             name = type(self).__name__
             raise UserError(f"data.val_fold has no effect: {name} does not divide its images with _hold_out.")
+        if stage == "fit" and self.train_transform is not None:
+            self._compare_sizes()
+
+    def _compare_sizes(self) -> None:
+        """Warn where training images have neither the size that is asked for nor that of validation images."""
+        trained, validated = self._dataset("train")[0][0].shape[-2:], self.image_shape[-2:]
+        if trained not in (self.image_size, validated):
+            given, asked, seen = (f"{height}x{width}" for height, width in (trained, self.image_size, validated))
+            rank_zero_warn(
+                f"data.train_transform gives {given} images, but data.image_size is {asked} and validation sees "
+                f"{seen}. Of a preset, a config holds the transforms for the image_size that it was given for: for "
+                "another one, name the preset again."
+            )
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled by the global seed and the epoch."""
