@@ -64,6 +64,38 @@ def test_parquet_is_read_as_csv_is(write):
         ImageTable(other, label_column="lists")._read_labels()
 
 
+def write_parquet(folder: str, columns: dict[str, list[object]], names: list[str] | None = None) -> str:
+    """Write a table beside images, whose columns may have other names, one of them twice; gives the file."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.table(list(columns.values()), names=names or list(columns))
+    parquet.write_table(table, f"{folder}/images.parquet")
+    return f"{folder}/images.parquet"
+
+
+def test_a_column_that_is_there_twice_is_refused_in_parquet_too(write):
+    folder = os.path.dirname(write("path,label", ROWS))
+    columns = {"path": PATHS, "label": [path[:3] for path in PATHS], "a": PATHS, "b": PATHS}
+    with pytest.raises(UserError, match=r"data\.label_column: '.*parquet' has 2 columns 'label'"):
+        ImageTable(write_parquet(folder, columns, ["path", "label", "label", "b"])).class_names  # noqa: B018
+    assert len(labels(ImageTable(write_parquet(folder, columns, ["path", "label", "b", "b"])))) == 40
+
+
+def test_a_number_that_is_none_is_an_empty_cell(write):
+    folder = os.path.dirname(write("path,label", ROWS))
+    file = write_parquet(folder, {"path": PATHS, "label": [1.0, 2.0, float("nan"), 3.0] * 10})
+    with pytest.raises(UserError, match=r"'.*parquet', row 3: 'label' is empty"):
+        ImageTable(file).class_names  # noqa: B018
+    assert ImageTable(file, label_separator=";").class_names == ["1.0", "2.0", "3.0"]
+
+
+def test_files_that_are_missing_are_said_to_be_relative_to_a_folder(write, monkeypatch):
+    file = write("path,label", [row.replace("cat/1", "cat/x") for row in ROWS])
+    monkeypatch.chdir(os.path.dirname(file))
+    with pytest.raises(UserError, match=r"relative to data\.root, which is '\.'\.$"):
+        ImageTable("images.csv").samples  # noqa: B018
+
+
 def test_parquet_without_pyarrow_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (tmp_path / "x.parquet").touch()
@@ -156,9 +188,12 @@ SPLIT = [f"{row},{'val' if i % 4 == 3 else 'train'}" for i, row in enumerate(ROW
         ("path,label", ROWS, {"split_column": "fold"}, r"data\.split_column: there is no column 'fold'"),
         ("path,label", ROWS, {"group_column": "patient"}, r"data\.group_column: there is no column 'patient'"),
         ("path,label", ROWS, {"label_separator": ""}, r"data\.label_separator is empty"),
+        ("path,label,label", [f"{row},x" for row in ROWS], {}, r"label_column: '.*csv' has 2 columns 'label'"),
+        ("path,group,label,group", [f"{row[:-3]}a,{row}" for row in ROWS], {}, r"group_column: '.*' has 2 columns"),
         ("path,label", [], {}, r"data\.table='.*csv' has no rows"),
         ("path,label", replaced(7, "cat/5.png,"), {}, r"'.*csv', row 7: 'label' is empty"),
         ("path,label", ["", *replaced(7, ",cat")], {}, r"'.*csv', row 8: 'path' is empty"),
+        ("path,label", replaced(7, '"  ",cat'), {}, r"'.*csv', row 7: 'path' is empty"),
         ("path,label", replaced(7, "cat/5.png,cat,"), {}, r"'.*csv', row 7 has 3 cells, but the header 2"),
         ("path,label", replaced(7, 'cat/5.png,"ca"t'), {}, r"'.*csv', row 7: ',' expected after '\"'"),
         (

@@ -90,12 +90,15 @@ class ImageTable(ImageFilesDataModule):
             if name is not None:
                 required[use] = name
                 del optional[use]
-        convert = {"path": lambda cell: os.path.join(self.folder, os.path.normpath(cell.strip())) if cell else ""}
-        table = read_table(os.path.expanduser(self.table), required, optional, convert)
+        table = read_table(os.path.expanduser(self.table), required, optional, {"path": self._file})
         for use, column in table.columns.items():
             if "" in column.cells and not (use == "label" and self.multi_label):
                 raise UserError(f"data.table: {table.row(column.first_row_of(''))}: '{column.name}' is empty.")
         return table
+
+    def _file(self, cell: str) -> str:
+        name = cell.strip()
+        return os.path.join(self.folder, os.path.normpath(name)) if name else ""
 
     @cached_property
     def _splits(self) -> Ints:
@@ -180,7 +183,7 @@ class ImageTable(ImageFilesDataModule):
             raise UserError(
                 f"data.table: {self._table.row(files.first_row_of(missing[0]))}: {len(missing)} of {len(files.cells)} "
                 f"files do not exist: {quote_names(missing, SHOWN_FILES)}. Paths are relative to data.root, which is "
-                f"'{self.folder}'."
+                f"'{self.folder or os.curdir}'."
             )
 
     def _check_leaks(self, targets: npt.NDArray[Any]) -> None:

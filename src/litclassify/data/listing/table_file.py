@@ -128,7 +128,13 @@ def _columns(
                 f"data.{use}_column: there is no column '{name}' in '{file}'.{nearest(name, header)} "
                 f"Its columns are {some_of(header) or 'none: it is empty'}."
             )
-    return {use: name for use, name in {**required, **optional}.items() if name in header}
+    found = {use: name for use, name in {**required, **optional}.items() if name in header}
+    for use, name in found.items():
+        if header.count(name) > 1:
+            raise UserError(
+                f"data.{use}_column: '{file}' has {header.count(name)} columns '{name}': rename what is not meant."
+            )
+    return found
 
 
 @contextmanager
@@ -223,7 +229,7 @@ def _parquet_header(file: str) -> list[str]:
 
 
 def _parquet_chunks(file: str, names: Sequence[str]) -> Iterator[list[Sequence[str]]]:
-    """Give the named columns, some rows at a time; null is an empty cell."""
+    """Give the named columns, some rows at a time; null and NaN are empty cells."""
     with _parquet_file(file) as table:
         for batch in table.iter_batches(CHUNK, columns=list(names)):
             columns = [batch.column(name).to_pylist() for name in names]
@@ -234,4 +240,8 @@ def _parquet_chunks(file: str, names: Sequence[str]) -> Iterator[list[Sequence[s
                         f"data.table: '{name}' of '{file}' holds a {type(other).__name__}: only text and numbers are "
                         "read. Several labels are one text, with data.label_separator between them."
                     )
-            yield [["" if cell is None else str(cell) for cell in cells] for cells in columns]
+            yield [list(map(_text, cells)) for cells in columns]
+
+
+def _text(cell: str | float | None) -> str:
+    return "" if cell is None or cell != cell else str(cell)  # noqa: PLR0124 - only NaN differs from itself
