@@ -34,6 +34,21 @@ def test_classes_that_a_row_leaves_out_share_the_rest(known: KnownProbabilities,
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.csv", "path,label,top1,top1_confidence\n{}/train/cat/a.jpg,cat,cat,0.7\n"),
+        ("p.jsonl", '{{"path": "{}/train/cat/a.jpg", "label": "cat", "top1": "cat", "top1_confidence": 0.7}}\n'),
+    ],
+)
+def test_a_byte_order_mark_is_no_part_of_a_name(
+    name: str, text: str, known: KnownProbabilities, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text.format(tmp_path), encoding="utf-8-sig")
+    known.read(tmp_path / name)
+    assert known.values[0] == pytest.approx([0.1, 0.7, 0.1, 0.1])
+
+
+@pytest.mark.parametrize(
     ("name", "text", "said"),
     [
         ("p.txt", "", "takes .csv or .jsonl and the directory of fit --folds"),

@@ -67,7 +67,7 @@ def _numbered_rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if file.suffix not in READERS and os.path.exists(file):
         raise UserError(f"--predictions takes {' or '.join(READERS)} and the directory of fit --folds, got '{file}'.")
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
             rows: Iterable[Any] = csv.DictReader(lines) if file.suffix == ".csv" else map(json.loads, lines)
             for number, row in zip(count(1), rows):
                 if not isinstance(row, dict) or "path" not in row:
