@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jsonargparse import Namespace, dict_to_namespace
 from jsonargparse._util import import_object
@@ -93,6 +93,8 @@ class ClassificationCLI(LightningCLI):
         typed: All of them, to repeat in other commands; null takes `args`.
     """
 
+    command: ClassVar[str | None] = None
+    """What is typed for it in place of a subcommand; None for the subcommand."""
     command_line: CommandLine
     subcommand: str
     run_dir: Path | None = None
@@ -162,7 +164,7 @@ class ClassificationCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the command line, with the checkpoint's own configuration below all that the user gives."""
         assert isinstance(args, list)
-        self.command_line = CommandLine(args, self._flags_from_environment(args))
+        self.command_line = CommandLine(args, self._flags_from_environment(args), self.command)
         if self.command_line.subcommand == ["fit"] and self.command_line.last_value("resume") == "auto":
             self._look_for_unfinished_run(parser)
         self.checkpoint = self.command_line.checkpoint

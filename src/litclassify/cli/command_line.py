@@ -63,12 +63,14 @@ class CommandLine:
     Args:
         words: The words after the program's name; the subcommand comes first.
         from_environment: Flags that environment variables stand for; typed ones overrule them.
+        command: What was typed in place of the subcommand; None for the same.
     """
 
     is_whole = False
 
-    def __init__(self, words: list[str], from_environment: Sequence[str] = ()) -> None:
+    def __init__(self, words: list[str], from_environment: Sequence[str] = (), command: str | None = None) -> None:
         self.subcommand = words[:1]
+        self.command = command or next(iter(words), "")
         self.flags = in_order_of_precedence(group_words([*from_environment, *words[1:]]))
         self._typed = group_words(words[1:])
 
@@ -165,7 +167,7 @@ class CommandLine:
         if self.words and self.words[0] in NEEDS_CHECKPOINT:
             stray = next((flag.words[0] for flag in self._typed if not flag.words[0].startswith("-")), "")
             raise UserError(
-                f"{self.words[0]} needs a trained model: give --ckpt_path FILE, the directory of a run, best or last."
+                f"{self.command} needs a trained model: give --ckpt_path FILE, the directory of a run, best or last."
                 f"{flag_for(stray)}"
             )
 

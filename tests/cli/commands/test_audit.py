@@ -353,7 +353,10 @@ def test_one_of_several_processes_is_refused(mistake: Mistake, monkeypatch: pyte
         (["--data", "Digits", "--min_images", "few"], "--min_images"),
         (["--data", "Digits", "--predictions", "none.csv"], "'none.csv' cannot be read"),
         (["--data", "Digits", "--predictions", "p.csv", "--no_label_errors"], "leave one of them out"),
-        ([], "data"),
+        (
+            [],
+            "Missing: data.\n  It comes from a recipe (--config configs/digits.yaml), from a checkpoint of",
+        ),
     ],
 )
 def test_mistakes_end_with_code_2(words: list[str], said: str, mistake: Mistake) -> None:

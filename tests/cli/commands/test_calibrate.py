@@ -97,7 +97,8 @@ def test_training_that_goes_on_forgets_the_temperature(fit: Fit) -> None:
 
 
 def test_mistakes_are_refused(mistake: Mistake, fit: Fit) -> None:
-    assert "--ckpt_path" in mistake("calibrate", "--data", "Digits", "--model.network", "LeNet")
+    message = mistake("calibrate", "--data", "Digits", "--model.network", "LeNet")
+    assert "calibrate needs a trained model: give --ckpt_path FILE" in message
     shutil.copy(fit() / "checkpoints" / "last.ckpt", "model.ckpt")
     shutil.rmtree("runs")
     calibrate = ["calibrate", "--ckpt_path", "model.ckpt", *QUIET]

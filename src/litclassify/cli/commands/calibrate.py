@@ -58,6 +58,8 @@ class Calibration(ClassificationCLI):
         UserError: No checkpoint is given, the classifier has no classes to choose from, or there are too few images.
     """
 
+    command = "calibrate"
+
     def __init__(self, args: list[str], output: Path | None) -> None:
         self.output = output
         self.validation = ValidationEvaluation()
@@ -66,8 +68,6 @@ class Calibration(ClassificationCLI):
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot be calibrated before anything is read."""
         super().before_instantiate_classes()
-        if self.checkpoint is None:
-            raise UserError("calibrate needs a checkpoint: give --ckpt_path.")
         if self.output is not None and self.output.is_dir():
             raise UserError(f"--output '{self.output}' is a directory. Give a file.")
 

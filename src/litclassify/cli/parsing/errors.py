@@ -50,6 +50,10 @@ NEEDED = (
     "fit, or from flags:\n"
     "python main.py fit --data Digits --model.network LeNet --model.optimizer AdamW"
 )
+NEEDED_DATA = (
+    "\nIt comes from a recipe (--config configs/digits.yaml), from a checkpoint of fit, or from flags, such as "
+    f"{EXAMPLES['data']}."
+)
 
 PLAIN_TYPES = {
     "int": "an integer",
@@ -123,6 +127,8 @@ def _required(leaf: Leaf, match: re.Match[str]) -> str:
     missing = [f"{leaf.key}.{name}" if leaf.key else name for name in names]
     if subcommand and subcommand[1] != "fit":
         advice = f"\nThe checkpoint does not say: give what it was trained with, such as {EXAMPLES['data']}."
+    elif missing == ["data"]:
+        advice = NEEDED_DATA
     elif set(missing) & set(EXAMPLES):
         advice = NEEDED
     else:
