@@ -159,16 +159,7 @@ def test_training_from_a_table_is_training_from_folders_bit_for_bit() -> None:
     (root / "list.csv").write_text("\n".join(rows))
     table = ["ImageTable", "--data.table", str(root / "list.csv"), "--data.path_column", "file"]
     table += ["--data.label_column", "species", "--data.split_column", "use"]
-    little = [
-        "--data.image_size",
-        "64",
-        "--data.cache_size",
-        "64",
-        "--data.num_workers",
-        "0",
-        "--trainer.max_epochs",
-        "1",
-    ]
+    little = ["--data.image_size", "64", "--data.num_workers", "0", "--trainer.max_epochs", "1"]
     little += ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1", "--data.batch_size", "16"]
     for name, words in {"table": table, "folders": ["ImageFolder", "--data.root", str(root)]}.items():
         main(["fit", "--data", *words, *LENET, *little, "--run_name", name])

@@ -102,6 +102,7 @@ class ImageFilesDataModule(ImageDataModule):
             raise UserError(f"data.cache_size must be at least 1, got {cache_size}.")
         if cache_size is not None and cache is None:
             rank_zero_warn(f"data.cache_size={cache_size} has no effect without data.cache.")
+        self._cache_size_is_given = cache_size is not None
         if cache_dir is not None and cache != "disk":
             rank_zero_warn(f"data.cache_dir='{cache_dir}' has no effect unless data.cache is disk.")
         self.cache_dir = cache_dir
@@ -224,12 +225,19 @@ class ImageFilesDataModule(ImageDataModule):
     def _chosen_cache(self) -> Literal["ram", "disk"] | None:
         if self.cache != "auto":
             return self.cache
-        return "ram" if is_small(self._all_paths, self.num_channels, self.cache_size) else None
+        if is_small(self._all_paths, self.num_channels, self.cache_size):
+            return "ram"
+        if self._cache_size_is_given:
+            rank_zero_warn(
+                f"data.cache_size={self.cache_size} has no effect: data.cache=auto holds no images that have to be "
+                "resized for it, or take more than 1 GiB. Set data.cache to ram or disk."
+            )
+        return None
 
     @cached_property
     def bad_images(self) -> BadImages:
         """The list of images that cannot be read, where they do not end the command at once."""
-        return BadImages(self.folder, self.max_bad_share)
+        return BadImages(self.folder, self.max_bad_share, self.exclude)
 
     @property
     def _skips(self) -> bool:

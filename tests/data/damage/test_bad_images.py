@@ -268,6 +268,18 @@ def test_a_report_names_all_before_training(root: Path, cache: str | None) -> No
     assert len(left._dataset("train")) == 22
 
 
+def test_a_report_beside_a_list_says_to_add_to_it(root: Path) -> None:
+    damages.empty(root / "train/ant/03.jpg")
+    Path("my list.txt").write_text("train/bee/05.jpg\n")
+    data = folder(root, on_bad_image="report", max_bad_share=None, exclude="my list.txt")
+    data.bad_images.list_in("bad_images.csv")
+    with pytest.raises(UserError) as caught:
+        data.setup("fit")
+    message = str(caught.value)
+    assert "The list is 'bad_images.csv'." in message
+    assert message.endswith("Repair or remove them, or add their paths to 'my list.txt', which data.exclude names.")
+
+
 def test_a_report_shows_the_first_few(root: Path) -> None:
     for path in (root / "train/ant").iterdir():
         damages.empty(path)

@@ -261,6 +261,13 @@ def test_small_images_are_held_in_memory_by_default(class_folders: Path) -> None
     assert not isinstance(ImageFolder(str(class_folders), image_size=8)._dataset("train"), ImageTensorDataset)
 
 
+def test_a_size_for_a_cache_that_auto_does_not_make_is_said(class_folders: Path) -> None:
+    data = ImageFolder(str(class_folders), cache_size=15)
+    with pytest.warns(UserWarning, match=r"data\.cache_size=15 has no effect: .* Set data\.cache to ram or disk"):
+        data.setup("fit")
+    assert isinstance(ImageFolder(str(class_folders), cache_size=16)._dataset("train"), ImageTensorDataset)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "key"),
     [({"cache": None, "cache_size": 9}, "cache_size=9"), ({"cache": "ram", "cache_dir": "x"}, "cache_dir='x'")],

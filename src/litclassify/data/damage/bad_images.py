@@ -25,11 +25,13 @@ class BadImages:
     Args:
         folder: What paths in the list are relative to.
         max_share: How many of the images of a split may be bad, in [0, 1].
+        exclude: The list of images that are left out already; None if there is none.
     """
 
-    def __init__(self, folder: str, max_share: float) -> None:
+    def __init__(self, folder: str, max_share: float, exclude: str | None = None) -> None:
         self.folder = folder
         self.max_share = max_share
+        self.exclude = exclude
         self._table: SharedTable | None = None
         self._listed: dict[str, dict[str, str]] = defaultdict(dict)
         self._totals: dict[str, int] = {}
@@ -114,7 +116,9 @@ class BadImages:
         lines = [f"{name}: {reason}" for listed in self._listed.values() for name, reason in listed.items()]
         more = [f"… {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
         remedy = "Repair or remove them"
-        if self._table is not None:
+        if self.exclude is not None:
+            remedy += f", or add their paths to '{self.exclude}', which data.exclude names"
+        elif self._table is not None:
             remedy += f", or leave them out with --data.exclude {shlex.quote(self._table.file)}"
         raise UserError("\n".join([f"data.on_bad_image=report: {summary}", *lines[:SHOWN], *more, f"{remedy}."]))
 
