@@ -139,6 +139,17 @@ def test_groups_are_not_divided(write, multi):
     assert sum(map(len, parts)) == len(set.union(*parts))
 
 
+@pytest.mark.parametrize("parquet", [False, True])
+def test_images_that_are_groups_of_their_own_pass_over_a_column_with_gaps(write, parquet):
+    file = write("path,label,group", [f"{row}," for row in ROWS])
+    if parquet:
+        columns = {"path": PATHS, "label": [path[:3] for path in PATHS], "group": [None] * 40}
+        file = write_parquet(os.path.dirname(file), columns)
+    data = ImageTable(file, group_column="path")
+    assert labels(data) == {path: path[:3] for path in PATHS}
+    assert [len(part.paths) for part in data.samples.values()] == [4, 4, 32]
+
+
 def test_rows_of_one_image_are_not_divided(write):
     data = ImageTable(write("path,label", [*ROWS, *ROWS, *ROWS]), val_split=0.4, test_split=0.4)
     parts = [set(samples.paths) for samples in data.samples.values()]
@@ -194,6 +205,14 @@ SPLIT = [f"{row},{'val' if i % 4 == 3 else 'train'}" for i, row in enumerate(ROW
         ("path,label", replaced(7, "cat/5.png,"), {}, r"'.*csv', row 7: 'label' is empty"),
         ("path,label", ["", *replaced(7, ",cat")], {}, r"'.*csv', row 8: 'path' is empty"),
         ("path,label", replaced(7, '"  ",cat'), {}, r"'.*csv', row 7: 'path' is empty"),
+        (
+            "path,label,group",
+            ["cat/0.png,cat,", *grouped(ROWS[1:])],
+            {},
+            r"row 2: 'group' is empty\. .* fill it, or set data\.group_column to 'path'",
+        ),
+        ("path,label,split", [*SPLIT[:-1], "dog/19.png,dog,"], {}, r"row 41: 'split' is empty\. .* fill it, or rename"),
+        ("path,label,group", [*grouped(ROWS[1:]), "cat/0.png,cat,"], {"group_column": "group"}, r"'group' is empty\.$"),
         ("path,label", replaced(7, "cat/5.png,cat,"), {}, r"'.*csv', row 7 has 3 cells, but the header 2"),
         ("path,label", replaced(7, 'cat/5.png,"ca"t'), {}, r"'.*csv', row 7: ',' expected after '\"'"),
         (

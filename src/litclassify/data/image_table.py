@@ -91,10 +91,19 @@ class ImageTable(ImageFilesDataModule):
                 required[use] = name
                 del optional[use]
         table = read_table(os.path.expanduser(self.table), required, optional, {"path": self._file})
+        self._check_filled(table)
+        return table
+
+    def _check_filled(self, table: Table) -> None:
+        ways = {}
+        if self.split_column is None:
+            ways["split"] = "rename it"
+        if self.group_column is None:
+            ways["group"] = f"set data.group_column to '{self.path_column}', so that each image is a group of its own"
         for use, column in table.columns.items():
             if "" in column.cells and not (use == "label" and self.multi_label):
-                raise UserError(f"data.table: {table.row(column.first_row_of(''))}: '{column.name}' is empty.")
-        return table
+                way = f" The column is used for its name: fill it, or {ways[use]}." if use in ways else ""
+                raise UserError(f"data.table: {table.row(column.first_row_of(''))}: '{column.name}' is empty.{way}")
 
     def _file(self, cell: str) -> str:
         name = cell.strip()
