@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 import torch
 
+from litclassify.errors import UserError
 from litclassify.predictions import Schema
 
 CLASSES = ["ant", "bee", "cat"]
@@ -40,6 +41,13 @@ def test_several_labels_are_joined_and_divided_again() -> None:
     assert [(row[1], row[-2]) for row in rows] == [("ant|cat", "ant|bee"), ("", "")]
     assert schema.labels("ant|cat") == ["ant", "cat"]
     assert schema.labels("") == []
+
+
+def test_a_separator_that_is_part_of_a_name_is_refused() -> None:
+    with pytest.raises(UserError, match=r"data\.label_separator: '\|' is part of the label 'a\|b'"):
+        Schema(["a", "a|b"], 1, label_separator="|")
+    assert Schema(["a", "a|b"], 1, label_separator=";").labels("a|b;a") == ["a|b", "a"]
+    assert Schema(["a", "a|b"], 1).labels("a|b") == ["a|b"]
 
 
 @pytest.mark.parametrize("separator", [None, ";"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from litclassify.errors import UserError
 from litclassify.models import Prediction
 
 Row = list[Any]
@@ -23,6 +24,9 @@ class Schema:
         probabilities: Whether there is a column for the probability of every class.
         labelled: Whether there is a column for the class that an image is known to have.
         label_separator: What stands between the labels of an image; None where each has one class.
+
+    Raises:
+        UserError: The separator is part of a name.
     """
 
     class_names: Sequence[str]
@@ -30,6 +34,15 @@ class Schema:
     probabilities: bool = False
     labelled: bool = False
     label_separator: str | None = None
+
+    def __post_init__(self) -> None:
+        separator = self.label_separator
+        name = None if separator is None else next((name for name in self.class_names if separator in name), None)
+        if name is not None:
+            raise UserError(
+                f"data.label_separator: '{separator}' is part of the label '{name}': labels in one cell could not be "
+                "told apart. Give another."
+            )
 
     @cached_property
     def columns(self) -> dict[str, type]:

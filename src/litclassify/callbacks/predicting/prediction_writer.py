@@ -52,7 +52,7 @@ class PredictionWriter(BasePredictionWriter):
         sort_into: Folder for the images, sorted by what is predicted; None leaves them where they are.
 
     Raises:
-        UserError: The ending is another, or `top_k` is less than 1.
+        UserError: The ending is another, `top_k` is less than 1, or the separator is part of a name.
     """
 
     outcome: Outcome | None = None
