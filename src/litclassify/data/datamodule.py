@@ -194,9 +194,11 @@ class ImageDataModule(LightningDataModule, ABC):
     def class_counts(self) -> list[int]:
         """Number of training images of each class; they are found, or downloaded, if they are not yet."""
         self.prepare_data()
-        targets = self._training_targets()
-        counts = targets.sum(dim=0) if self.multi_label else torch.bincount(targets, minlength=self.num_classes)
-        return counts.tolist()
+        return self._count_classes(self._training_targets()).tolist()
+
+    def _count_classes(self, targets: Tensor) -> Tensor:
+        """Number of images of each class."""
+        return targets.sum(dim=0) if self.multi_label else torch.bincount(targets, minlength=self.num_classes)
 
     def num_images(self, split: Literal["train", "val", "test"]) -> int | None:
         """Number of images of `split`, once training is set up; None where just building the split would tell."""

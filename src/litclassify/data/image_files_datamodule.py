@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any, Literal
 
-import torch
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torchvision.transforms import v2
@@ -61,7 +60,8 @@ class ImageFilesDataModule(ImageDataModule):
             the central crop.
         cache_dir: Folder of the cache on disk. null means .litclassify_cache in root.
         exclude: Images to leave out, by paths, absolute or relative to root: a text file with one path a line, as audit
-            writes it, or a .csv file with a column `path`, such as the `bad_images.csv` of a run.
+            writes it, or a .csv file with a column `path`, such as the `bad_images.csv` of a run. Splits are drawn
+            before, so that all other images stay in theirs.
         on_bad_image: What to do about images that cannot be read. error stops at the first. skip goes on without: in
             training, the next image of the class takes the place of each; validation and test images are all read
             before the first epoch, and leave out what is bad. report reads all images before training, those of test,
@@ -213,9 +213,9 @@ class ImageFilesDataModule(ImageDataModule):
 
     def num_images(self, split: Literal["train", "val", "test"]) -> int:
         """Number of images of `split`, without those that are left out as it is built."""
-        count = super().num_images(split)
-        if count is not None:
-            return count
+        dataset = self._datasets.get(split)
+        if dataset is not None:
+            return len(dataset)
         return len(self.samples[split].paths) if split in self.samples else 0
 
     def _training_targets(self) -> Tensor:
@@ -283,7 +283,7 @@ class ImageFilesDataModule(ImageDataModule):
         Raises:
             UserError: They cannot be trained on as they are.
         """
-        files = self._without_excluded(self._read_labels())
+        excluded, files = self.excluded_paths, self._read_labels()
         if self.val_fold is not None and "val" in files.evaluation:
             raise UserError(
                 f"data.val_fold={list(self.val_fold)}: {self._origin} has {self._part('val')} to validate on. Move "
@@ -293,33 +293,29 @@ class ImageFilesDataModule(ImageDataModule):
         test_split = self._share("test", self.test_split, None if files.divided else DEFAULT_SPLIT, files)
         training = files.training
         parts = self._hold_out(training.targets, val_split, test_split, training.groups)
-        return {name: training.take(part) for name, part in parts.items() if part} | files.evaluation
+        drawn = {name: training.take(part) for name, part in parts.items() if part}
+        # After the draw: what is excluded moves no other image from one split to another.
+        return self._without(excluded, drawn | files.evaluation)
 
     @cached_property
     def excluded_paths(self) -> frozenset[str]:
         """The files that `exclude` lists, as absolute paths."""
         return frozenset() if self.exclude is None else read_exclusions(self.exclude, self.folder)
 
-    def _without_excluded(self, files: LabelledFiles) -> LabelledFiles:
-        if not self.excluded_paths:
-            return files
-        parts = {"train": files.training, **files.evaluation}
-        left = {name: part.take(positions_left(part.paths, self.excluded_paths)) for name, part in parts.items()}
+    def _without(self, excluded: frozenset[str], parts: dict[str, Samples]) -> dict[str, Samples]:
+        if not excluded:
+            return parts
+        left = {name: part.take(positions_left(part.paths, excluded)) for name, part in parts.items()}
         total, kept = (sum(len(part.paths) for part in some.values()) for some in (parts, left))
         rank_zero_info(f"data.exclude leaves out {total - kept} of {total} images.")
-        training = left.pop("train")
-        counts = (
-            training.targets.sum(dim=0)
-            if self.multi_label
-            else torch.bincount(training.targets, minlength=self.num_classes)
-        )
-        empty = [name for name, count in zip(self.class_names, counts.tolist(), strict=True) if not count]
-        if empty:
-            raise UserError(f"data.exclude='{self.exclude}' leaves no training image of the class '{empty[0]}'.")
+        before, after = (self._count_classes(some["train"].targets) for some in (parts, left))
+        for name, lost in zip(self.class_names, ((before > 0) & (after == 0)).tolist(), strict=True):
+            if lost:
+                raise UserError(f"data.exclude='{self.exclude}' leaves no training image of the class '{name}'.")
         for name, part in left.items():
             if not part.paths:
                 raise UserError(f"data.exclude='{self.exclude}' leaves no image in {self._part(name)}.")
-        return LabelledFiles(training, left, files.divided)
+        return left
 
     def _share(
         self, name: str, given: int | float | None, default: float | None, files: LabelledFiles

@@ -127,6 +127,22 @@ def test_fit_takes_what_audit_leaves(folder: Path, tmp_path: Path) -> None:
     main(["fit", *data, *model, *words])
 
 
+def test_what_leaks_between_drawn_splits_is_mended_by_its_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name, base in (("bright", 120), ("dark", 20)):
+        Path("flat", name).mkdir(parents=True)
+        for i in range(20):
+            image = Image.fromarray(rng.integers(base, base + 100, (32, 32, 3), dtype=np.uint8))
+            for copy in range(1 + (i < 10)):
+                image.save(f"flat/{name}/{i}_{copy}.png")
+    drawn = ["--data.val_split", "0.4", "--data.test_split", "1"]
+    audit(Path("flat"), *drawn, "--output", "report")
+    with pytest.raises(SystemExit):
+        audit(Path("flat"), *drawn, "--strict")
+    audit(Path("flat"), *drawn, "--strict", "--data.exclude", "report/exclude.txt")
+
+
 def test_names_are_escaped_and_all_is_in_one_page(folder: Path) -> None:
     name = "<img src=x onerror=alert(1)>"
     (folder / "train" / name).mkdir()

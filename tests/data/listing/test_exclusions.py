@@ -50,8 +50,41 @@ def test_rows_of_a_table_are_left_out(make_folder: MakeFolder, tmp_path: Path) -
     root = Path(make_folder({"images": 6}))
     rows = "".join(f"images/{i}.png,{'ab'[i % 2]}\n" for i in range(6))
     (root / "table.csv").write_text(f"path,label\n{rows}")
-    data = ImageTable(str(root / "table.csv"), exclude=listed(tmp_path, "images/4.png"), val_split=1, test_split=1)
+    data = ImageTable(str(root / "table.csv"), exclude=listed(tmp_path, "images/4.png"), val_split=2, test_split=2)
     assert sum(len(part.paths) for part in data.samples.values()) == 5
+
+
+@pytest.mark.parametrize("arguments", [{}, {"val_fold": (1, 3)}, {"val_split": 7}])
+@pytest.mark.parametrize("kind", ["folder", "table", "groups", "multi-label"])
+def test_other_images_stay_in_their_splits(
+    kind: str, arguments: dict[str, object], make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    root = make_folder({"a": 23, "b": 40})
+    rows = "".join(f"{c}/{i}.png,{c},{c}{i // 2}\n" for c, count in (("a", 23), ("b", 40)) for i in range(count))
+    (tmp_path / "table.csv").write_text(f"path,label,{'group' if kind == 'groups' else 'other'}\n{rows}")
+
+    def parts(exclude: str | None) -> dict[str, list[str]]:
+        if kind == "folder":
+            samples = ImageFolder(root, exclude=exclude, **arguments).samples
+        else:
+            separator = ";" if kind == "multi-label" else None
+            table = str(tmp_path / "table.csv")
+            samples = ImageTable(table, root=root, label_separator=separator, exclude=exclude, **arguments).samples
+        return {name: [os.path.relpath(path, root) for path in part.paths] for name, part in samples.items()}
+
+    whole = parts(None)
+    gone = [whole["train"][0], whole["train"][-1], whole["val"][1]]
+    left = {name: [path for path in part if path not in gone] for name, part in whole.items()}
+    assert parts(listed(tmp_path, *gone)) == left
+
+
+def test_counts_are_of_what_is_left(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"a": 20, "b": 20})
+    val = ImageFolder(root).samples["val"].paths
+    data = ImageFolder(root, exclude=listed(tmp_path, val[0]))
+    data.setup("fit")
+    assert [data.num_images(name) for name in ("train", "val", "test")] == [32, 3, 4]
+    assert data.drawn_splits == ["val", "test"]
 
 
 def test_the_number_is_said(make_folder: MakeFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,7 +111,7 @@ def test_paths_that_are_no_files_are_reported(make_folder: MakeFolder, tmp_path:
 def test_nothing_is_left_out_whole(lines: list[str], said: str, make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1})
     with pytest.raises(UserError, match=said):
-        ImageFolder(root, exclude=listed(tmp_path, *lines)).samples  # noqa: B018
+        ImageFolder(root, exclude=listed(tmp_path, *lines), val_split=1).samples  # noqa: B018
 
 
 def test_a_missing_list_is_refused(make_folder: MakeFolder) -> None:
