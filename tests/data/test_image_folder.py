@@ -110,6 +110,49 @@ def test_default_transforms_give_image_size(make_folder, image_size, grayscale):
         assert images.shape[1:] == data.image_shape
 
 
+def ramp(height, width):
+    """An image whose first channel is how far down a pixel is, and its second how far to the right, in 255ths."""
+    down, right = (torch.linspace(0, 255, steps).round().to(torch.uint8) for steps in (height, width))
+    return torch.stack(
+        [
+            down[:, None].expand(height, width),
+            right.expand(height, width),
+            torch.zeros(height, width, dtype=torch.uint8),
+        ]
+    )
+
+
+@pytest.mark.parametrize("image_size", [(80, 320), (320, 80), (80, 81)])
+def test_evaluation_shows_seven_eighths_of_images_of_the_proportions_asked_for(image_size):
+    height, width = image_size
+    shown = v2.Compose(ImageFolder("x", image_size=image_size).transform_list("val"))(ramp(2 * height, 2 * width))
+    assert shown.shape[1:] == image_size
+    assert float(shown[0].max() - shown[0].min()) == pytest.approx(0.875 * 255, abs=3)
+    assert float(shown[1].max() - shown[1].min()) == pytest.approx(0.875 * 255, abs=3)
+
+
+@pytest.mark.parametrize("image_size", [(80, 320), (320, 80)])
+def test_random_crops_keep_the_proportions_of_objects(image_size):
+    height, width = image_size
+    crop = ImageFolder("x", image_size=image_size).transform_list("train")[0]
+    torch.manual_seed(0)
+    stretched = []
+    for _ in range(40):
+        params = crop.make_params([torch.zeros(3, 4 * height, 4 * width)])
+        stretched.append(params["width"] / width / (params["height"] / height))
+    assert min(stretched) == pytest.approx(3 / 4, rel=0.1)
+    assert max(stretched) == pytest.approx(4 / 3, rel=0.1)
+
+
+def test_squares_are_cut_as_usual():
+    resize, center = ImageFolder("x", image_size=224).transform_list("val")
+    crop, _ = ImageFolder("x", image_size=224).transform_list("train")
+    assert (type(resize), resize.size) == (v2.Resize, [256])
+    assert (type(center), tuple(center.size)) == (v2.CenterCrop, (224, 224))
+    usual = v2.RandomResizedCrop((224, 224))
+    assert (type(crop), crop.size, crop.ratio, crop.scale) == (type(usual), usual.size, usual.ratio, usual.scale)
+
+
 def test_small_images_keep_the_whole_object():
     assert not any(isinstance(t, v2.RandomResizedCrop) for t in ImageFolder("x", image_size=64).transform_list("train"))
     assert isinstance(ImageFolder("x", image_size=65).transform_list("train")[0], v2.RandomResizedCrop)

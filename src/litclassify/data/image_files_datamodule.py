@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torchvision.transforms import v2
 
+from litclassify.data.augmentation.covering_resize import CoveringResize
 from litclassify.data.augmentation.presets import Step, Views, padded_crop
 from litclassify.data.augmentation.transforms import TransformList, compose
 from litclassify.data.damage.bad_images import BadImages
@@ -57,7 +58,7 @@ class ImageFilesDataModule(ImageDataModule):
             each time.
         cache_size: Shorter side in pixels of cached images, at least 1; smaller images keep their size. Random crops
             show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
-            the central crop.
+            the central crop; of [H, W], what covers both.
         cache_dir: Folder of the cache on disk. null means .litclassify_cache in root.
         exclude: Images to leave out, by paths, absolute or relative to root: a text file with one path a line, as audit
             writes it, or a .csv file with a column `path`, such as the `bad_images.csv` of a run. Splits are drawn
@@ -98,7 +99,7 @@ class ImageFilesDataModule(ImageDataModule):
             raise UserError(f"data.std must be positive, got {std}.")
         self.cache = cache
         self.cache_size = _resized(self.image_size) if cache_size is None else cache_size
-        if self.cache_size < 1:
+        if cache_size is not None and cache_size < 1:
             raise UserError(f"data.cache_size must be at least 1, got {cache_size}.")
         if cache_size is not None and cache is None:
             rank_zero_warn(f"data.cache_size={cache_size} has no effect without data.cache.")
@@ -154,9 +155,10 @@ class ImageFilesDataModule(ImageDataModule):
         if max(image_size) <= SMALL_IMAGE:
             resize = Step(v2.Resize, {"size": image_size})
             return Views([resize], [resize, padded_crop(image_size, cls.padding_mode)], cls.mirrored)
-        size = {"size": image_size}
-        resize = Step(v2.Resize, {"size": _resized(image_size)})
-        return Views([resize, Step(v2.CenterCrop, size)], [Step(v2.RandomResizedCrop, size)], cls.mirrored)
+        size, resized = {"size": image_size}, _resized(image_size)
+        resize = Step(v2.Resize if isinstance(resized, int) else CoveringResize, {"size": resized})
+        crop = Step(v2.RandomResizedCrop, size | _proportions(image_size))
+        return Views([resize, Step(v2.CenterCrop, size)], [crop], cls.mirrored)
 
     def default_train_transform(self) -> TransformList:
         """Random crops and mirroring."""
@@ -336,6 +338,13 @@ class ImageFilesDataModule(ImageDataModule):
         return list(values)
 
 
-def _resized(image_size: tuple[int, int]) -> int:
-    """Shorter side of which the central crop shows 7/8, as is usual on ImageNet: 256 for 224."""
-    return round(max(image_size) / 0.875)
+def _resized(image_size: tuple[int, int]) -> int | tuple[int, int]:
+    """What images cover of which the central crop shows 7/8, as is usual on ImageNet: 256 for 224."""
+    height, width = (round(side / 0.875) for side in image_size)
+    return height if height == width else (height, width)
+
+
+def _proportions(image_size: tuple[int, int]) -> dict[str, tuple[float, float]]:
+    """The range of proportions of random crops, by which resizing may distort them; of squares, torchvision's own."""
+    height, width = image_size
+    return {} if height == width else {"ratio": (3 / 4 * width / height, 4 / 3 * width / height)}

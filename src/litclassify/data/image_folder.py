@@ -29,8 +29,8 @@ class ImageFolder(ImageFilesDataModule):
     Images may lie in folders below, also those that links lead to; hidden files are passed over.
 
     By default, with an image_size over 64, training takes random crops of random size (RandomResizedCrop) and
-    mirrors half of them, and evaluation takes the central crop. Up to 64, images are resized whole; training
-    shifts them by up to an eighth and mirrors half of them.
+    mirrors half of them, and evaluation takes the central crop, both of the proportions of image_size. Up to 64,
+    images are resized whole; training shifts them by up to an eighth and mirrors half of them.
 
     Args:
         root: The folder of the images.

@@ -44,7 +44,7 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def disk(root: Path, paths: list[str], **kwargs):
-    return cache_on_disk(str(root), paths, **{"num_channels": 3, "shorter_side": 20, "folder": "cache"} | kwargs)
+    return cache_on_disk(str(root), paths, **{"num_channels": 3, "size": 20, "folder": "cache"} | kwargs)
 
 
 def expected(path: str) -> torch.Tensor:
@@ -60,6 +60,25 @@ def test_images_are_shrunk_and_never_enlarged(root, paths):
 @pytest.mark.parametrize(("size", "kept"), [((40, 80), (20, 40)), ((20, 99), (20, 99)), ((1, 1), (1, 1))])
 def test_shorter_side_decides(size, kept):
     assert Shrink(20)(*size).size == kept
+
+
+@pytest.mark.parametrize(
+    ("image", "kept"), [((40, 160), (20, 80)), ((40, 80), (40, 80)), ((160, 100), (128, 80)), ((19, 99), (19, 99))]
+)
+def test_images_cover_what_is_not_square(image, kept):
+    assert Shrink((20, 80))(*image).size == kept
+
+
+def test_images_that_are_not_square_are_the_same_from_a_cache(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for i in range(4):
+            pixels = np.random.default_rng(i).integers(256, size=(120, 480 if name == "a" else 160, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    arguments = {"image_size": (20, 80), "val_split": 2, "test_split": 2, "num_workers": 0}
+    (plain, cached) = (ImageFolder(str(tmp_path), cache=cache, **arguments)._dataset("val") for cache in (None, "disk"))
+    assert (tmp_path / ".litclassify_cache/rgb_23x91.images").is_file()
+    assert torch.equal(*(dataset.__getitems__([0, 1])[0] for dataset in (plain, cached)))
 
 
 def test_second_start_uses_the_file(root, paths, writes):
@@ -88,7 +107,7 @@ def test_file_is_written_anew_when_an_image_changes(root, paths, writes, alter):
 
 def test_other_settings_have_files_of_their_own(root, paths, writes):
     for _ in range(2):
-        for kwargs in ({}, {"shorter_side": 21}, {"num_channels": 1}):
+        for kwargs in ({}, {"size": 21}, {"num_channels": 1}):
             disk(root, paths, **kwargs)
     assert len(writes) == 3
     assert len(set(writes)) == 3

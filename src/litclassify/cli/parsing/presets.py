@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 from jsonargparse import ArgumentParser, Namespace
 from jsonargparse._util import import_object
+from torchvision.transforms import v2
 
 from litclassify.cli.config.classes import argument_defaults
 from litclassify.data.augmentation.presets import Preset, Step, preset_steps
@@ -41,6 +42,7 @@ def _is_preset(value: Any) -> bool:
 
 
 def _as_config(step: Step) -> dict[str, Any]:
-    class_path = f"torchvision.transforms.v2.{step.transform.__name__}"
+    name = step.transform.__name__
+    class_path = f"{'torchvision.transforms.v2' if hasattr(v2, name) else step.transform.__module__}.{name}"
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in step.arguments.items()}
     return {"class_path": class_path, "init_args": {**argument_defaults(class_path), **given}}

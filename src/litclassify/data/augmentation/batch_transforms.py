@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
+from litclassify.data.augmentation.covering_resize import CoveringResize
 from litclassify.device_copies import to_device
 from litclassify.randomness import SampleRandomness
 
@@ -303,7 +304,7 @@ class VectorizedTransforms:
         return view.show()
 
 
-DETERMINISTIC = (v2.CenterCrop, v2.Grayscale, v2.Identity, v2.Pad, v2.Resize, v2.ToDtype)
+DETERMINISTIC = (CoveringResize, v2.CenterCrop, v2.Grayscale, v2.Identity, v2.Pad, v2.Resize, v2.ToDtype)
 
 
 def vectorize(transform: Callable[[Tensor], Tensor] | None) -> VectorizedTransforms | None:

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchvision.transforms import v2
 
+from litclassify.data.augmentation.covering_resize import CoveringResize
 from litclassify.data.datasets.packed_images import PackedImages, PackedImagesFile, pack_images
 from litclassify.data.decoding.decode import UnreadableImageError, Window, decode_window
 from litclassify.data.decoding.first_transform import FirstWindow
@@ -27,49 +28,60 @@ MAX_SMALL_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Shrink:
-    """The whole image, with a shorter side of at most `shorter_side` pixels: larger ones are resized to it."""
+    """The whole image, no larger than is needed to cover `size`; others are resized.
 
-    shorter_side: int
+    Args:
+        size: Height and width in pixels; one number is the shorter side.
+    """
+
+    size: int | tuple[int, int]
 
     def __call__(self, height: int, width: int) -> Window:
         """The window of an image of that size."""
-        if min(height, width) <= self.shorter_side:
-            return Window(0, 0, height, width, (height, width))
-        return FirstWindow(v2.Resize(self.shorter_side))(height, width)
+        resize = v2.Resize(self.size) if isinstance(self.size, int) else CoveringResize(self.size)
+        window = FirstWindow(resize)(height, width)
+        return window if window.size[0] < height else Window(0, 0, height, width, (height, width))
 
 
-def is_small(paths: Sequence[str], num_channels: int, shorter_side: int) -> bool:
+def is_small(paths: Sequence[str], num_channels: int, size: int | tuple[int, int]) -> bool:
     """Whether images fit in memory as they are: some of them, spread evenly, decide for all.
 
-    None of these has more than `shorter_side` pixels on its shorter side, and `MAX_SMALL_BYTES` hold as many images as
+    `Shrink` leaves these as they are, and `MAX_SMALL_BYTES` hold as many images as
     there are `paths`, of their mean size.
     """
     sizes = sample_sizes(paths)  # Decoding says what is wrong with the others, if they are used at all.
     nbytes = num_channels * mean_pixels(sizes) * len(paths)
-    return 0 < max(map(min, sizes), default=0) <= shorter_side and nbytes <= MAX_SMALL_BYTES
+    stay = [Shrink(size)(*found).size == found for found in sizes]
+    return bool(stay) and all(stay) and nbytes <= MAX_SMALL_BYTES
 
 
 def cache_in_memory(
-    paths: Sequence[str], num_channels: int, shorter_side: int, *, passes_over: bool = False
+    paths: Sequence[str], num_channels: int, size: int | tuple[int, int], *, passes_over: bool = False
 ) -> PackedImages:
     """Decode and shrink images; each is as large as `Shrink` makes it.
 
     Args:
         paths: The images.
         num_channels: 1 for grayscale, 3 for RGB.
-        shorter_side: In pixels; see `Shrink`.
+        size: In pixels; see `Shrink`.
         passes_over: Whether images that cannot be read are missing in what is returned.
 
     Raises:
         UnreadableImageError: A file cannot be read as an image, and is not to be passed over.
     """
     memory = io.BytesIO()
-    pack_images(memory, bytes(32), _decode_all(paths, num_channels, shorter_side, passes_over), len(paths))
+    pack_images(memory, bytes(32), _decode_all(paths, num_channels, size, passes_over), len(paths))
     return PackedImages(np.frombuffer(memory.getbuffer(), dtype=np.uint8), paths, num_channels)
 
 
 def cache_on_disk(
-    root: str, paths: Sequence[str], num_channels: int, shorter_side: int, folder: str, *, passes_over: bool = False
+    root: str,
+    paths: Sequence[str],
+    num_channels: int,
+    size: int | tuple[int, int],
+    folder: str,
+    *,
+    passes_over: bool = False,
 ) -> PackedImages:
     """The same, in a file in `folder`, which is written anew whenever an image has come, gone or changed.
 
@@ -79,15 +91,16 @@ def cache_on_disk(
         root: What relative paths begin with. A copy of it, with the times of the files, can use the same cache.
         paths: The images.
         num_channels: 1 for grayscale, 3 for RGB.
-        shorter_side: In pixels; see `Shrink`.
+        size: In pixels; see `Shrink`.
         folder: Made if it does not exist.
         passes_over: As in `cache_in_memory`.
 
     Raises:
         UserError: A file cannot be read as an image, and is not to be passed over, or `folder` not be written to.
     """
-    digest = fingerprint(root, paths, num_channels, shorter_side)
-    file = os.path.join(folder, f"{'gray' if num_channels == 1 else 'rgb'}_{shorter_side}.images")
+    digest = fingerprint(root, paths, num_channels, size)
+    name = f"{'gray' if num_channels == 1 else 'rgb'}_{size if isinstance(size, int) else 'x'.join(map(str, size))}"
+    file = os.path.join(folder, f"{name}.images")
 
     def open_file() -> PackedImagesFile:
         images = PackedImagesFile(file, digest, paths, num_channels)
@@ -105,7 +118,7 @@ def cache_on_disk(
             try:
                 return open_file()  # Another process has just written it.
             except (FileNotFoundError, ValueError):
-                _write(file, digest, paths, _decode_all(paths, num_channels, shorter_side, passes_over))
+                _write(file, digest, paths, _decode_all(paths, num_channels, size, passes_over))
                 return PackedImagesFile(file, digest, paths, num_channels)
     except OSError as error:
         raise UserError(
@@ -114,10 +127,10 @@ def cache_on_disk(
         ) from error
 
 
-def fingerprint(root: str, paths: Sequence[str], num_channels: int, shorter_side: int) -> bytes:
+def fingerprint(root: str, paths: Sequence[str], num_channels: int, size: int | tuple[int, int]) -> bytes:
     """Digest of all that the cached pixels depend on: names, sizes and times of the files, and how they are resized."""
     files = [f"{_state(path)} {path.removeprefix(root)}" for path in paths]
-    known = "\0".join([f"{VERSION} {num_channels} {shorter_side}", *files])
+    known = "\0".join([f"{VERSION} {num_channels} {size}", *files])
     return hashlib.sha256(os.fsencode(known)).digest()
 
 
@@ -136,11 +149,11 @@ def _write(file: str, digest: bytes, paths: Sequence[str], images: Iterator[Tens
 
 
 def _decode_all(
-    paths: Sequence[str], num_channels: int, shorter_side: int, passes_over: bool
+    paths: Sequence[str], num_channels: int, size: int | tuple[int, int], passes_over: bool
 ) -> Iterator[Tensor | None]:
     def decode(path: str) -> Tensor | None:
         try:
-            return decode_window(path, num_channels, Shrink(shorter_side))
+            return decode_window(path, num_channels, Shrink(size))
         except UnreadableImageError:
             if passes_over:
                 return None

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
+from litclassify.data.augmentation.covering_resize import CoveringResize
 from litclassify.data.augmentation.transforms import compose
 from litclassify.data.decoding.decode import Window
 
@@ -26,7 +27,7 @@ class FirstWindow:
     It is drawn from torch's global generator, just as the transform draws it.
     """
 
-    transform: v2.RandomResizedCrop | v2.Resize
+    transform: v2.RandomResizedCrop | v2.Resize | CoveringResize
 
     def __call__(self, height: int, width: int) -> Window:
         """The window of an image of that size."""
@@ -42,7 +43,7 @@ class FirstWindow:
 
 
 def take_first(transform: Transform | None) -> tuple[FirstWindow | None, Transform | None]:
-    """Split a `RandomResizedCrop` or `Resize` off the head of a transform list.
+    """Split a `RandomResizedCrop`, `Resize` or `CoveringResize` off the head of a transform list.
 
     Returns:
         The window that the first transform keeps, and the rest of the list. None and `transform` if the first one is
@@ -51,7 +52,7 @@ def take_first(transform: Transform | None) -> tuple[FirstWindow | None, Transfo
     if not isinstance(transform, v2.Compose):
         return None, transform
     first, *rest = transform.transforms
-    if type(first) not in (v2.RandomResizedCrop, v2.Resize):
+    if type(first) not in (v2.RandomResizedCrop, v2.Resize, CoveringResize):
         return None, transform
     if first.interpolation not in BILINEAR or not first.antialias:
         return None, transform
