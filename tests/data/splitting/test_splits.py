@@ -49,10 +49,24 @@ def test_every_class_is_trained_on(members, share):
     assert len(parts["val"]) == len(parts["test"]) == size
 
 
+def test_the_seed_decides_which_of_equal_classes_are_drawn_from():
+    targets = np.repeat(np.arange(1000), 4)
+
+    def drawn(seed, part):
+        return set(targets[hold_out(targets.tolist(), val_split=0.1, test_split=0.1, seed=seed)[part]].tolist())
+
+    evaluated = [drawn(seed, "val") | drawn(seed, "test") for seed in (0, 1)]
+    assert [len(classes) for classes in evaluated] == [800, 800]
+    assert 600 < len(evaluated[0] & evaluated[1]) < 680  # By chance, 640.
+    assert abs(np.mean(list(drawn(0, "test"))) - 499.5) < 50  # Standard error 11.
+
+
 def test_classes_that_lose_nothing_are_as_near_to_their_share_as_before():
     targets = np.repeat(np.arange(16), [100] * 10 + [1] * 6)
     part, _ = stratified_split(targets, [101, 905], seed=0)
-    assert np.bincount(targets[part], minlength=16).tolist() == [11] + [10] * 9 + [0] * 6
+    counts = np.bincount(targets[part], minlength=16).tolist()
+    assert sorted(counts[:10]) == [10] * 9 + [11]
+    assert counts[10:] == [0] * 6
 
 
 def test_a_part_larger_than_what_can_be_spared_has_its_size():

@@ -40,7 +40,7 @@ def stratified_split(targets: Sequence[int] | Tensor, sizes: Sequence[int], seed
 
     A part takes of every class its share of what the parts before it left, rounded down or up (largest
     remainder), so that the first part is within one image of exact proportion in every class. A part
-    therefore does not depend on how the later ones divide the rest.
+    therefore does not depend on how the later ones divide the rest. Of classes with equal remainders, the seed decides.
 
     The last part, which trains, gets at least one image of every class, as far as sizes allow. Other classes make up
     for it, by more than an image where there are many of one image.
@@ -57,9 +57,12 @@ def stratified_split(targets: Sequence[int] | Tensor, sizes: Sequence[int], seed
     assert sum(sizes) == len(classes), f"parts of {sizes} do not use up {len(classes)} samples"
     rng = np.random.RandomState(seed)  # Its stream is frozen across numpy versions; default_rng's is not.
     left = [rng.permutation(np.flatnonzero(classes == label)) for label in np.unique(classes)]
+    ties = np.random.RandomState([seed, 1])  # Of its own, so that members are drawn alike with ties and without.
     parts = []
     for size in sizes[:-1]:
-        takes = _leave_one(np.array([len(members) for members in left]), size)
+        order = ties.permutation(len(left))
+        takes = np.empty_like(order)
+        takes[order] = _leave_one(np.array([len(left[label]) for label in order]), size)
         part = [members[:take] for members, take in zip(left, takes, strict=True)]
         left = [members[take:] for members, take in zip(left, takes, strict=True)]
         parts.append(sorted(np.concatenate(part).tolist()))
@@ -67,7 +70,10 @@ def stratified_split(targets: Sequence[int] | Tensor, sizes: Sequence[int], seed
 
 
 def _leave_one(members: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """How many of the members of each class a part of `size` takes; it leaves one of each, unless it is too large."""
+    """How many of the members of each class a part of `size` takes; it leaves one of each, unless it is too large.
+
+    Of equal classes, the first take more.
+    """
     takes, remainders = np.divmod(members * size, max(1, members.sum()))
     order = np.argsort(-remainders, kind="stable")
     can_round_up = order[takes[order] < members[order] - 1]
