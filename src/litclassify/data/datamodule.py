@@ -17,6 +17,7 @@ from litclassify.data.augmentation.transforms import TransformList, check_transf
 from litclassify.data.datasets.files import ImageFilesDataset
 from litclassify.data.datasets.image_dataset import ImageDataset, Sample, Split, transformed
 from litclassify.data.datasets.prediction_dataset import PredictionDataset, PredictionSample
+from litclassify.data.decoding.decode import ChooseWindow
 from litclassify.data.decoding.reading import usable_cpus
 from litclassify.data.listing.class_folders import folder_targets
 from litclassify.data.listing.find_images import find_images
@@ -326,7 +327,12 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _files_to_predict(self, paths: Sequence[str], targets: list[int]) -> ImageDataset:
         transform = compose(self._resize_first(None) + self.transform_list("predict"))
-        return ImageFilesDataset(paths, torch.tensor(targets), transform, self.num_channels, "predict")
+        window = self._window_to_predict()
+        return ImageFilesDataset(paths, torch.tensor(targets), transform, self.num_channels, "predict", window)
+
+    def _window_to_predict(self) -> ChooseWindow | None:
+        """What of a file is read before the transforms; None leaves it to the first of them."""
+        return None
 
     def _test_set_to_predict(self) -> ImageDataset:
         return self._dataset("test")

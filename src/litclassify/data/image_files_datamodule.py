@@ -21,6 +21,7 @@ from litclassify.data.datasets.image_cache import Shrink, cache_in_memory, cache
 from litclassify.data.datasets.image_dataset import ImageDataset, Split
 from litclassify.data.datasets.in_memory import ImageTensorDataset
 from litclassify.data.datasets.packed_images import PackedImages, PackedImagesDataset
+from litclassify.data.decoding.decode import ChooseWindow
 from litclassify.data.listing.exclusions import positions_left, read_exclusions
 from litclassify.data.listing.labelled_files import LabelledFiles, Samples
 from litclassify.errors import UserError
@@ -55,7 +56,7 @@ class ImageFilesDataModule(ImageDataModule):
             disk keeps them in a file in cache_dir, which all processes and later runs share until an image changes;
             ram keeps them in the memory of each training process, for one run. auto is ram where no image has to be
             resized for it, judged by some of them, and all together take no more than 1 GiB. null decodes every image
-            each time.
+            each time. Images that are predicted are resized likewise with disk and ram.
         cache_size: Shorter side in pixels of cached images, at least 1; smaller images keep their size. Random crops
             show more detail the larger it is. null means image_size / 0.875, of which the default evaluation takes
             the central crop; of [H, W], what covers both.
@@ -212,6 +213,10 @@ class ImageFilesDataModule(ImageDataModule):
         samples, transform = self.samples["test"], compose(self.transform_list("test"))
         window = None if self._chosen_cache is None else Shrink(self.cache_size)
         return ImageFilesDataset(samples.paths, samples.targets, transform, self.num_channels, "test", window)
+
+    def _window_to_predict(self) -> ChooseWindow | None:
+        """What a cache would hold, so that other images look as those of the test set."""
+        return Shrink(self.cache_size) if self.cache in ("ram", "disk") else None
 
     def num_images(self, split: Literal["train", "val", "test"]) -> int:
         """Number of images of `split`, without those that are left out as it is built."""

@@ -81,16 +81,19 @@ def test_a_process_without_a_share_takes_part():
     assert len(sampler) == 1
 
 
+@pytest.mark.parametrize("image_size", [8, 72])
 @pytest.mark.parametrize(
     "cache", [{"cache": "auto"}, {"cache": "ram", "cache_size": 11}, {"cache": "disk"}, {"cache": None}]
 )
-def test_the_test_set_is_predicted_as_it_is_tested(make_folder, cache):
+def test_the_test_set_is_predicted_as_it_is_tested(make_folder, cache, image_size):
     root = make_folder({"cat": 20, "dog": 20})
     for i in range(20):
-        Image.effect_noise((70, 40), 90).save(Path(root, "cat", f"large{i}.png"))
-    data = ImageFolder(root, image_size=8, test_split=0.5, num_workers=0, **cache)
-    pairs = zip(data.test_dataloader(), data.predict_dataloader(), strict=True)
-    assert all(torch.equal(tested[0], predicted[0]) for tested, predicted in pairs)
+        Image.effect_noise((170, 140), 90).save(Path(root, "cat", f"large{i}.png"))
+    data = ImageFolder(root, image_size=image_size, test_split=0.5, num_workers=0, **cache)
+    others = data.files_dataloader(data.samples["test"].paths)
+    for tested, predicted, other in zip(data.test_dataloader(), data.predict_dataloader(), others, strict=True):
+        assert torch.equal(tested[0], predicted[0])
+        assert torch.equal(tested[0], other[0])
 
 
 def test_digits_are_predicted_with_their_targets():
