@@ -38,6 +38,17 @@ def test_classes_may_have_such_names_among_others(make_folder, counts):
     assert found(make_folder(counts)) == {"train": "."}
 
 
+@pytest.mark.parametrize("part", ["test", "Val", "dev"])
+def test_a_part_beside_the_classes_is_no_class(make_folder, part):
+    said = rf"^data\.root: '.*' holds 'cat', 'dog' beside '{part}', which holds folders of these names[^\n]*$"
+    with pytest.raises(UserError, match=said):
+        find_split_folders(make_folder({"cat": 2, "dog": 2, "fox": 2} | split(part)))
+
+
+def test_a_class_named_for_a_split_may_hold_folders(make_folder):
+    assert found(make_folder({"cat": 1, "test/may": 1, "test/june": 1})) == {"train": "."}
+
+
 def test_a_folder_of_training_images_without_classes_is_no_class(make_folder):
     assert found(make_folder({"train": 3, "val": 3})) == {"train": "train", "val": "val"}
 

@@ -26,7 +26,8 @@ def find_split_folders(root: str) -> SplitFolders:
     images and no folders, beside classes: it shows trains.
 
     Raises:
-        UserError: Two folders are named for one split, or all for splits and none for training.
+        UserError: Two folders are named for one split, or all for splits and none for training, or one holds the
+            classes beside it.
     """
     names = subfolders(root) if os.path.isdir(root) else []
     found: dict[str, list[str]] = {}
@@ -40,6 +41,7 @@ def find_split_folders(root: str) -> SplitFolders:
                 f"data.root: '{root}' holds {quote_names(names)}, named for splits, and no folder of training images. "
                 "Add train/ with one folder per class, or give other names to folders that are classes."
             )
+        _refuse_parts_among_classes(root, [name for same in found.values() for name in same], unused)
         return SplitFolders({"train": root}, [])
     for split, same in found.items():
         if len(same) > 1:
@@ -49,6 +51,18 @@ def find_split_folders(root: str) -> SplitFolders:
             )
     paths = {split: os.path.join(root, found[split][0]) for split in SPLITS if split in found}
     return SplitFolders(paths, [name for name in unused if holds_images(os.path.join(root, name))])
+
+
+def _refuse_parts_among_classes(root: str, named_for_splits: list[str], classes: list[str]) -> None:
+    """Refuse a folder of evaluation images beside classes: it would be a class itself."""
+    for name in named_for_splits:
+        inside = [other for other in subfolders(os.path.join(root, name)) if other in classes]
+        if inside:
+            raise UserError(
+                f"data.root: '{root}' holds {quote_names(inside)} beside '{name}', which holds folders of these names, "
+                f"too. Move the folders of training images to '{os.path.join(root, 'train')}', or give '{name}' "
+                "another place."
+            )
 
 
 def _is_divided(root: str, training: list[str], others: list[str]) -> bool:
