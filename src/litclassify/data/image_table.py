@@ -128,6 +128,12 @@ class ImageTable(ImageFilesDataModule):
         return splits
 
     @cached_property
+    def _kept(self) -> Ints:
+        """Positions of the rows that are not excluded."""
+        files = self._table.columns["path"]
+        return np.flatnonzero(np.isin(files.codes, positions_left(files.cells, self.excluded_paths)))
+
+    @cached_property
     def _labels(self) -> list[tuple[str, ...]]:
         """The labels that each distinct cell of the label column stands for."""
         cells = self._table.columns["label"].cells
@@ -144,10 +150,11 @@ class ImageTable(ImageFilesDataModule):
                 f"num_classes must be at least {MIN_CLASSES}, got {len(names)}: '{self.label_column}' of "
                 f"'{self._table.file}' holds {quote_names(names) or 'nothing'} in the rows of train."
             )
-        for code, labels in enumerate(self._labels):
-            unknown = next((label for label in labels if label not in names), None)
+        kept_codes, first = np.unique(codes[self._kept], return_index=True)
+        for code, position in zip(kept_codes.tolist(), first, strict=True):
+            unknown = next((label for label in self._labels[code] if label not in names), None)
             if unknown is not None:
-                row = self._table.row(int(np.argmax(codes == code)))
+                row = self._table.row(int(self._kept[position]))
                 raise UserError(
                     f"data.table: {row}: no image of train has the label '{unknown}'.{nearest(unknown, names)} There "
                     f"are {some_of(names)}."
@@ -174,14 +181,14 @@ class ImageTable(ImageFilesDataModule):
         )
 
     def _targets(self) -> npt.NDArray[Any]:
-        """Class of each row, int64 (N,), or multi-hot labels, bool (N, K)."""
+        """Class of each row, int64 (N,), or multi-hot, bool (N, K); -1 or none for labels in excluded rows alone."""
         index = {name: position for position, name in enumerate(self.class_names)}
         codes = self._table.columns["label"].codes
         if not self.multi_label:
-            return np.array([index[label] for (label,) in self._labels])[codes]
+            return np.array([index.get(label, -1) for (label,) in self._labels])[codes]
         hot = np.zeros((len(self._labels), len(index)), dtype=np.bool_)
         for row, labels in zip(hot, self._labels, strict=True):
-            row[[index[label] for label in labels]] = True
+            row[[index[label] for label in labels if label in index]] = True
         return hot[codes]
 
     def _check_files(self, files: Column) -> None:
@@ -196,14 +203,14 @@ class ImageTable(ImageFilesDataModule):
             )
 
     def _check_leaks(self, targets: npt.NDArray[Any]) -> None:
-        """Refuse images and groups that stand for two things."""
+        """Refuse images and groups that stand for two things, unless that is excluded."""
         groups = self._table.columns.get("group")
         hint = " Give all labels of an image in one row, with data.label_separator." if not self.multi_label else ""
         checks = [("path", targets, f"with different labels.{hint}"), ("path", self._splits, "in different splits.")]
         if groups is not None:
             checks += [("path", groups.codes, "in different groups."), ("group", self._splits, "in different splits.")]
         for use, values, fault in checks:
-            found = self._table.contradiction(use, values)
+            found = self._table.contradiction(use, values, self._kept)
             if found is not None:
                 cell, rows = found
                 raise UserError(f"data.table: {rows}: {use} '{cell}' is there twice, {fault}")

@@ -54,6 +54,33 @@ def test_rows_of_a_table_are_left_out(make_folder: MakeFolder, tmp_path: Path) -
     assert sum(len(part.paths) for part in data.samples.values()) == 5
 
 
+@pytest.mark.parametrize("separator", [None, ";"])
+@pytest.mark.parametrize(
+    ("rows", "lines", "said"),
+    [
+        (["a/1.png,b,train,1"], ["a/1.png"], "with different labels"),
+        (["a/1.png,a,test,1"], ["a/1.png"], "in different splits"),
+        (["a/1.png,a,train,9"], ["a/1.png"], "in different groups"),
+        (["b/9.png,b,test,1"], ["b/9.png"], "group '1' is there twice, in different splits"),
+        (["b/9.png,c,test,9"], ["b/9.png"], "no image of train has the label 'c'"),
+        (["b/9.png,c,test,9", "b/8.png,c,test,8"], ["b/9.png", "b/8.png"], "no image of train has the label 'c'"),
+    ],
+)
+def test_what_is_wrong_with_excluded_rows_does_not_matter(
+    rows: list[str], lines: list[str], said: str, separator: str | None, make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    root = make_folder({"a": 10, "b": 10})
+    good = [f"{name}/{i}.png,{name},{'test' if i == 5 else 'train'},{i}" for name in "ab" for i in range(1, 6)]
+    (tmp_path / "table.csv").write_text("\n".join(["path,label,split,group", *good, *rows]))
+    arguments = {"root": root, "label_separator": separator, "val_split": 2}
+    with pytest.raises(UserError, match=said):
+        ImageTable(str(tmp_path / "table.csv"), **arguments).samples  # noqa: B018
+    data = ImageTable(str(tmp_path / "table.csv"), exclude=listed(tmp_path, *lines), **arguments)
+    paths = {os.path.relpath(path, root) for part in data.samples.values() for path in part.paths}
+    assert paths == {row.partition(",")[0] for row in good} - set(lines)
+    assert data.class_names == ["a", "b"]
+
+
 @pytest.mark.parametrize("arguments", [{}, {"val_fold": (1, 3)}, {"val_split": 7}])
 @pytest.mark.parametrize("kind", ["folder", "table", "groups", "multi-label"])
 def test_other_images_stay_in_their_splits(

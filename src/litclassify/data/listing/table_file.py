@@ -71,20 +71,21 @@ class Table:
         """Name a row in a message: by its line in a CSV file, or counted from 1."""
         return f"'{self.file}', row {_number(self.file, position)}"
 
-    def contradiction(self, use: str, values: npt.NDArray[Any]) -> tuple[str, str] | None:
-        """Find two rows that agree in a column and differ in `values` (N,) or (N, K).
+    def contradiction(self, use: str, values: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> tuple[str, str] | None:
+        """Find two of `rows`, given by their positions, that agree in a column and differ in `values` (N,) or (N, K).
 
         Returns:
             The cell that they have in common and their places, to be named in a message; None if there are none.
         """
         column = self.columns[use]
-        _, first, of_row = np.unique(column.codes, return_index=True, return_inverse=True)
-        differs = (values != values[first[of_row]]).reshape(self.num_rows, -1).any(axis=1)
+        _, first, of_row = np.unique(column.codes[rows], return_index=True, return_inverse=True)
+        values = values[rows]
+        differs = (values != values[first[of_row]]).reshape(len(rows), -1).any(axis=1)
         if not differs.any():
             return None
         second = int(np.argmax(differs))
-        numbers = [_number(self.file, int(position)) for position in (first[of_row[second]], second)]
-        return column.cells[column.codes[second]], f"'{self.file}', rows {numbers[0]} and {numbers[1]}"
+        numbers = [_number(self.file, int(rows[i])) for i in (first[of_row[second]], second)]
+        return column.cells[column.codes[rows[second]]], f"'{self.file}', rows {numbers[0]} and {numbers[1]}"
 
 
 def read_table(
