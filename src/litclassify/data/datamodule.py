@@ -3,11 +3,12 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -24,6 +25,7 @@ from litclassify.data.listing.find_images import find_images
 from litclassify.data.residency import DeviceResident, move_to_accelerator
 from litclassify.data.samplers import InOrderSampler, ShuffledSampler, even_batch_size
 from litclassify.data.splitting.folds import Fold, check_fold, hold_out_fold
+from litclassify.data.splitting.held_out import digest, warn_of_others
 from litclassify.data.splitting.splits import hold_out
 from litclassify.data.worker_processes import leave_signals_to_the_main_process
 from litclassify.errors import UserError
@@ -116,6 +118,7 @@ class ImageDataModule(LightningDataModule, ABC):
         self.val_fold = val_fold
         self._fold_drawn = False
         self._num_drawn: dict[str, int] = {}
+        self._drawn: dict[str, str] = {}
         self.path = path
         self.class_balance = class_balance
         if not 0 <= class_balance <= 1:
@@ -309,15 +312,32 @@ class ImageDataModule(LightningDataModule, ABC):
         val_split: int | float | None,
         test_split: int | float | None,
         groups: Tensor | None = None,
+        names: Sequence[str] | None = None,
     ) -> dict[str, list[int]]:
-        """Sorted indices under "train", "val" and "test" of a pool of images, whose groups are not divided."""
+        """Sorted indices under "train", "val" and "test" of a pool of images, whose groups are not divided.
+
+        Images are known by `names` in later runs; by their indices, if None.
+        """
         parts = hold_out(targets, val_split=val_split, test_split=test_split, seed=self.seed, groups=groups)
         if self.val_fold is not None:
             self._fold_drawn = True
             parts = hold_out_fold(parts, targets, self.val_fold, self.seed, self.class_names, groups)
         given = {"val": val_split, "test": test_split}
         self._num_drawn = {name: len(part) for name, part in parts.items() if part or given.get(name) is not None}
+        self._drawn = {
+            split: digest([str(i) if names is None else names[i] for i in parts[split]]) for split in self.drawn_splits
+        }
         return parts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what tells later whether the same images are held out of training: a digest of each part drawn."""
+        return {"drawn": self._drawn}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Warn of images that are evaluated on and were not held out in the training that the checkpoint is of."""
+        command = None if self.trainer is None else self.trainer.state.fn
+        if self.path is None or command != TrainerFn.PREDICTING:
+            warn_of_others(self._drawn, state_dict["drawn"], command)
 
     def _predict_dataset(self) -> ImageDataset:
         if self.path is None:

@@ -14,15 +14,21 @@ EVALUATION: tuple[tuple[Literal["val", "test"], str], ...] = (("val", "validatio
 COLOURS = {1: "gray", 3: "RGB"}
 
 
-def describe(data: ImageDataModule) -> list[str]:
+def describe(data: ImageDataModule, stage: Literal["fit", "validate", "test"] = "fit") -> list[str]:
     """Say how many images and classes there are, and what the network will see of them.
 
     Args:
-        data: Set up for training. Of images, no more than the sizes of a few files are read, and no data set is built.
+        data: Set up for `stage`. Of images, no more than the sizes of a few files are read, and no data set is built.
+        stage: What they are for.
 
     Returns:
-        Two lines, and one more where files of images are enlarged; names are as they are in the data.
+        Of an evaluation, how many images it is on. Of a training, two lines, and one more where files of images are
+        enlarged; names are as they are in the data.
     """
+    if stage != "fit":
+        split: Literal["val", "test"] = "val" if stage == "validate" else "test"
+        counted = f"{dict(EVALUATION)[split]} {data.num_images(split):,} images{_drawn(data, split)}"
+        return [f"{type(data).__name__}: {counted}"]
     channels, height, width = data.image_shape
     noun = "labels" if data.multi_label else "classes"
     return [
@@ -37,9 +43,12 @@ def _counts(data: ImageDataModule) -> Iterator[str]:
     yield f"train {data.num_images('train'):,} images"
     for split, name in EVALUATION:
         count = data.num_images(split)
-        drawn = " (drawn from train)" if split in data.drawn_splits else ""
         if count is not None:
-            yield f"{name} {count:,}{drawn}" if count else f"no {name} images"
+            yield f"{name} {count:,}{_drawn(data, split)}" if count else f"no {name} images"
+
+
+def _drawn(data: ImageDataModule, split: str) -> str:
+    return " (drawn from train)" if split in data.drawn_splits else ""
 
 
 def _enlargement(data: ImageDataModule) -> Iterator[str]:

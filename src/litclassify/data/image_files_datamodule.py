@@ -299,7 +299,8 @@ class ImageFilesDataModule(ImageDataModule):
         val_split = self._share("val", self.val_split, self._drawn_for_val, files)
         test_split = self._share("test", self.test_split, None if files.divided else DEFAULT_SPLIT, files)
         training = files.training
-        parts = self._hold_out(training.targets, val_split, test_split, training.groups)
+        names = [path.removeprefix(self.folder) for path in training.paths]
+        parts = self._hold_out(training.targets, val_split, test_split, training.groups, names)
         drawn = {name: training.take(part) for name, part in parts.items() if part}
         # After the draw: what is excluded moves no other image from one split to another.
         return self._without(excluded, drawn | files.evaluation)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -19,11 +21,20 @@ def test_fit_says_once_what_it_found_unless_switched_off(
     assert printed.find(EXPECTED) < printed.find("Layer") or not times
 
 
+def test_evaluations_say_once_what_they_are_on(capsys: pytest.CaptureFixture[str], fit: Callable[..., Path]) -> None:
+    words = ["--trainer.enable_model_summary", "true", "--ckpt_path", str(fit())]
+    for command, said in (("validate", "validation 180 images"), ("test", "test 359 images")):
+        capsys.readouterr()
+        main([command, *words])
+        printed = capsys.readouterr().out
+        assert printed.count(f"Digits: {said} (drawn from train)\n") == printed.count("Digits: ") == 1
+
+
 def test_names_are_neither_markup_nor_orders(capsys: pytest.CaptureFixture[str]) -> None:
-    DataSummary(lambda: ["[bold]a\x1b[2J"]).on_fit_start(SimpleNamespace(is_global_zero=True), None)  # type: ignore[arg-type]
+    DataSummary(lambda stage: ["[bold]a\x1b[2J"]).on_fit_start(SimpleNamespace(is_global_zero=True), None)  # type: ignore[arg-type]
     assert capsys.readouterr().out == "[bold]a\\x1b[2J\n"
 
 
 def test_other_processes_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    DataSummary(lambda: ["a"]).on_fit_start(SimpleNamespace(is_global_zero=False), None)  # type: ignore[arg-type]
+    DataSummary(lambda stage: ["a"]).on_fit_start(SimpleNamespace(is_global_zero=False), None)  # type: ignore[arg-type]
     assert capsys.readouterr().out == ""

@@ -103,6 +103,7 @@ def test_mistakes_are_refused(mistake: Mistake, fit: Fit) -> None:
     shutil.rmtree("runs")
     calibrate = ["calibrate", "--ckpt_path", "model.ckpt", *QUIET]
     assert "is a directory" in mistake(*calibrate, "--output", ".")
-    assert "at least 50 validation images, got 20" in mistake(*calibrate, "--data.val_split", "20")
+    with pytest.warns(UserWarning, match="The val images are not those that were held out"):
+        assert "at least 50 validation images, got 20" in mistake(*calibrate, "--data.val_split", "20")
     assert "must be over 0" in mistake(*calibrate, f"--model.{ARGUMENT}", "0")
     assert "missing.ckpt" in mistake("calibrate", "--ckpt_path", "missing.ckpt")
