@@ -8,7 +8,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
-from tests.callbacks.resumed import every_step, train
+from tests.callbacks.resumed import Seen, every_step, train
+from tests.conftest import every
 
 from litclassify.callbacks import ConfiguredPatience
 
@@ -58,9 +59,51 @@ def test_a_run_goes_on_where_its_new_settings_would_have_let_it(
     assert (ended > stopped) == goes_on
 
 
+class Judged(EarlyStopping):
+    """Keeps what it has judged."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__("train_loss", patience=9, **settings)
+        self.values: list[float] = []
+
+    def _evaluate_stopping_criteria(self, current: torch.Tensor) -> tuple[bool, str | None]:
+        self.values.append(current.item())
+        return super()._evaluate_stopping_criteria(current)
+
+
+@pytest.mark.parametrize(
+    "validations",
+    [
+        {},
+        {"val_check_interval": 2},
+        {"val_check_interval": 3, "check_val_every_n_epoch": None},
+        {"check_val_every_n_epoch": 2},
+    ],
+    ids=str,
+)
+def test_a_training_metric_is_judged_after_each_epoch_whenever_validations_are(
+    tmp_path: Path, validations: dict[str, Any]
+) -> None:
+    stopping, seen = Judged(), Seen()
+    train(tmp_path, seen, stopping, ConfiguredPatience(stopping), max_epochs=4, **validations)
+    assert stopping.values == [metrics["train_loss"] for metrics in seen.metrics.values()]
+
+
+def test_when_it_is_judged_can_be_said(tmp_path: Path) -> None:
+    stopping = Judged(check_on_train_epoch_end=False, strict=False)
+    train(tmp_path, stopping, ConfiguredPatience(stopping), max_epochs=4)
+    assert len(stopping.values) == 3  # In the first validation there is none.
+
+
+@pytest.mark.parametrize("words", every(2, [[], ["--early_stopping.monitor", "train_loss"]]))
 @pytest.mark.parametrize("steps", ["2", "7"])  # Of 5 an epoch: in the first one, and in the second.
-def test_an_epoch_that_max_steps_ends_before_its_validation_is_not_judged(fit: Callable[..., Path], steps: str) -> None:
-    run = fit("--trainer.max_steps", steps)
+def test_an_epoch_that_max_steps_ends_before_its_metric_is_not_judged(
+    fit: Callable[..., Path], steps: str, words: list[str]
+) -> None:
+    mode = ["--early_stopping.mode", "min"] if words else []
+    run = fit("--trainer.max_steps", steps, *words, *mode)
     states = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
     (stopping,) = (state for name, state in states.items() if name.startswith("EarlyStopping"))
     assert stopping["wait_count"] == 0
+    if words:
+        assert bool(stopping["best_score"].isinf()) == (steps == "2")

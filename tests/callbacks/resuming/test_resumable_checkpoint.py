@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
-from tests.callbacks.resumed import BATCHES, EPOCHS, StopError, Stopping, differences, every_step, train
+from tests.callbacks.resumed import BATCHES, EPOCHS, Seen, StopError, Stopping, differences, every_step, train
 
 from litclassify.callbacks import ResumableCheckpoint
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
@@ -134,8 +134,31 @@ def test_without_a_metric_there_is_a_file_every_n_steps(tmp_path: Path) -> None:
     assert {step(path) for path in tmp_path.glob("step=*.ckpt")} == set(range(2, 1 + EPOCHS * BATCHES, 2))
 
 
-def test_an_epoch_that_max_steps_cuts_off_has_no_metric_to_be_kept_for(tmp_path: Path) -> None:
-    train(tmp_path, checkpoint(tmp_path, save_top_k=-1), max_steps=BATCHES + 2)
+RARE = [
+    {},
+    {"val_check_interval": 2},
+    {"val_check_interval": 3, "check_val_every_n_epoch": None},
+    {"check_val_every_n_epoch": 2},
+]
+
+
+@pytest.mark.parametrize("every", [None, 2], ids=["", "every 2 steps"])
+@pytest.mark.parametrize("validations", RARE, ids=str)
+def test_a_training_metric_is_that_of_the_epoch_whenever_validations_are(
+    tmp_path: Path, validations: dict[str, Any], every: int | None
+) -> None:
+    named = {"filename": "{epoch} {train_loss:.9f}", "auto_insert_metric_name": False}
+    kept = checkpoint(tmp_path, monitor="train_loss", save_top_k=-1, every_n_train_steps=every, **named)
+    seen = Seen()
+    train(tmp_path, kept, seen, max_epochs=4, **validations)
+    expected = {f"{epoch} {metrics['train_loss']:.9f}.ckpt" for epoch, metrics in seen.metrics.items()}
+    assert {path.name for path in tmp_path.glob("* *.ckpt")} == expected
+    assert sorted(step(path) for path in tmp_path.glob("* *.ckpt")) == [BATCHES * n for n in range(1, 5)]
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "train_loss"])
+def test_an_epoch_that_max_steps_cuts_off_has_no_metric_to_be_kept_for(tmp_path: Path, monitor: str) -> None:
+    train(tmp_path, checkpoint(tmp_path, monitor=monitor, save_top_k=-1), max_steps=BATCHES + 2)
     assert names(tmp_path) == ["epoch=0.ckpt", "last.ckpt", "previous.ckpt"]
     assert step(tmp_path / "last.ckpt") == BATCHES + 2
 

@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
+from litclassify.callbacks.resuming.metric_names import is_of_training_epoch, is_of_validation
 from litclassify.callbacks.resuming.training_state import KEY as TRAINING_STATE
 
 MIN_DELTA = "early_stopping_min_delta"
@@ -31,9 +32,22 @@ class ConfiguredPatience(Callback):
         self._had_min_delta = early_stopping.min_delta
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Let it judge a validation metric when there is one: `max_steps` may end an epoch before its validation."""
-        if not self._says_when and self.early_stopping.monitor.startswith("val_"):
+        """Let it judge a metric when there is one, which Lightning decides by when validations are alone.
+
+        That is after each validation, before whose end `max_steps` may end an epoch, or when an epoch has ended.
+        """
+        if self._says_when:
+            return
+        if is_of_validation(self.early_stopping.monitor):
             self.early_stopping._check_on_train_epoch_end = False
+        elif is_of_training_epoch(self.early_stopping.monitor):
+            self.early_stopping._check_on_train_epoch_end = True
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let it pass over training metrics of a part of an epoch, which goes on when the training is resumed."""
+        is_whole = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+        if not self._says_when and is_of_training_epoch(self.early_stopping.monitor):
+            self.early_stopping._check_on_train_epoch_end = is_whole
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning's state lacks, in a place from which evaluations do not ask for it."""

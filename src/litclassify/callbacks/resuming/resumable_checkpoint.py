@@ -15,6 +15,7 @@ from torch import Tensor
 
 from litclassify.callbacks.guarding.loss_guard import LossGuard
 from litclassify.callbacks.resuming import position_of
+from litclassify.callbacks.resuming.metric_names import is_of_training_epoch, is_of_validation
 from litclassify.errors import UserError
 from litclassify.files.durable_files import link, sync
 from litclassify.files.log_files import log_files
@@ -31,8 +32,9 @@ class ResumableCheckpoint(ModelCheckpoint):
     With `save_last`, `last.ckpt` is written after every epoch and every validation; `previous.ckpt` is the one before
     it, should that be damaged. Of names for the same state, the second is a hard link.
 
-    What is kept for a metric of validations is decided by each of them. Between two, `every_n_train_steps` and
-    `train_time_interval` write `last.ckpt` alone: other weights have no value of the metric yet.
+    What is kept for a metric of validations (`val_…`) is decided by each of them, and for one of training (`train_…`)
+    at the end of each whole epoch. Between two, `every_n_train_steps` and `train_time_interval` write `last.ckpt`
+    alone: other weights have no value of the metric yet.
 
     Of checkpoints with equal values of the monitored metric, the latest is the best. With few validation images the
     metric stands still long before the loss does, and a schedule that anneals has done the rest by the latest. So
@@ -48,7 +50,7 @@ class ResumableCheckpoint(ModelCheckpoint):
         if every_n_minutes is not None and every_n_minutes <= 0:
             raise UserError(f"checkpoint.every_n_minutes must be over 0, got {every_n_minutes}.")
         self.every_n_minutes = every_n_minutes
-        if self._goes_by_validations:
+        if self._waits_for_its_metric:
             self._every_n_epochs = self._every_n_epochs or 1  # Lightning leaves them to the steps that are asked for.
         is_idle = not self._every_n_train_steps and self._train_time_interval is None
         if is_idle and type(self).on_train_batch_end is ResumableCheckpoint.on_train_batch_end:
@@ -129,7 +131,7 @@ class ResumableCheckpoint(ModelCheckpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Ask for what is due after so many steps, or so much time."""
-        if not self._goes_by_validations:
+        if not self._waits_for_its_metric:
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         elif self.save_last and (self._steps_are_over(trainer) or self._interval_is_over(trainer)):
             self._ask_for_last(trainer)
@@ -141,16 +143,27 @@ class ResumableCheckpoint(ModelCheckpoint):
             self._ask_for_last(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Decide likewise, where there is no validation."""
-        if not self._metric_is_of_the_epoch_before(trainer):
+        """Decide likewise, for a metric of training, or where there is no validation."""
+        if not self._has_no_metric_yet(trainer):
             super().on_train_epoch_end(trainer, pl_module)
         if self.save_last:
             self._ask_for_last(trainer)
 
-    def _metric_is_of_the_epoch_before(self, trainer: Trainer) -> bool:
-        """Whether `max_steps` has ended an epoch before its validation; who stops a training otherwise validates it."""
-        is_whole = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
-        return not is_whole and not trainer.should_stop and str(self.monitor).startswith("val_")
+    def _has_no_metric_yet(self, trainer: Trainer) -> bool:
+        """Whether an epoch has ended in its middle, before its validation or with training metrics of a part of it.
+
+        `max_steps` ends one so; who stops a training otherwise validates it.
+        """
+        if trainer.fit_loop.epoch_loop._num_ready_batches_reached():
+            return False
+        monitor = str(self.monitor)
+        return is_of_training_epoch(monitor) or (is_of_validation(monitor) and not trainer.should_stop)
+
+    def _should_save_on_train_epoch_end(self, trainer: Trainer) -> bool:
+        """Decide there for a metric of training: Lightning goes by when validations are, whatever the metric."""
+        if self._save_on_train_epoch_end is None and is_of_training_epoch(str(self.monitor)):
+            return True
+        return super()._should_save_on_train_epoch_end(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is due."""
@@ -174,8 +187,8 @@ class ResumableCheckpoint(ModelCheckpoint):
         return self.last_model_path
 
     @property
-    def _goes_by_validations(self) -> bool:
-        return self.monitor is not None and self.monitor.startswith("val_")
+    def _waits_for_its_metric(self) -> bool:
+        return is_of_validation(str(self.monitor)) or is_of_training_epoch(str(self.monitor))
 
     def _steps_are_over(self, trainer: Trainer) -> bool:
         step = trainer.global_step  # The same in all batches that it accumulates.
