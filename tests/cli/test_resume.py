@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tests.chaos.comparison import scalars
 from tests.conftest import SMALL, every
 
 from litclassify.cli import main
@@ -261,8 +262,24 @@ def test_a_run_that_goes_on_from_an_older_checkpoint_has_none_that_is_newer_than
     assert read_checkpoint(folder / "last.ckpt").next_step == 15
 
 
-def test_a_run_that_has_nothing_left_to_train_logs_its_end_once(fit: Fit) -> None:
-    run = fit()
+def logged(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_an_epoch_that_max_steps_had_cut_off_is_logged_as_a_whole(fit: Fit) -> None:
+    """Of 5 steps each, in the middle of the second."""
+    cut = fit("--run_name", "cut", "--trainer.max_steps", "7")
+    assert {"train_acc", "train_loss"} <= {name for name, step, _ in scalars(cut) if step == 6}
+    main(["fit", "--ckpt_path", f"{cut}/last", "--trainer.max_steps", "-1", *RESUME])
+    whole = fit("--run_name", "whole")
+    assert logged(cut) == logged(whole)
+    assert scalars(cut) == scalars(whole)
+
+
+@pytest.mark.parametrize("steps", every(2, [[], ["--trainer.max_steps", "7"]]))
+def test_a_run_that_has_nothing_left_to_train_logs_its_end_once(fit: Fit, steps: list[str]) -> None:
+    run = fit(*steps)
     logged = (run / "metrics.csv").read_text()
     assert "best_val_acc" in logged
     main(["fit", "--ckpt_path", f"{run}/last", *RESUME])

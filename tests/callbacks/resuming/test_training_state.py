@@ -121,6 +121,7 @@ def test_more_steps_after_max_steps_ended_in_the_middle_of_an_epoch(tmp_path: Pa
     seen = Seen()
     longer = train(tmp_path, seen, resumed=tmp_path / "last.ckpt", max_steps=STEPS)
     assert seen.batches == seen_by_whole.batches[3:]
+    assert seen.metrics == seen_by_whole.metrics
     assert differences(expected, longer) == []
 
 

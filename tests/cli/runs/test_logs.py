@@ -21,10 +21,11 @@ def cut_table(text: str, step: int) -> str:
     return file.read_text()
 
 
-def write_events(steps: list[int]) -> Path:
+def write_events(steps: list[int], *names: str) -> Path:
     with SummaryWriter(".") as writer:
         for step in steps:
-            writer.add_scalar("loss", step, step)
+            for name in names or ("loss",):
+                writer.add_scalar(name, step, step)
     (file,) = Path().glob("events.out.tfevents.*")
     return file
 
@@ -118,6 +119,24 @@ def test_zeros_in_place_of_the_last_lines() -> None:
     whole = "epoch,step,loss,acc\n0,1,0.5,0.1\n"
     assert cut_table(f"{whole}0,2,{chr(0) * 40}", 9).splitlines() == whole.splitlines()
     assert cut_table(f"{whole}0,2,{chr(0) * 40}\n0,3,0.2,0.3\n", 3).splitlines() == whole.splitlines()
+
+
+def test_row_of_an_epoch_that_goes_on_is_taken_out() -> None:
+    """Those of its steps and validations stay, and that of the epoch before."""
+    text = "step,train_loss_step,train_loss,val_loss\n1,0.5,,\n1,,0.4,\n3,0.5,,\n3,,,0.6\n3,,0.4,\n"
+    Path("metrics.csv").write_text(text)
+    cut_logs(log_files(Path()), 4)
+    assert Path("metrics.csv").read_text().splitlines() == text.splitlines()
+    cut_logs(log_files(Path()), 4, within_epoch=True)
+    assert Path("metrics.csv").read_text().splitlines() == text.splitlines()[:-1]
+
+
+def test_events_of_an_epoch_that_goes_on_are_taken_out() -> None:
+    file = write_events([1, 3, 9], "lr", "train_loss_step", "epoch", "train_loss", "train_acc", "epoch")
+    cut_logs(log_files(Path()), 4)
+    assert steps_of(file) == [1] * 6 + [3] * 6
+    cut_logs(log_files(Path()), 4, within_epoch=True)
+    assert steps_of(file) == [1] * 6 + [3] * 3
 
 
 def test_run_without_logs() -> None:

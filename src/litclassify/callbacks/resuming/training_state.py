@@ -37,6 +37,7 @@ class TrainingState(Callback):
     def __init__(self) -> None:
         self._loaded: dict[str, Any] | None = None
         self._process: dict[str, Any] | None = None
+        self._within_epoch: dict[str, Any] | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let epochs begin where a checkpoint says."""
@@ -53,7 +54,7 @@ class TrainingState(Callback):
         checkpoint["loops"]["fit_loop"] = stored_progress(checkpoint["loops"]["fit_loop"], position)
         checkpoint[KEY] = {
             "position": asdict(position),
-            "processes": gather(trainer, process_state(pl_module)),
+            "processes": gather(trainer, self._within_epoch or process_state(pl_module)),
             "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
         }
 
@@ -65,6 +66,7 @@ class TrainingState(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go to where the checkpoint was written."""
+        self._within_epoch = None
         loaded, self._loaded = self._loaded, None
         if loaded is None:
             return
@@ -85,6 +87,11 @@ class TrainingState(Callback):
             with _refused():
                 restore_process_state(pl_module, self._process)
             self._process = None
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the state of an epoch that ends in its middle, as with `max_steps`: its end clears the sums."""
+        if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
+            self._within_epoch = process_state(pl_module)
 
 
 def _leave_average_behind(trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

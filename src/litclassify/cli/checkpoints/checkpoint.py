@@ -34,6 +34,8 @@ class Checkpoint:
     """Whether it holds the state of a training, and not weights alone."""
     next_step: int | None
     """The step that a training goes on with, as logs count them; None if it does not go on exactly."""
+    is_within_epoch: bool
+    """Whether that step is in the middle of an epoch."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -58,9 +60,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if "precision" in content:
         sections["trainer"] = {"precision": content["precision"]}
     present = {name: _without_stale_arguments(config, name) for name, config in sections.items() if config}
-    return Checkpoint(
-        path, present, published, content.get("callbacks"), "optimizer_states" in content, _next_step(content)
-    )
+    can_go_on = "optimizer_states" in content
+    steps = _next_step(content), _is_within_epoch(content)
+    return Checkpoint(path, present, published, content.get("callbacks"), can_go_on, *steps)
 
 
 def _next_step(content: Mapping[str, Any]) -> int | None:
@@ -68,6 +70,11 @@ def _next_step(content: Mapping[str, Any]) -> int | None:
         return None
     step: int = content["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"]
     return step
+
+
+def _is_within_epoch(content: Mapping[str, Any]) -> bool:
+    position = content.get(TRAINING_STATE, {}).get("position", {})
+    return bool(position.get("batch", 0) > 0)
 
 
 def read_run_config(checkpoint: Path) -> dict[str, Any]:

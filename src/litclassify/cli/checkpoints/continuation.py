@@ -29,6 +29,7 @@ class Continuation(Callback):
         self.run_dir = run_dir
         self.checkpoint = checkpoint.path
         self.next_step = checkpoint.next_step
+        self.is_within_epoch = checkpoint.is_within_epoch
         self.record = record
         self._logs = log_files(run_dir)
         self._has_begun = False
@@ -40,17 +41,17 @@ class Continuation(Callback):
             UserError: The schedule that the checkpoint has brought ends before training does.
         """
         check_schedules_reach_the_end(trainer)
-        self._begin()
+        self._begin(within_epoch=self.is_within_epoch)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin where no step is left."""
         if not self._has_begun:
-            self._begin()
+            self._begin(within_epoch=False)  # An epoch that was ended in its middle stays so.
 
-    def _begin(self) -> None:
+    def _begin(self, *, within_epoch: bool) -> None:
         self._has_begun = True
         mark_unfinished(self.run_dir)
         make_last(self.checkpoint)
         if self.next_step is not None:
-            cut_logs(self._logs, self.next_step)
+            cut_logs(self._logs, self.next_step, within_epoch=within_epoch)
         save_record(self.run_dir, "fit", **self.record)

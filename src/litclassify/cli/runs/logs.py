@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event
 
+from litclassify.callbacks.resuming.metric_names import is_of_training_epoch
 from litclassify.files.durable_files import replacing
 from litclassify.files.log_files import METRICS_CSV
 
@@ -20,45 +21,62 @@ HEAD_BYTES, CHECKSUM_BYTES = 12, 4
 
 
 @rank_zero_only
-def cut_logs(files: Iterable[Path], step: int) -> None:
+def cut_logs(files: Iterable[Path], step: int, *, within_epoch: bool = False) -> None:
     """Take out of a run's logs all that is of a step, or of a later one.
 
     Args:
         files: Of an earlier command: one that is being written to would be lost.
         step: The first step that is going to be logged anew.
+        within_epoch: Whether it is in the middle of an epoch. If that had been ended there, as `max_steps` does,
+            metrics of its first part go, too.
     """
+    ended_with = step - 1 if within_epoch else None
     for file in files:
-        _cut_table(file, step) if file.name == METRICS_CSV else _cut_events(file, step)
+        cut = _cut_table if file.name == METRICS_CSV else _cut_events
+        cut(file, step, ended_with)
 
 
-def _cut_table(file: Path, step: int) -> None:
+def _cut_table(file: Path, step: int, ended_with: int | None) -> None:
     with file.open(newline="", encoding="utf-8", errors="replace") as lines:
         # A process that was killed may have written half a line, and a loss of power leaves zeros.
         rows = csv.reader([line for line in lines if line.endswith("\n") and "\0" not in line])
         header = next(rows, [])
-        kept = [row for row in rows if _is_before(step, dict(zip(header, row, strict=False)))]
+        kept = [row for row in rows if _stays(dict(zip(header, row, strict=False)), step, ended_with)]
     text = StringIO(newline="")
     csv.writer(text).writerows([header, *kept])
     with replacing(file) as output:
         output.write(text.getvalue().encode())
 
 
-def _is_before(step: int, row: dict[str, str]) -> bool:
-    return row.get("step", "").isdecimal() and int(row["step"]) < step
+def _stays(row: dict[str, str], step: int, ended_with: int | None) -> bool:
+    if not row.get("step", "").isdecimal():
+        return False
+    of_row = int(row["step"])
+    ends_epoch = of_row == ended_with and any(value and is_of_training_epoch(name) for name, value in row.items())
+    return of_row < step and not ends_epoch
 
 
-def _cut_events(file: Path, step: int) -> None:
+def _cut_events(file: Path, step: int, ended_with: int | None) -> None:
     with file.open("rb") as records:
-        kept = sum(len(record) for record, step_of_record in _records(records) if step_of_record < step)
+        kept = sum(map(len, _kept_records(records, step, ended_with)))
         if kept == os.fstat(records.fileno()).st_size:
             return
         records.seek(0)
         with replacing(file) as output:
-            output.writelines(record for record, step_of_record in _records(records) if step_of_record < step)
+            output.writelines(_kept_records(records, step, ended_with))
 
 
-def _records(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Give the records of an event file as they are, each with its step, up to the first that is not whole.
+def _kept_records(file: BinaryIO, step: int, ended_with: int | None) -> Iterator[bytes]:
+    has_ended = False
+    for record, event in _records(file):
+        if event.step == ended_with:  # The epoch ends with its metrics, and what is logged along with them.
+            has_ended |= any(is_of_training_epoch(value.tag) for value in event.summary.value)
+        if event.step < step and not (has_ended and event.step == ended_with):
+            yield record
+
+
+def _records(file: BinaryIO) -> Iterator[tuple[bytes, Event]]:
+    """Give the records of an event file as they are, each with its event, up to the first that is not whole.
 
     After a loss of power, the end of a file may have its length, and zeros in place of what had been written.
 
@@ -75,4 +93,4 @@ def _records(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
             event = Event.FromString(record[HEAD_BYTES:-CHECKSUM_BYTES])
         except DecodeError:
             return
-        yield record, event.step
+        yield record, event
