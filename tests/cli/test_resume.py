@@ -203,14 +203,29 @@ def test_a_one_cycle_schedule_is_as_long_as_the_run_was_when_it_began(
     assert changed(run, before) == []
 
 
-def test_a_schedule_that_goes_by_another_length_says_where_the_rate_jumps(
+@pytest.mark.parametrize(("interval", "unit", "epochs"), [("step", 5, 4), ("epoch", 1, 3)])  # 5 steps an epoch.
+def test_a_schedule_that_goes_by_another_length_goes_on_where_it_says(
+    fit: Fit, caplog: pytest.LogCaptureFixture, interval: str, unit: int, epochs: int
+) -> None:
+    schedule = ["--model.lr_scheduler", "WarmupCosine", "--model.lr_scheduler.warmup", "0"]
+    run = fit(*schedule, "--model.lr_interval", interval, "--trainer.log_every_n_steps", "1")
+    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", str(epochs), *RESUME])
+    rate = 0.01 * warmup_cosine(2 * unit, epochs * unit, 0)
+    assert f"the learning rate goes on at {rate:.3g}, and was 0 at the checkpoint." in caplog.text
+    first = next(row for row in logged(run) if int(row["step"]) >= 10 and row["lr-AdamW"])
+    assert int(first["step"]) == 10
+    assert float(first["lr-AdamW"]) == pytest.approx(rate)
+
+
+def test_a_schedule_goes_on_along_its_new_curve_where_the_jump_is_not_worth_a_word(
     fit: Fit, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run = fit("--model.lr_scheduler", "WarmupCosine")
-    steps = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
-    main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "4", *RESUME])
-    rate = 0.01 * warmup_cosine(steps, 2 * steps, round(0.05 * 2 * steps))
-    assert f"the learning rate goes on at {rate:.3g}, and was 0 at the checkpoint." in caplog.text
+    run = fit("--model.lr_scheduler", "WarmupCosine", "--model.lr_interval", "epoch", "--trainer.max_epochs", "9")
+    first = next((run / "checkpoints").glob("epoch004*"))
+    main(["fit", "--ckpt_path", str(first), "--trainer.max_epochs", "10", *RESUME])
+    assert "the learning rate goes on at" not in caplog.text
+    row = next(row for row in logged(run) if row["step"] == "25" and row["lr-AdamW"])
+    assert float(row["lr-AdamW"]) == pytest.approx(0.01 * warmup_cosine(5, 10, 0))
 
 
 def test_a_schedule_that_goes_on_as_it_was_says_nothing(fit: Fit, caplog: pytest.LogCaptureFixture) -> None:
@@ -262,11 +277,6 @@ def test_a_run_that_goes_on_from_an_older_checkpoint_has_none_that_is_newer_than
     assert read_checkpoint(folder / "last.ckpt").next_step == 15
 
 
-def logged(run: Path) -> list[dict[str, str]]:
-    with (run / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def test_an_epoch_that_max_steps_had_cut_off_is_logged_as_a_whole(fit: Fit) -> None:
     """Of 5 steps each, in the middle of the second."""
     cut = fit("--run_name", "cut", "--trainer.max_steps", "7")
@@ -298,9 +308,13 @@ def test_a_run_whose_last_checkpoint_is_damaged_leaves_none_of_its_names(fit: Fi
     assert not any(path.stem.endswith("-v1") for path in best)
 
 
-def validated_epochs(run: Path) -> list[int]:
+def logged(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open(newline="") as file:
-        return [int(row["epoch"]) for row in csv.DictReader(file) if row["val_acc"]]
+        return list(csv.DictReader(file))
+
+
+def validated_epochs(run: Path) -> list[int]:
+    return [int(row["epoch"]) for row in logged(run) if row["val_acc"]]
 
 
 @pytest.mark.parametrize("key", every(2, ["to_remove", "to_save", "best_model_path", "last_model_path"]))

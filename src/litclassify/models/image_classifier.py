@@ -22,7 +22,7 @@ from litclassify.models.optimization import (
     Optimization,
     Parameters,
     check_schedules_reach_the_end,
-    report_jump_of_rate,
+    go_by_the_new_length,
 )
 from litclassify.models.run_length import is_cut_short
 from litclassify.models.tensor_arguments import register_tensor_type
@@ -252,9 +252,9 @@ class ImageClassifier(LightningModule):
         restore_convolutions(self.network)
 
     def on_train_start(self) -> None:
-        """Refuse a schedule that is too short for the run, and report one that has another rate than it had."""
+        """Refuse a schedule that is too short for the run, and let one go by the length that the run has now."""
         check_schedules_reach_the_end(self.trainer)
-        report_jump_of_rate(self.trainer)
+        go_by_the_new_length(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the mean loss of a batch, a scalar."""

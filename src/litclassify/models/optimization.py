@@ -19,6 +19,8 @@ from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_r
 
 # Of a learning rate that a resumed run goes on with, over that of its checkpoint: less needs no word.
 NOTABLE_JUMP = 1.5
+# Of a learning rate that is computed anew, in which a schedule that goes on as it was stays bit-identical.
+ROUNDING = 1e-6
 Parameters = list[nn.Parameter] | list[dict[str, Any]]
 
 
@@ -96,10 +98,11 @@ def check_schedules_reach_the_end(trainer: Trainer) -> None:
             )
 
 
-def report_jump_of_rate(trainer: Trainer) -> None:
-    """Say with which learning rate a run goes on, if its length has changed and with it what is left of its schedule.
+def go_by_the_new_length(trainer: Trainer) -> None:
+    """Let a run go on along the curve of a schedule whose length has changed with the run's, and say where it jumps.
 
-    A schedule that is a function of the step, as those in fractions of the run are, goes on along its new curve.
+    That holds for schedules that are a function of the step, as those in fractions of the run are. Optimizer and
+    schedule bring the rate of their checkpoint, and would take the new one with their next step, or epoch, alone.
     """
     for config in trainer.lr_scheduler_configs:
         if not isinstance(config.scheduler, LambdaLR):
@@ -107,12 +110,21 @@ def report_jump_of_rate(trainer: Trainer) -> None:
         schedule, groups = config.scheduler, config.scheduler.optimizer.param_groups
         factors = [scale(schedule.last_epoch) for scale in schedule.lr_lambdas]
         rates = [float(base) * factor for base, factor in zip(schedule.base_lrs, factors, strict=True)]
-        rate, before = max(zip(rates, (float(group["lr"]) for group in groups), strict=True))
-        if not before / NOTABLE_JUMP <= rate <= before * NOTABLE_JUMP:
-            rank_zero_info(
-                f"{type(schedule).__name__} goes by the new length of the run: the learning rate goes on at "
-                f"{rate:.3g}, and was {before:.3g} at the checkpoint."
-            )
+        before = [float(group["lr"]) for group in groups]
+        if all(math.isclose(*pair, rel_tol=ROUNDING) for pair in zip(rates, before, strict=True)):
+            continue
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate
+        schedule._last_lr = list(rates)
+        _report_jump(type(schedule).__name__, *max(zip(rates, before, strict=True)))
+
+
+def _report_jump(schedule: str, rate: float, before: float) -> None:
+    if not before / NOTABLE_JUMP <= rate <= before * NOTABLE_JUMP:
+        rank_zero_info(
+            f"{schedule} goes by the new length of the run: the learning rate goes on at {rate:.3g}, and was "
+            f"{before:.3g} at the checkpoint."
+        )
 
 
 def total_steps(trainer: Trainer, interval: str) -> int:
