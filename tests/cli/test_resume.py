@@ -159,6 +159,7 @@ def test_a_run_that_had_stopped_goes_on_with_another_min_delta(fit: Fit) -> None
             (["--model.optimizer", "SGD"], "model.optimizer is torch.optim.SGD, but"),
             (["--model.lr_scheduler", "null"], "model.lr_scheduler is null, but"),
             (["--model.lr_scheduler.warmup", "0.5"], "model.lr_scheduler.warmup is 0.5, but"),
+            (["--model.lr_interval", "epoch"], "model.lr_interval is epoch, but"),
         ],
     ),
 )

@@ -12,7 +12,7 @@ from litclassify.errors import UserError
 
 
 def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None:
-    """Compare optimizer, schedule and parameter groups of a run with those that shall continue it.
+    """Compare optimizer, schedule, its unit and parameter groups of a run with those that shall continue it.
 
     A run goes on with the state of these, in which torch keeps the learning rate and all other arguments.
 
@@ -29,7 +29,7 @@ def check_optimization(checkpoint: Checkpoint, given: Mapping[str, Any]) -> None
             "the weights: fit --model.init_from CHECKPOINT."
         )
     stored = checkpoint.config.get("model", {}).get("init_args", {})
-    for name in ("optimizer", "lr_scheduler", "parameter_groups"):
+    for name in ("optimizer", "lr_scheduler", "lr_interval", "parameter_groups"):
         before, now = (dict(flatten(config.get(name), f"model.{name}")) for config in (stored, given))
         differing = next((key for key in before if key in now and before[key] != now[key]), None)
         if differing is not None:
