@@ -156,6 +156,24 @@ def test_a_training_metric_is_that_of_the_epoch_whenever_validations_are(
     assert sorted(step(path) for path in tmp_path.glob("* *.ckpt")) == [BATCHES * n for n in range(1, 5)]
 
 
+class Scores(Callback):
+    """Logs a metric of validations that is best in the second one."""
+
+    def __init__(self) -> None:
+        self.scores = iter([0.1, 0.9, *[0.5] * 99])
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        pl_module.log("val_score", next(self.scores))
+
+
+# Lightning takes 1, after each batch, for 1.0, after each epoch.
+@pytest.mark.parametrize(("interval", "best"), [(1, 2), (2, 4), (timedelta(microseconds=1), 2)])
+def test_each_validation_decides(tmp_path: Path, interval: int | timedelta, best: int) -> None:
+    kept = checkpoint(tmp_path, monitor="val_score", mode="max", filename="{step}")
+    train(tmp_path, kept, Scores(), val_check_interval=interval)
+    assert Path(kept.best_model_path).name == f"step={best}.ckpt"
+
+
 @pytest.mark.parametrize("monitor", ["val_loss", "train_loss"])
 def test_an_epoch_that_max_steps_cuts_off_has_no_metric_to_be_kept_for(tmp_path: Path, monitor: str) -> None:
     train(tmp_path, checkpoint(tmp_path, monitor=monitor, save_top_k=-1), max_steps=BATCHES + 2)

@@ -160,9 +160,16 @@ class ResumableCheckpoint(ModelCheckpoint):
         return is_of_training_epoch(monitor) or (is_of_validation(monitor) and not trainer.should_stop)
 
     def _should_save_on_train_epoch_end(self, trainer: Trainer) -> bool:
-        """Decide there for a metric of training: Lightning goes by when validations are, whatever the metric."""
-        if self._save_on_train_epoch_end is None and is_of_training_epoch(str(self.monitor)):
-            return True
+        """Say when to decide: Lightning goes by when validations are, whatever the metric.
+
+        And it takes `val_check_interval` 1, a validation after each batch, for 1.0, one after each epoch.
+        """
+        if self._save_on_train_epoch_end is None:
+            if is_of_training_epoch(str(self.monitor)):
+                return True
+            interval = getattr(trainer, "val_check_interval", None)  # There is none where it is a time.
+            if isinstance(interval, int) and sum(trainer.num_val_batches) > 0:
+                return False
         return super()._should_save_on_train_epoch_end(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
