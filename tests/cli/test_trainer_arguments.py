@@ -169,6 +169,15 @@ def test_early_stopping_stops(build: Build) -> None:
     assert cli.trainer.current_epoch < 4
 
 
+@pytest.mark.parametrize("metric", ["val_acc", "grad_norm"])
+def test_early_stopping_where_validations_go_by_the_clock(build: Build, metric: str) -> None:
+    """The Trainer then has no `val_check_interval`, for which Lightning's callback asks."""
+    stopping = ["--early_stopping.monitor", metric, "--early_stopping.mode", "max", "--early_stopping.strict", "false"]
+    cli = build("--trainer.val_check_interval", "00:01:00:00", *stopping)
+    train(cli)
+    assert cli.trainer.global_step == 10
+
+
 def test_the_best_five_checkpoints_stay(build: Build) -> None:
     cli = build("--trainer.max_epochs", "7")
     train(cli)

@@ -28,7 +28,7 @@ class Score(Callback):
 
 def epochs(folder: Path, later: float, resumed: Path | None = None, **settings: Any) -> int:
     stopping = EarlyStopping("score", mode="max", **settings)
-    callbacks = [Score(later), stopping, ConfiguredPatience(stopping)]
+    callbacks = [Score(later), ConfiguredPatience(stopping), stopping]
     trained: int = train(folder, *callbacks, every_step(folder), resumed=resumed, max_epochs=4)["epochs"]
     return trained
 
@@ -78,6 +78,7 @@ class Judged(EarlyStopping):
         {"val_check_interval": 2},
         {"val_check_interval": 3, "check_val_every_n_epoch": None},
         {"check_val_every_n_epoch": 2},
+        {"val_check_interval": "00:00:00:09"},
     ],
     ids=str,
 )
@@ -85,13 +86,13 @@ def test_a_training_metric_is_judged_after_each_epoch_whenever_validations_are(
     tmp_path: Path, validations: dict[str, Any]
 ) -> None:
     stopping, seen = Judged(), Seen()
-    train(tmp_path, seen, stopping, ConfiguredPatience(stopping), max_epochs=4, **validations)
+    train(tmp_path, seen, ConfiguredPatience(stopping), stopping, max_epochs=4, **validations)
     assert stopping.values == [metrics["train_loss"] for metrics in seen.metrics.values()]
 
 
 def test_when_it_is_judged_can_be_said(tmp_path: Path) -> None:
     stopping = Judged(check_on_train_epoch_end=False, strict=False)
-    train(tmp_path, stopping, ConfiguredPatience(stopping), max_epochs=4)
+    train(tmp_path, ConfiguredPatience(stopping), stopping, max_epochs=4)
     assert len(stopping.values) == 3  # In the first validation there is none.
 
 

@@ -21,7 +21,7 @@ class ConfiguredPatience(Callback):
     threshold that it has not reached, or none. Lightning would train until the next validation.
 
     Args:
-        early_stopping: The callback, as configured.
+        early_stopping: The callback, as configured, which is to come after this one.
     """
 
     def __init__(self, early_stopping: EarlyStopping) -> None:
@@ -34,14 +34,15 @@ class ConfiguredPatience(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let it judge a metric when there is one, which Lightning decides by when validations are alone.
 
-        That is after each validation, before whose end `max_steps` may end an epoch, or when an epoch has ended.
+        That is after each validation, before whose end `max_steps` may end an epoch, or when an epoch has ended. Of
+        validations that go by the clock, Lightning's callback knows nothing, and would fail.
         """
         if self._says_when:
             return
-        if is_of_validation(self.early_stopping.monitor):
-            self.early_stopping._check_on_train_epoch_end = False
-        elif is_of_training_epoch(self.early_stopping.monitor):
+        if is_of_training_epoch(self.early_stopping.monitor):
             self.early_stopping._check_on_train_epoch_end = True
+        elif is_of_validation(self.early_stopping.monitor) or _goes_by_the_clock(trainer):
+            self.early_stopping._check_on_train_epoch_end = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let it pass over training metrics of a part of an epoch, which goes on when the training is resumed."""
@@ -83,3 +84,7 @@ class ConfiguredPatience(Callback):
             return False
         value = torch.tensor(self._stopped_at)
         return bool(value.isnan() or self.early_stopping.monitor_op(sign * value, sign * threshold))
+
+
+def _goes_by_the_clock(trainer: Trainer) -> bool:
+    return getattr(trainer, "_val_check_time_interval", None) is not None

@@ -68,7 +68,7 @@ def monitors(
         checkpoint.dirpath = checkpoint.dirpath or str(run_dir / CHECKPOINTS)
         callbacks.append(checkpoint)
     if early_stopping is not None and not settings["barebones"]:
-        callbacks += [early_stopping, ConfiguredPatience(early_stopping)]
+        callbacks += [ConfiguredPatience(early_stopping), early_stopping]
     return callbacks
 
 
