@@ -1,5 +1,6 @@
 """Every schedule steps as said, and nobody counts steps."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,7 @@ LIMITS = (
     "accumulate_grad_batches",
     "limit_train_batches",
     "check_val_every_n_epoch",
+    "val_check_interval",
 )
 
 
@@ -104,6 +106,31 @@ def test_plateau_of_a_training_metric_counts_every_epoch() -> None:
     )
     observed = rates(lr_scheduler=stalled, check_val_every_n_epoch=3)
     assert observed == pytest.approx([0.1] * 8 + [0.05] * 4)
+
+
+RARER = [
+    ({"check_val_every_n_epoch": None, "val_check_interval": 5}, "trainer.val_check_interval is 5 batches"),
+    ({"check_val_every_n_epoch": None, "val_check_interval": "00:00:00:02"}, "a time"),
+    ({"val_check_interval": "00:00:00:02"}, "a time"),
+]
+
+
+@pytest.mark.parametrize(("validations", "words"), RARER, ids=str)
+def test_plateau_of_a_metric_that_not_every_epoch_has_is_refused(validations: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=rf"model\.lr_scheduler: .* by 'val_loss' .*{re.escape(words)}"):
+        rates(lr_scheduler=ReduceLROnPlateau, **validations)
+
+
+@pytest.mark.parametrize("interval", [3, 4])  # Of 4 batches.
+def test_plateau_takes_validations_by_the_batch_where_each_epoch_has_one(interval: int) -> None:
+    stalled = partial(ReduceLROnPlateau, patience=0, threshold=1e9, threshold_mode="abs", factor=0.5)
+    observed = rates(lr_scheduler=stalled, check_val_every_n_epoch=None, val_check_interval=interval)
+    assert observed == pytest.approx([0.1] * 8 + [0.05] * 4)
+
+
+def test_plateau_of_a_training_metric_takes_any_validations() -> None:
+    by_train_loss = partial(LightningPlateau, monitor="train_loss")
+    assert rates(lr_scheduler=by_train_loss, val_check_interval="00:01:00:00") == pytest.approx([0.1] * 12)
 
 
 def test_plateau_by_the_step_is_refused() -> None:

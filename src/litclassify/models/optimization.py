@@ -57,7 +57,8 @@ class Optimization:
         """Build the optimizer and its schedule, told how long the run is.
 
         Raises:
-            UserError: One of them refuses its arguments, or a schedule needs the length of a run that has none.
+            UserError: One of them refuses its arguments, or a schedule needs the length of a run that has none, or a
+                metric of validations that not every epoch has.
         """
         with refusal_of("model.optimizer"):
             optimizer = self._build_optimizer(parameters, trainer)
@@ -71,6 +72,8 @@ class Optimization:
         with refusal_of("model.lr_scheduler"):
             validations = trainer.check_val_every_n_epoch or 1  # Null where they are counted in batches.
             schedule = scheduler_config(self.lr_scheduler, optimizer, interval, validations, **length)
+        if "monitor" in schedule:
+            check_every_epoch_is_validated(str(schedule["monitor"]), trainer)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _build_optimizer(self, parameters: Parameters, trainer: Trainer) -> Optimizer:
@@ -78,6 +81,35 @@ class Optimization:
         if trainer.gradient_clip_val and trainer.precision.endswith("-mixed"):
             return scale_learning_rates(self.optimizer(parameters))
         return scale_learning_rates(build_optimizer(self.optimizer, parameters))
+
+
+def check_every_epoch_is_validated(monitor: str, trainer: Trainer) -> None:
+    """Refuse a schedule that goes by a metric of validations after each epoch, where not each has one.
+
+    Args:
+        monitor: The metric.
+        trainer: That of the run, with its data.
+
+    Raises:
+        UserError: Validations go by the clock, or come after more batches than an epoch has.
+    """
+    if not monitor.startswith("val_") or not trainer.enable_validation:
+        return
+    if getattr(trainer, "_val_check_time_interval", None) is not None:
+        given, allowed = "a time", "a number of batches, or a part of an epoch"
+    elif trainer.check_val_every_n_epoch is None:
+        trainer.fit_loop.setup_data()
+        batches = trainer.num_training_batches
+        if trainer.val_check_interval <= batches:
+            return
+        given = f"{trainer.val_check_interval} batches, with trainer.check_val_every_n_epoch null"
+        allowed = f"{batches}, the batches of an epoch, or less"
+    else:
+        return
+    raise UserError(
+        f"model.lr_scheduler: ReduceLROnPlateau goes by '{monitor}' after each epoch, but not each has a validation: "
+        f"trainer.val_check_interval is {given}. Set it to {allowed}, or go by train_loss."
+    )
 
 
 def check_schedules_reach_the_end(trainer: Trainer) -> None:
