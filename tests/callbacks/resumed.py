@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import CrossEntropyLoss
 from torch.utils.data import DataLoader, Dataset
 
-from litclassify.callbacks import ResumableCheckpoint, TrainingState
+from litclassify.callbacks import LossGuard, ResumableCheckpoint, TrainingState
 from litclassify.data.samplers import ShuffledSampler
 from litclassify.models import ImageClassifier
 
@@ -94,9 +94,10 @@ class Data(LightningDataModule):
 def trainer_for(folder: Path, *callbacks: Callback, **arguments: Any) -> Trainer:
     """Give a Trainer that keeps checkpoints in a folder, unless one of the callbacks does."""
     kept = [c for c in callbacks if hasattr(c, "dirpath")] or [every_step(folder)]
-    others = [c for c in callbacks if c not in kept]
+    guards = [c for c in callbacks if isinstance(c, LossGuard)]
+    others = [c for c in callbacks if c not in kept + guards]
     settings = {"max_epochs": EPOCHS, "num_sanity_val_steps": 0, "enable_checkpointing": True, **arguments}
-    return quiet_trainer(**settings, callbacks=[TrainingState(), *others, *kept])
+    return quiet_trainer(**settings, callbacks=[*guards, TrainingState(), *others, *kept])
 
 
 def every_step(folder: Path, **arguments: Any) -> ResumableCheckpoint:

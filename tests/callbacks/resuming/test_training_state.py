@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from tests.callbacks.resumed import (
     BATCH_SIZE,
@@ -21,8 +22,9 @@ from tests.callbacks.resumed import (
     train,
     trainer_for,
 )
+from torch import Tensor
 
-from litclassify.callbacks import ResumableCheckpoint
+from litclassify.callbacks import LossGuard, ResumableCheckpoint
 from litclassify.callbacks.resuming.training_state import KEY
 
 STEPS = EPOCHS * BATCHES
@@ -148,6 +150,25 @@ def test_loader_without_a_sampler_that_skips(tmp_path: Path, whole: Any, step: i
 def test_another_number_of_workers(tmp_path: Path, whole: Any, before: int, after: int, step: int) -> None:
     last = stop(tmp_path, step, data=Data(num_workers=before))
     assert differences(whole()[0], train(tmp_path, data=Data(num_workers=after), resumed=last)) == []
+
+
+class SpoilingGuard(LossGuard):
+    """Spoils the loss of a step before it looks at it."""
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        if trainer.global_step == 3:
+            loss.detach().fill_(torch.nan)
+        super().on_before_backward(trainer, pl_module, loss)
+
+
+@pytest.mark.filterwarnings("ignore:Left out")
+def test_a_first_batch_that_is_left_out_leaves_the_metrics_before_it(tmp_path: Path) -> None:
+    seen_by_whole, seen, guard = Seen(), Seen(), SpoilingGuard("skip")
+    expected = train(tmp_path / "whole", SpoilingGuard("skip"), seen_by_whole)
+    last = stop(tmp_path, 3)
+    assert differences(expected, train(tmp_path, guard, seen, resumed=last)) == []
+    assert len(guard.left_out) == 1
+    assert seen.metrics == seen_by_whole.metrics
 
 
 @pytest.mark.parametrize(

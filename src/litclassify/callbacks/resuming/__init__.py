@@ -2,7 +2,7 @@
 
 from litclassify.callbacks.resuming.epoch_loop import ResumableEpochLoop
 from litclassify.callbacks.resuming.position import Position, position_of, stored_progress
-from litclassify.callbacks.resuming.process_state import gather, process_state, restore_process_state
+from litclassify.callbacks.resuming.process_state import gather, process_state, restore_random_state, restore_sums
 
 __all__ = [
     "Position",
@@ -10,6 +10,7 @@ __all__ = [
     "gather",
     "position_of",
     "process_state",
-    "restore_process_state",
+    "restore_random_state",
+    "restore_sums",
     "stored_progress",
 ]

@@ -21,12 +21,16 @@ def process_state(pl_module: LightningModule) -> State:
     return state
 
 
-def restore_process_state(pl_module: LightningModule, state: State) -> None:
-    """Put a process into a state; what there is none for stays as it is."""
-    if "random" in state:
-        _set_random_state(state["random"])
+def restore_sums(pl_module: LightningModule, state: State) -> None:
+    """Let training metrics go on from a state; where it has none, they stay as they are."""
     if isinstance(pl_module, ImageClassifier) and "train_metrics" in state:
         pl_module.train_metrics.go_on_from(state["train_metrics"], pl_module.device)
+
+
+def restore_random_state(state: State) -> None:
+    """Let random numbers go on from a state; where it has none, they stay as they are."""
+    if "random" in state:
+        _set_random_state(state["random"])
 
 
 def gather(trainer: Trainer, state: State) -> list[State]:

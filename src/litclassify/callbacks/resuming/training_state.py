@@ -18,7 +18,8 @@ from litclassify.callbacks.resuming import (
     gather,
     position_of,
     process_state,
-    restore_process_state,
+    restore_random_state,
+    restore_sums,
     stored_progress,
 )
 from litclassify.errors import UserError
@@ -79,13 +80,15 @@ class TrainingState(Callback):
             logged = {name: torch.tensor(value, device=pl_module.device) for name, value in loaded["metrics"].items()}
             processes = loaded["processes"]
             self._process = processes[trainer.global_rank] if len(processes) == trainer.world_size else None
+            if self._process is not None:  # Now: LossGuard keeps the sums before each batch.
+                restore_sums(pl_module, self._process)
         trainer.callback_metrics.update(logged)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Put random states back when all that draws numbers before the first batch has done so."""
         if self._process is not None:
             with _refused():
-                restore_process_state(pl_module, self._process)
+                restore_random_state(self._process)
             self._process = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
