@@ -13,25 +13,23 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from litclassify.data.arguments import as_height_width, as_seed, at_least
 from litclassify.data.augmentation.presets import NamedTransforms, Views, build, padded_crop, preset_steps
 from litclassify.data.augmentation.transforms import TransformList, check_transforms, compose
 from litclassify.data.datasets.files import ImageFilesDataset
 from litclassify.data.datasets.image_dataset import ImageDataset, Sample, Split, transformed
 from litclassify.data.datasets.prediction_dataset import PredictionDataset, PredictionSample
 from litclassify.data.decoding.decode import ChooseWindow
-from litclassify.data.decoding.reading import usable_cpus
 from litclassify.data.listing.class_folders import folder_targets
 from litclassify.data.listing.find_images import find_images
-from litclassify.data.residency import DeviceResident, move_to_accelerator
+from litclassify.data.loaders import make_loader
+from litclassify.data.residency import DeviceResident
 from litclassify.data.samplers import InOrderSampler, ShuffledSampler, even_batch_size
-from litclassify.data.splitting.folds import Fold, check_fold, hold_out_fold
-from litclassify.data.splitting.held_out import digest, warn_of_others
-from litclassify.data.splitting.splits import hold_out
-from litclassify.data.worker_processes import leave_signals_to_the_main_process
+from litclassify.data.splitting.folds import Fold
+from litclassify.data.splitting.held_out import HeldOut, warn_of_others
 from litclassify.errors import UserError
 from litclassify.randomness import global_seed
 
-MAX_AUTO_WORKERS = 8
 STAGE_SPLITS: dict[str, tuple[Split, ...]] = {
     "fit": ("train", "val"),
     "validate": ("val",),
@@ -102,8 +100,8 @@ class ImageDataModule(LightningDataModule, ABC):
         check_transforms(named, "data.train_transform")
         check_transforms(eval_transform, "data.eval_transform")
         self.image_size = as_height_width(image_size)
-        self.batch_size = _at_least(1, batch_size, "data.batch_size")
-        self.num_workers = num_workers if num_workers == "auto" else _at_least(0, num_workers, "data.num_workers")
+        self.batch_size = at_least(1, batch_size, "data.batch_size")
+        self.num_workers = num_workers if num_workers == "auto" else at_least(0, num_workers, "data.num_workers")
         self.device_resident = device_resident
         if device_resident is True and num_workers not in ("auto", 0):
             raise UserError(
@@ -112,18 +110,14 @@ class ImageDataModule(LightningDataModule, ABC):
             )
         self.train_transform = named
         self.eval_transform = eval_transform
-        self.seed = _as_seed(seed)
-        if val_fold is not None:
-            check_fold(val_fold)
+        self.seed = as_seed(seed)
         self.val_fold = val_fold
-        self._fold_drawn = False
-        self._num_drawn: dict[str, int] = {}
-        self._drawn: dict[str, str] = {}
+        self._held_out = HeldOut(val_fold)
         self.path = path
         self.class_balance = class_balance
         if not 0 <= class_balance <= 1:
             raise UserError(f"data.class_balance must be in [0, 1], got {class_balance}.")
-        self.augmentation_repeats = _at_least(1, augmentation_repeats, "data.augmentation_repeats")
+        self.augmentation_repeats = at_least(1, augmentation_repeats, "data.augmentation_repeats")
         self._datasets: dict[Split, ImageDataset] = {}
         self._save_plain_hyperparameters()
 
@@ -207,12 +201,12 @@ class ImageDataModule(LightningDataModule, ABC):
     def num_images(self, split: Literal["train", "val", "test"]) -> int | None:
         """Number of images of `split`, once training is set up; None where just building the split would tell."""
         dataset = self._datasets.get(split)
-        return self._num_drawn.get(split) if dataset is None else len(dataset)
+        return self._held_out.counts.get(split) if dataset is None else len(dataset)
 
     @property
     def drawn_splits(self) -> list[str]:
         """Which of "val" and "test" were drawn from the training images."""
-        return [name for name in ("val", "test") if self._num_drawn.get(name)]
+        return self._held_out.splits
 
     def _training_targets(self) -> Tensor:
         """Class of each training image, int64 (N,)."""
@@ -238,7 +232,7 @@ class ImageDataModule(LightningDataModule, ABC):
             )
         for split in STAGE_SPLITS[stage]:
             self._dataset(split)
-        if self.val_fold is not None and "val" in self._datasets and not self._fold_drawn:
+        if self.val_fold is not None and "val" in self._datasets and not self._held_out.has_drawn_fold:
             name = type(self).__name__
             raise UserError(f"data.val_fold has no effect: {name} does not divide its images with _hold_out.")
         if stage == "fit" and self.train_transform is not None:
@@ -294,18 +288,6 @@ class ImageDataModule(LightningDataModule, ABC):
             self._datasets[split].seed = global_seed()
         return self._datasets[split]
 
-    def _val_share(self, val_split: int | float | None, default: int | float) -> int | float | None:
-        """What to draw for validation: `val_split`, else `default`, and nothing beside a fold."""
-        if self.val_fold is None:
-            return default if val_split is None else val_split
-        if val_split is not None:
-            raise UserError(
-                f"data.val_fold={list(self.val_fold)} takes the place of data.val_split={val_split}: "
-                "leave one of them out.",
-                "data.val_fold",
-            )
-        return None
-
     def _hold_out(
         self,
         targets: Sequence[int] | Tensor,
@@ -318,26 +300,25 @@ class ImageDataModule(LightningDataModule, ABC):
 
         Images are known by `names` in later runs; by their indices, if None.
         """
-        parts = hold_out(targets, val_split=val_split, test_split=test_split, seed=self.seed, groups=groups)
-        if self.val_fold is not None:
-            self._fold_drawn = True
-            parts = hold_out_fold(parts, targets, self.val_fold, self.seed, self.class_names, groups)
-        given = {"val": val_split, "test": test_split}
-        self._num_drawn = {name: len(part) for name, part in parts.items() if part or given.get(name) is not None}
-        self._drawn = {
-            split: digest([str(i) if names is None else names[i] for i in parts[split]]) for split in self.drawn_splits
-        }
-        return parts
+        return self._held_out.draw(
+            targets,
+            val_split=val_split,
+            test_split=test_split,
+            seed=self.seed,
+            class_names=self.class_names if self.val_fold else (),
+            groups=groups,
+            names=names,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Give what tells later whether the same images are held out of training: a digest of each part drawn."""
-        return {"drawn": self._drawn}
+        return {"drawn": self._held_out.digests}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Warn of images that are evaluated on and were not held out in the training that the checkpoint is of."""
         command = None if self.trainer is None else self.trainer.state.fn
         if self.path is None or command != TrainerFn.PREDICTING:
-            warn_of_others(self._drawn, state_dict["drawn"], command)
+            warn_of_others(self._held_out.digests, state_dict["drawn"], command)
 
     def _predict_dataset(self) -> ImageDataset:
         if self.path is None:
@@ -387,30 +368,13 @@ class ImageDataModule(LightningDataModule, ABC):
         sampler: Sampler[int] | None,
         drop_last: bool = False,
     ) -> DataLoader[T]:
-        """Load `batches`, which are made of the images of `dataset`."""
-        num_workers = self._num_workers(dataset)
-        if self.trainer is not None:
-            move_to_accelerator(dataset, self.trainer.strategy.root_device, self.device_resident, num_workers)
-        return DataLoader(
-            batches,
-            batch_size=batch_size,  # By keyword: Lightning builds the loader anew from its arguments.
-            sampler=sampler,
+        return make_loader(
+            *(dataset, batches, batch_size, sampler),
             drop_last=drop_last,
-            num_workers=num_workers,
-            persistent_workers=num_workers > 0,
-            collate_fn=_identity,  # Data sets return whole batches.
-            pin_memory=self._trains_on_cuda and dataset.device.type == "cpu",
-            # To begin anew, a loader draws a number: not from the generator that a training draws from.
-            generator=torch.Generator().manual_seed(0),
-            worker_init_fn=leave_signals_to_the_main_process,
+            num_workers=self.num_workers,
+            device_resident=self.device_resident,
+            trainer=self.trainer,
         )
-
-    @property
-    def _trains_on_cuda(self) -> bool:
-        """Whether batches go to a CUDA device; without a trainer, whether they may."""
-        if self.trainer is None:
-            return torch.cuda.is_available()
-        return self.trainer.strategy.root_device.type == "cuda"
 
     @property
     def _world_size(self) -> int:
@@ -419,11 +383,6 @@ class ImageDataModule(LightningDataModule, ABC):
     @property
     def _rank(self) -> int:
         return 0 if self.trainer is None else self.trainer.global_rank
-
-    def _num_workers(self, dataset: ImageDataset) -> int:
-        if self.num_workers != "auto":
-            return self.num_workers
-        return 0 if dataset.in_memory else min(usable_cpus(), MAX_AUTO_WORKERS)
 
     def _ends_with_a_single_image(self, num_images: int) -> bool:
         """Whether the last training batch is a single image: batch normalisation cannot train on it."""
@@ -437,31 +396,3 @@ class ImageDataModule(LightningDataModule, ABC):
         keys = ["train_transform", "eval_transform"]
         objects = [key for key in keys if not all(isinstance(t, str | dict) for t in self.hparams[key] or [])]
         self.save_hyperparameters(logger=False, ignore=objects)
-
-
-def _identity(batch: T) -> T:
-    return batch
-
-
-def _at_least(minimum: int, value: int, key: str) -> int:
-    if value < minimum:
-        raise UserError(f"{key} must be at least {minimum}, got {value}.")
-    return value
-
-
-def _as_seed(seed: int) -> int:
-    if not 0 <= seed < 2**32:
-        raise UserError(f"data.seed must be from 0 to {2**32 - 1}, got {seed}.")
-    return seed
-
-
-def as_height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    """Give height and width, of which one number stands for both.
-
-    Raises:
-        UserError: One is less than 1.
-    """
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    if height < 1 or width < 1:
-        raise UserError(f"data.image_size must be positive, as one number or [height, width], got {image_size}.")
-    return height, width

@@ -36,7 +36,7 @@ class Digits(InMemoryDataModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(image_size=image_size, **kwargs)
-        self.val_split = self._val_share(val_split, 0.1)
+        self.val_split = self._held_out.val_share(val_split, 0.1)
         self.test_split = test_split
 
     def _load(self, split: Literal["train", "val", "test"]) -> tuple[Tensor, Tensor, list[int]]:

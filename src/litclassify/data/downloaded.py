@@ -28,7 +28,7 @@ class DownloadedDataModule(InMemoryDataModule):
     def __init__(self, *, root: str = "data", val_split: int | float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.root = os.path.expanduser(root)
-        self.val_split = self._val_share(val_split, 5000)
+        self.val_split = self._held_out.val_share(val_split, 5000)
 
     @abstractmethod
     def _is_complete(self) -> bool:

@@ -91,7 +91,7 @@ class ImageFilesDataModule(ImageDataModule):
     ) -> None:
         super().__init__(image_size=image_size, **kwargs)
         self.val_split = val_split
-        self._drawn_for_val = self._val_share(val_split, DEFAULT_SPLIT)
+        self._drawn_for_val = self._held_out.val_share(val_split, DEFAULT_SPLIT)
         self.test_split = test_split
         self.grayscale = grayscale
         self._mean = self._per_channel(mean, GRAY_MEAN if grayscale else RGB_MEAN, "data.mean")

@@ -7,8 +7,9 @@ from jsonargparse._util import import_object
 from torchvision.transforms import v2
 
 from litclassify.cli.config.classes import argument_defaults
+from litclassify.data.arguments import as_height_width
 from litclassify.data.augmentation.presets import Preset, Step, preset_steps
-from litclassify.data.datamodule import ImageDataModule, as_height_width
+from litclassify.data.datamodule import ImageDataModule
 
 
 def spell_out_presets(parser: ArgumentParser, config: Namespace, subcommand: str | None) -> Namespace:
