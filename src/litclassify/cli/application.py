@@ -1,14 +1,12 @@
 """The LightningCLI of this application: what it adds to the stock one, in the order in which it happens."""
 
-import json
-import re
 import warnings
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jsonargparse import Namespace, dict_to_namespace
+from jsonargparse import Namespace
 from jsonargparse._util import import_object
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
@@ -34,15 +32,15 @@ from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.checkpoints.places import check_places
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.integers import check_integers
-from litclassify.cli.config.keys import place_of_class
 from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
+from litclassify.cli.config.refusals import REFUSALS, refusal_of_class
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
 from litclassify.cli.run_choice import claim_folders, is_wanted, parent_of_runs, take_up, unfinished_run
 from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
 from litclassify.cli.runs.launch import mark_finished, run_dir_of_launch, save_record
-from litclassify.cli.runs.record import describe_environment
+from litclassify.cli.runs.record import make_record
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary, report_interruption
 from litclassify.cli.search.learning_rate import (
     HIGHEST,
@@ -51,8 +49,8 @@ from litclassify.cli.search.learning_rate import (
     RateSearch,
     apply_rates,
     check_search,
-    rates_in,
     search_rate,
+    stored_rates,
 )
 from litclassify.cli.search.rate_curve import RateCurve
 from litclassify.cli.trainer.callbacks import (
@@ -71,18 +69,10 @@ from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
 from litclassify.cli.trainer.out_of_memory import check_can_halve, memory_explained
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
-from litclassify.cli.trainer.predictions import (
-    origin_of_predictions,
-    prediction_explainer,
-    prediction_writer,
-    print_outcome,
-)
+from litclassify.cli.trainer.predictions import origin_of_predictions, prediction_callbacks, print_outcome
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
-from litclassify.errors import InterruptedBySignal, UserError, reason_of
+from litclassify.errors import InterruptedBySignal, UserError
 from litclassify.models import ImageClassifier
-
-# With what a class that a config names refuses its arguments.
-REFUSALS = (ValueError, TypeError, RuntimeError, MisconfigurationException)
 
 
 class ClassificationCLI(LightningCLI):
@@ -253,8 +243,7 @@ class ClassificationCLI(LightningCLI):
     def _take_found_lr(self) -> None:
         """Go on with the learning rates that the run began with: its first part has searched."""
         assert self.checkpoint is not None
-        stored = self.checkpoint.config.get("model", {}).get("init_args", {}).get("optimizer")
-        self._train_with(rates_in(dict_to_namespace({"optimizer": stored}).optimizer))
+        self._train_with(stored_rates(self.checkpoint.config))
 
     def _train_with(self, rates: Mapping[str, float]) -> None:
         config = self.config[self.subcommand]
@@ -270,11 +259,7 @@ class ClassificationCLI(LightningCLI):
             raise
         except REFUSALS as error:
             self._dump_config()
-            place = place_of_class(cls, self.config_dump)
-            # What a config gives has been checked: this is what a network is given, or a schedule.
-            supplied = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-            reason = f"{cls.__name__} takes no {supplied[1]}, which it is given here." if supplied else reason_of(error)
-            raise UserError(f"{place}: {reason}", place) from error
+            raise refusal_of_class(cls, error, self.config_dump) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer around the directory of the run."""
@@ -317,12 +302,8 @@ class ClassificationCLI(LightningCLI):
         if self.subcommand == "fit":  # Another run can be made of it, and so can those that go on.
             config = config.clone()
             config.ckpt_path = config.resume = None
-        return {
-            "config": self._parser(self.subcommand).dump(config, skip_unset=False),
-            "environment": json.dumps(
-                describe_environment(self.typed, config.seed_everything, variables_for_arguments()), indent=2
-            ),
-        }
+        dumped = self._parser(self.subcommand).dump(config, skip_unset=False)
+        return make_record(dumped, self.typed, config.seed_everything, variables_for_arguments())
 
     def _callbacks(self, settings: Mapping[str, Any]) -> list[Callback]:
         """Give the callbacks of the config, and those that a run has without being asked."""
@@ -347,10 +328,7 @@ class ClassificationCLI(LightningCLI):
         if self.subcommand == "predict":
             assert self.checkpoint is not None
             origin = origin_of_predictions(self.checkpoint.path, self.config_dump)
-            return [
-                *prediction_explainer(config, self.model, self.datamodule),
-                prediction_writer(config, self.run_dir, self.model, self.datamodule, origin),
-            ]
+            return prediction_callbacks(config, self.run_dir, self.model, self.datamodule, origin)
         tests = self.subcommand == "test" or config.get("test_after_fit", False)
         callbacks = bad_images(self.datamodule, self.run_dir)
         callbacks += reports(

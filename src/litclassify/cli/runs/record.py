@@ -1,5 +1,6 @@
 """What a run was made with, so that it can be understood and repeated."""
 
+import json
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,11 @@ PACKAGES = (
     "pillow",
     "tensorboard",
 )
+
+
+def make_record(config: str, typed: Sequence[str], seed: int | bool, variables: Iterable[str]) -> dict[str, str]:
+    """Give what `save_record` writes: the configuration, and what `describe_environment` says of the rest, as JSON."""
+    return {"config": config, "environment": json.dumps(describe_environment(typed, seed, variables), indent=2)}
 
 
 def describe_environment(typed: Sequence[str], seed: int | bool, variables: Iterable[str]) -> dict[str, Any]:

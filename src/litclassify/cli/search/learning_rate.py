@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsonargparse import Namespace
+from jsonargparse import Namespace, dict_to_namespace
 from PIL import Image
 
 from litclassify.cli.config.keys import as_typed, short_name
@@ -97,6 +97,12 @@ def apply_rates(optimizer: Namespace, found: Mapping[str, float]) -> None:
     """Write learning rates, by key as typed, into the configuration of an optimizer."""
     for key in _places_of_rates(optimizer):
         optimizer[key] = found[as_typed(f"{OPTIMIZER}.{key}")]
+
+
+def stored_rates(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those of the optimizer of a checkpoint's configuration, by key as typed."""
+    optimizer = config.get("model", {}).get("init_args", {}).get("optimizer")
+    return rates_in(dict_to_namespace({"optimizer": optimizer}).optimizer)
 
 
 def rates_in(optimizer: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import Callback, LightningDataModule
 from rich.console import Console
 
 from litclassify.callbacks import PredictionExplainer, PredictionWriter
@@ -21,40 +21,41 @@ from litclassify.terminal import printable
 WITHOUT_EFFECT = ("data.path", "data.num_workers", "data.root", "data.table", "data.cache_dir", "data.device_resident")
 
 
-def prediction_explainer(
-    config: Namespace, model: ImageClassifier, data: LightningDataModule
-) -> list[PredictionExplainer]:
-    """Give what explains each image, before its row is written: a row stands for what is done.
+def prediction_callbacks(
+    config: Namespace, run_dir: Path, model: ImageClassifier, data: LightningDataModule, origin: Origin
+) -> list[Callback]:
+    """Give what explains each image, if asked to, and then writes its row: a row stands for what is done.
 
     Args:
         config: Of `predict`.
+        run_dir: Where predictions go, unless the config says otherwise.
         model: Predicts.
         data: What is predicted.
+        origin: All that predictions of an image depend on.
 
     Raises:
         UserError: A class to explain is named, and no folder.
     """
+    source = source_of_predictions(data)
+    return [*_explainer(config, model, source), _writer(config, run_dir, model, data, source, origin)]
+
+
+def _explainer(config: Namespace, model: ImageClassifier, source: ImageDataModule | None) -> list[PredictionExplainer]:
     if config.explain is None:
         if config.explain_class is not None:
             raise UserError("--explain_class has no effect without --explain DIR.")
         return []
-    source = source_of_predictions(data)
     return [PredictionExplainer(Path(config.explain), model.class_names, config.explain_class, source)]
 
 
-def prediction_writer(
-    config: Namespace, run_dir: Path, model: ImageClassifier, data: LightningDataModule, origin: Origin
+def _writer(
+    config: Namespace,
+    run_dir: Path,
+    model: ImageClassifier,
+    data: LightningDataModule,
+    source: ImageDataModule | None,
+    origin: Origin,
 ) -> PredictionWriter:
-    """Give what writes the predictions of a run.
-
-    Args:
-        config: Of `predict`.
-        run_dir: Where they go, unless the config says otherwise.
-        model: Predicts.
-        data: What is predicted.
-        origin: All that predictions of an image depend on.
-    """
-    source = source_of_predictions(data)
     if source is not None and not model.multi_label:
         source.folder_classes = model.class_names
     return PredictionWriter(
