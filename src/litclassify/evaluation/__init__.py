@@ -1,9 +1,9 @@
 """What an evaluated classifier is worth: figures, tables and pictures from its logits and the targets."""
 
 from litclassify.evaluation.answers import answers
-from litclassify.evaluation.bootstrap import Interval, bootstrap_intervals
+from litclassify.evaluation.bootstrap import FROM_COUNTS, Interval, bootstrap_intervals
 from litclassify.evaluation.calibration import fit_temperature
-from litclassify.evaluation.evaluation import Evaluation
+from litclassify.evaluation.evaluation import ClassCounts, Evaluation, class_counts
 from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
 from litclassify.evaluation.label_metrics import (
     LABEL_METRICS,
@@ -15,15 +15,18 @@ from litclassify.evaluation.label_metrics import (
 from litclassify.evaluation.metrics import METRICS, ClassTable, class_table, some_metrics, summary
 
 __all__ = [
+    "FROM_COUNTS",
     "LABEL_METRICS",
     "METRICS",
     "AnyEvaluation",
+    "ClassCounts",
     "ClassTable",
     "Evaluation",
     "Interval",
     "LabelEvaluation",
     "answers",
     "bootstrap_intervals",
+    "class_counts",
     "class_table",
     "fit_temperature",
     "label_intervals",

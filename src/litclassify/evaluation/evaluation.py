@@ -27,6 +27,12 @@ class ClassCounts(NamedTuple):
     """That are predicted to have it."""
 
 
+def class_counts(predicted: Integers, targets: Integers, num_classes: int) -> ClassCounts:
+    """Count the images of each of K classes by prediction and target, int64 (N,) each: (K,) each."""
+    images = (targets[predicted == targets], targets, predicted)
+    return ClassCounts(*(np.bincount(classes, minlength=num_classes) for classes in images))
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Logits and targets of N images and K classes, in the order of the data set."""
@@ -96,10 +102,10 @@ class Evaluation:
         cells = np.bincount(self.targets * self.num_classes + self.predicted, minlength=self.num_classes**2)
         return cells.reshape(self.num_classes, self.num_classes)
 
-    @property
+    @cached_property
     def counts(self) -> ClassCounts:
         """Images of each class, (K,) each."""
-        return ClassCounts(np.diagonal(self.confusion), self.confusion.sum(axis=1), self.confusion.sum(axis=0))
+        return class_counts(self.predicted, self.targets, self.num_classes)
 
     def positives(self, k: int) -> Bools:
         """Which images have class k, (N,)."""

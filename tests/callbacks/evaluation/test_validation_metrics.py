@@ -1,11 +1,21 @@
 from pathlib import Path
 
 import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
-from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
-from tests.callbacks.observed import IMAGES, LABELS, TARGETS, events, train, train_labels
+from sklearn.metrics import (
+    cohen_kappa_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+from tests.callbacks.observed import IMAGES, LABELS, TARGETS, DrawingNetwork, classifier, events, train, train_labels
 from tests.conftest import SMALL
 from tests.models.test_image_classifier import quiet_trainer
+from torch import Tensor, nn
 
 from litclassify.callbacks import ValidationMetrics
 from litclassify.cli import main
@@ -21,6 +31,46 @@ def test_metrics_are_those_of_scikit_learn(tmp_path: Path) -> None:
     assert float(metrics["val_f1"]) == pytest.approx(f1_score(targets, outputs.argmax(1), average="macro"))
     auroc = roc_auc_score(targets, outputs.softmax(1), multi_class="ovr")
     assert float(metrics["val_auroc"]) == pytest.approx(auroc, abs=1e-6)
+
+
+def test_those_of_counts_are_those_of_scikit_learn_and_hold_no_logits(tmp_path: Path) -> None:
+    held = []
+
+    class Watched(ValidationMetrics):
+        def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            held.extend(tensor.dim() for batch in self._outputs._batches for tensor in batch)
+            super().on_validation_epoch_end(trainer, pl_module)
+
+    names = ["precision", "recall", "f1", "kappa", "mcc"]
+    outcome = train(tmp_path, Watched(names))
+    model, metrics = outcome["trainer"].model, outcome["metrics"]
+    model.network.eval()
+    predicted, targets = model(IMAGES[20:]).detach().argmax(1), TARGETS[20:]
+    macro = {"average": "macro", "zero_division": 0}
+    expected = {
+        "precision": precision_score(targets, predicted, **macro),
+        "recall": recall_score(targets, predicted, **macro),
+        "f1": f1_score(targets, predicted, **macro),
+        "kappa": cohen_kappa_score(targets, predicted),
+        "mcc": matthews_corrcoef(targets, predicted),
+    }
+    assert {name: float(metrics[f"val_{name}"]) for name in names} == pytest.approx(expected)
+    assert set(held) == {1}
+
+
+@pytest.mark.parametrize("names", [["f1"], ["f1", "nll"]])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_images_without_an_answer_are_refused(tmp_path: Path, names: list[str], value: float) -> None:
+    class Spoilt(DrawingNetwork):
+        def forward(self, images: Tensor) -> Tensor:
+            logits = super().forward(images)
+            return logits if self.training else logits.index_fill(1, torch.tensor([1]), value)
+
+    model = classifier(
+        Spoilt, criterion=nn.CrossEntropyLoss()
+    )  # The default one is shared, and would stay in evaluation.
+    with pytest.raises(UserError, match="24 of 24 images"):
+        train(tmp_path, ValidationMetrics(names), model=model, num_sanity_val_steps=0)
 
 
 def test_of_several_labels_they_are_those_of_scikit_learn(tmp_path: Path) -> None:

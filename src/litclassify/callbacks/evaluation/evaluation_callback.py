@@ -1,20 +1,23 @@
-"""What callbacks that need the logits of an evaluation have in common."""
+"""What callbacks that need the answers of an evaluation have in common."""
 
-from typing import Any
+from typing import Any, Generic
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from litclassify.callbacks.evaluation.evaluation_collector import EvaluationCollector
+from litclassify.callbacks.evaluation.evaluation_collector import BatchCollector, Collected_co
 from litclassify.callbacks.evaluation.loader_images import single_loader
-from litclassify.evaluation import AnyEvaluation
 from litclassify.models import EvaluationOutput, ImageClassifier
 
 
-class EvaluationCallback(Callback):
-    """A callback that collects what each batch of an evaluation gives, from `_begin` to `_gather`."""
+class EvaluationCallback(Callback, Generic[Collected_co]):
+    """A callback that collects what each batch of an evaluation gives, from `_begin` to `_gather`.
 
-    def __init__(self) -> None:
-        self._outputs = EvaluationCollector()
+    Args:
+        outputs: What to collect of it.
+    """
+
+    def __init__(self, outputs: BatchCollector[Collected_co]) -> None:
+        self._outputs = outputs
         self._collects = False
 
     def _begin(self, *, collects: bool = True) -> None:
@@ -37,7 +40,7 @@ class EvaluationCallback(Callback):
 
     on_test_batch_end = on_validation_batch_end  # type: ignore[assignment]
 
-    def _gather(self, trainer: Trainer, pl_module: LightningModule, loaders: Any) -> AnyEvaluation:
+    def _gather(self, trainer: Trainer, pl_module: LightningModule, loaders: Any) -> Collected_co:
         """Put the batches of all processes together; all have to ask.
 
         Args:

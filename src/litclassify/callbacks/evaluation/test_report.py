@@ -8,18 +8,18 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.evaluation.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation.evaluation_collector import check_classifier, separator_of
+from litclassify.callbacks.evaluation.evaluation_collector import EvaluationCollector, check_classifier, separator_of
 from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.errors import UserError
-from litclassify.evaluation import LabelEvaluation, class_table, summary_of
+from litclassify.evaluation import AnyEvaluation, LabelEvaluation, class_table, summary_of
 from litclassify.evaluation.predictions_file import write_label_predictions, write_predictions
 from litclassify.models import ImageClassifier
 
 RECORDS = ("config.*.yaml", "environment.*.json")
 
 
-class TestReport(EvaluationCallback):
+class TestReport(EvaluationCallback[AnyEvaluation]):
     """Log further metrics of a test, and write what it found into the run.
 
     Metrics are those of `litclassify.evaluation.summary`: `test_f1`, `test_ece` and so on; of several labels, those of
@@ -41,7 +41,7 @@ class TestReport(EvaluationCallback):
     """The report, once it is written."""
 
     def __init__(self, resamples: int = 1000, gallery: int = 24, explain: int = 12, verbose: bool = True) -> None:
-        super().__init__()
+        super().__init__(EvaluationCollector())
         for name, value in (("resamples", resamples), ("gallery", gallery), ("explain", explain)):
             if value < 0:
                 raise UserError(f"TestReport: {name} must be at least 0, got {value}.")

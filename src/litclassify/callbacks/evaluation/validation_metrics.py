@@ -5,9 +5,22 @@ from collections.abc import Sequence
 from lightning.pytorch import LightningModule, Trainer
 
 from litclassify.callbacks.evaluation.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation.evaluation_collector import check_classifier
+from litclassify.callbacks.evaluation.evaluation_collector import (
+    EvaluationCollector,
+    PredictionCounter,
+    check_classifier,
+)
 from litclassify.errors import UserError
-from litclassify.evaluation import LABEL_METRICS, METRICS, LabelEvaluation, some_label_metrics, some_metrics
+from litclassify.evaluation import (
+    FROM_COUNTS,
+    LABEL_METRICS,
+    METRICS,
+    AnyEvaluation,
+    ClassCounts,
+    LabelEvaluation,
+    some_label_metrics,
+    some_metrics,
+)
 from litclassify.models import ImageClassifier
 from litclassify.suggestions import nearest
 
@@ -19,20 +32,20 @@ ALL_NAMES = tuple(dict.fromkeys((*NAMES, *LABEL_NAMES)))
 DEFAULT_NAMES = ("f1",)
 
 
-class ValidationMetrics(EvaluationCallback):
+class ValidationMetrics(EvaluationCallback[AnyEvaluation | ClassCounts]):
     """Logs metrics of each validation beside loss and accuracy: `val_f1` and so on.
 
-    They can be monitored (`checkpoint.monitor: val_f1`). The logits of all validation images are held for it: 4 bytes
-    for each image and class.
+    They can be monitored (`checkpoint.monitor: val_f1`).
 
     Args:
         names: Of `precision`, `recall`, `f1`, `kappa`, `mcc`, `nll`, `ece`, `brier`, `auroc` and `average_precision`.
-            The last two sort the images once for each class, and take longest. Of several labels, `precision`,
+            From `nll` on, the logits of all validation images are held for it: 4 bytes for each image and class. The
+            last two sort the images once for each class, and take longest. Of several labels, `precision`,
             `precision_micro`, `recall`, `recall_micro` and `auroc`; the others are logged anyway.
     """
 
     def __init__(self, names: Sequence[str] = DEFAULT_NAMES) -> None:
-        super().__init__()
+        super().__init__(EvaluationCollector())
         for name in names:
             _check(name, ALL_NAMES, "a metric")
         self.names = list(names)
@@ -48,6 +61,8 @@ class ValidationMetrics(EvaluationCallback):
                 _check(name, NAMES, "a metric of images with one class each")
         own = set(pl_module.val_metrics.keys())  # Which the classifier logs itself.
         self._further = [name for name in self.names if f"val_{name}" not in own]
+        needs_logits = pl_module.multi_label or not FROM_COUNTS.keys() >= set(self._further)
+        self._outputs = EvaluationCollector() if needs_logits else PredictionCounter()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew."""
@@ -57,11 +72,13 @@ class ValidationMetrics(EvaluationCallback):
         """Log the metrics."""
         if not self._further:
             return
-        evaluation = self._gather(trainer, pl_module, trainer.val_dataloaders)
-        if isinstance(evaluation, LabelEvaluation):
-            metrics = some_label_metrics(evaluation, self._further)
+        found = self._gather(trainer, pl_module, trainer.val_dataloaders)
+        if isinstance(found, ClassCounts):
+            metrics = {name: float(FROM_COUNTS[name](found)) for name in self._further}
+        elif isinstance(found, LabelEvaluation):
+            metrics = some_label_metrics(found, self._further)
         else:
-            metrics = some_metrics(evaluation, self._further)
+            metrics = some_metrics(found, self._further)
         logged = {f"val_{name}": value for name, value in metrics.items()}
         pl_module.log_dict(logged, sync_dist=True)  # They are the same in all processes, which Lightning cannot know.
 

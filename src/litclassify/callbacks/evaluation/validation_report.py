@@ -5,14 +5,14 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.evaluation.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation.evaluation_collector import check_classifier
+from litclassify.callbacks.evaluation.evaluation_collector import EvaluationCollector, check_classifier
 from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.writers import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.evaluation import AnyEvaluation, class_table, summary_of
 
 
-class ValidationReport(EvaluationCallback):
+class ValidationReport(EvaluationCallback[AnyEvaluation]):
     """Shows in TensorBoard, under `val/…`, what `TestReport` shows of a test: figures, galleries, curves and tables.
 
     Args:
@@ -21,7 +21,7 @@ class ValidationReport(EvaluationCallback):
     """
 
     def __init__(self, every_n_epochs: int | None = None, gallery: int = 24) -> None:
-        super().__init__()
+        super().__init__(EvaluationCollector())
         if every_n_epochs is not None and every_n_epochs < 1:
             raise UserError(f"ValidationReport.every_n_epochs must be at least 1, or null, got {every_n_epochs}.")
         if gallery < 0:

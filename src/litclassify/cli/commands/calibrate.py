@@ -8,13 +8,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
 from litclassify.callbacks.evaluation.evaluation_callback import EvaluationCallback
+from litclassify.callbacks.evaluation.evaluation_collector import EvaluationCollector
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.errors import UserError
-from litclassify.evaluation import Evaluation, class_table, fit_temperature, summary
+from litclassify.evaluation import AnyEvaluation, Evaluation, class_table, fit_temperature, summary
 from litclassify.tables import print_table
 
 ARGUMENT = "calibration_temperature"
@@ -31,10 +32,13 @@ def main(words: list[str]) -> None:
     Calibration(["validate", *rest], arguments.output)
 
 
-class ValidationEvaluation(EvaluationCallback):
+class ValidationEvaluation(EvaluationCallback[AnyEvaluation]):
     """Keeps what a classifier says of the validation images: `evaluation`, once they have been seen."""
 
     evaluation: Evaluation
+
+    def __init__(self) -> None:
+        super().__init__(EvaluationCollector())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew."""
