@@ -8,13 +8,13 @@ MAX_BYTES = 1 << 31
 """Of a file: more than the pixels of the largest image that Pillow takes, with 8 bytes for each."""
 
 
-def open_regular(path: str) -> BinaryIO:
-    """Open a file to be read.
+def open_regular(path: str, buffering: int = -1) -> BinaryIO:
+    """Open a file to be read, `buffering` as by `open`.
 
     Raises:
         OSError: It cannot be opened, or is none that holds an image; the message says why.
     """
-    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 - the caller closes it
+    file = open(path, "rb", buffering, opener=_open_without_waiting)  # noqa: SIM115 - the caller closes it
     try:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):

@@ -112,3 +112,24 @@ def test_batch_holds_images_targets_and_paths_in_one_order(make_image):
     assert images[:, 0, 0, 0].tolist() == [4, 0, 2]
     assert targets.tolist() == [40, 0, 20]
     assert dataset.paths == paths
+
+
+def test_kinds_that_differ_within_a_batch_are_refused(make_image):
+    paths = [make_image(f"{i}.png", color=i) for i in range(2)]
+
+    def float_if_dark(image: Tensor) -> Tensor:
+        return image if image.any() else image.float()
+
+    dataset = ImageFilesDataset(paths, torch.zeros(2), float_if_dark, 3, "train")
+    with pytest.raises(UserError, match=r"one dtype, but after data\.train_transform .* torch.float32 and torch.uint8"):
+        dataset.__getitems__([0, 1])
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_batch_is_laid_out_as_its_images_are(make_image, name):
+    path = make_image(name, size=(40, 30))
+    pixelwise = ImageFilesDataset([path], torch.zeros(1), None, 3, "val").__getitems__([0, 0])[0]
+    planes = ImageFilesDataset([path], torch.zeros(1), lambda image: image.contiguous(), 3, "val").__getitems__([0])[0]
+    assert pixelwise.permute(0, 2, 3, 1).is_contiguous()
+    assert planes.is_contiguous()
+    assert torch.equal(pixelwise[1], planes[0])

@@ -5,7 +5,7 @@ random is a pure function of that number and the seed.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
@@ -65,8 +65,15 @@ class ImageDataset(Dataset[Sample], ABC):
     def __getitems__(self, draws: list[int]) -> Sample:
         indices = [draw % len(self) for draw in draws]
         seeds = SampleRandomness(self.seed, draws).seeds()
-        samples = [self._image_and_index(index, seed) for index, seed in zip(indices, seeds, strict=True)]
-        return stack_images([image for image, _ in samples], self.split), self.targets[[index for _, index in samples]]
+        taken: list[int] = []
+
+        def images() -> Iterator[Tensor]:
+            for index, seed in zip(indices, seeds, strict=True):
+                image, which = self._image_and_index(index, seed)
+                taken.append(which)
+                yield image
+
+        return stack_images(images(), len(draws), self.split), self.targets[taken]
 
     def _image_and_index(self, index: int, seed: int) -> tuple[Tensor, int]:
         """Give an image, transformed, and which one it is: another where a data set puts one in its place."""
@@ -113,23 +120,46 @@ def transform_key(split: Split) -> str:
     return "data.train_transform" if split == "train" else "data.eval_transform"
 
 
-def stack_images(images: Sequence[Tensor], split: Split) -> Tensor:
-    """Stack images (C, H, W) to a batch (N, C, H, W).
+def stack_images(images: Iterable[Tensor], count: int, split: Split) -> Tensor:
+    """Copy images (C, H, W) into a batch (N, C, H, W), each as it comes: it is in the processor's cache then.
 
     Decoders lay the channels of a pixel side by side; such images stay so. To sort them apart takes a tenth as long as
     to load a photograph, and the model does it where it computes, if it needs to.
 
+    Args:
+        images: N of them, at least one.
+        count: N.
+        split: What they are for.
+
     Raises:
         UserError: They differ in size; the message names the transform of `split`.
     """
-    other = next((image for image in images if image.shape != images[0].shape), None)
-    if other is not None:
-        key = transform_key(split)
-        raise UserError(
-            f"Images of one batch must have one size, but after {key} there are {tuple(images[0].shape)} and "
-            f"{tuple(other.shape)} (channels, height, width). End {key} with a resize or crop to one size."
+    batch: Tensor | None = None
+    for i, image in enumerate(images):
+        if batch is None:
+            batch = _room_for(image, count)
+        if image.shape != batch.shape[1:] or image.dtype != batch.dtype:
+            raise _differ(batch[0], image, split)
+        batch[i] = image
+    assert batch is not None
+    return batch
+
+
+def _room_for(image: Tensor, count: int) -> Tensor:
+    """Give memory for as many images, laid out as this one is."""
+    pixelwise = image.permute(1, 2, 0)
+    if pixelwise.is_contiguous():
+        return image.new_empty((count, *pixelwise.shape)).permute(0, 3, 1, 2)
+    return image.new_empty((count, *image.shape))
+
+
+def _differ(first: Tensor, other: Tensor, split: Split) -> UserError:
+    key = transform_key(split)
+    if first.dtype != other.dtype:
+        return UserError(
+            f"Images of one batch must have one dtype, but after {key} there are {first.dtype} and {other.dtype}."
         )
-    pixelwise = [image.permute(1, 2, 0) for image in images]
-    if all(image.is_contiguous() for image in pixelwise):
-        return torch.stack(pixelwise).permute(0, 3, 1, 2)
-    return torch.stack(list(images))
+    return UserError(
+        f"Images of one batch must have one size, but after {key} there are {tuple(first.shape)} and "
+        f"{tuple(other.shape)} (channels, height, width). End {key} with a resize or crop to one size."
+    )

@@ -49,7 +49,8 @@ class PredictionDataset(Dataset[PredictionSample]):
         first = next((image for image, _ in found if image is not None), None)
         black = torch.zeros(self.image_shape, dtype=torch.uint8) if first is None else torch.zeros_like(first)
         images = [black if image is None else image for image, _ in found]
-        return stack_images(images, self.dataset.split), self.dataset.targets[indices], [reason for _, reason in found]
+        batch = stack_images(images, len(images), self.dataset.split)
+        return batch, self.dataset.targets[indices], [reason for _, reason in found]
 
     def _image_or_reason(self, index: int) -> tuple[Tensor | None, str]:
         try:

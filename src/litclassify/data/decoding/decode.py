@@ -15,7 +15,7 @@ import torch
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
-from torchvision.transforms.v2.functional import resize
+from torch.nn.functional import interpolate
 
 from litclassify.data.decoding.plain_jpeg import PlainJpeg
 from litclassify.errors import UserError
@@ -132,8 +132,9 @@ def _resized_crop(image: Tensor, window: Window) -> Tensor:
     if tuple(pixels.shape[:2]) == window.size:
         return pixels.permute(2, 0, 1)
     # As a batch of one whose strides leave no doubt of the layout, torch resizes fastest and keeps it.
-    batch: Tensor = resize(pixels.contiguous()[None].permute(0, 3, 1, 2), list(window.size), antialias=True)
-    return batch[0]
+    batch = pixels.contiguous()[None].permute(0, 3, 1, 2)
+    # As torchvision's resize does, without its checks.
+    return interpolate(batch, window.size, mode="bilinear", align_corners=False, antialias=True)[0]
 
 
 def image_size(path: str) -> tuple[int, int]:

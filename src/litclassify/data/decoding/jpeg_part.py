@@ -4,6 +4,7 @@ The decoder is optional, and is libjpeg-turbo as well: pixels are the same.
 """
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ OLDEST = Version("0.9")
 # As Pillow and simplejpeg decode.
 EXACT = ":fancy_upsampling=1 :fast_idct=0"
 END = b"\xff\xd9"
+MARKER = re.compile(rb"\xff[^\x00]")
 
 
 def decode_part(
@@ -59,9 +61,7 @@ def decode_part(
 
 def _is_one_scan(content: bytes, start: int) -> bool:
     """Say whether the only marker is that of the end: damage that stops Pillow makes others, maybe below a part."""
-    coded = np.frombuffer(content, dtype=np.uint8, offset=start + 2)
-    marked = np.flatnonzero(coded[:-2] == END[0]) + 1
-    return content.endswith(END) and not coded[marked].any()
+    return content.endswith(END) and MARKER.search(content, start + 2, len(content) - len(END) + 1) is None
 
 
 class _OfThread(threading.local):

@@ -45,10 +45,11 @@ class PlainJpeg:
         if simplejpeg is None:
             return None
         try:
-            with open_regular(path) as file:
+            with open_regular(path, buffering=0) as file:  # A buffer would be one copy more.
                 if file.read(len(START)) != START:
                     return None
-                content = START + file.read()
+                file.seek(0)
+                content = file.read()
             scan = _scan_of_upright(content)
             if scan is None:
                 return None
