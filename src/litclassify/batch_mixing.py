@@ -172,6 +172,6 @@ def _scaled(images: Tensor) -> Tensor:
 
 
 def _positive(value: float, name: str) -> float:
-    if value <= 0:
+    if not 0 < value < float("inf"):
         raise UserError(f"model.batch_mixing.{name} must be over 0, got {value}.")
     return value

@@ -230,6 +230,14 @@ def test_a_fragment_for_a_gpu_says_what_to_do_without_one(mistake: Mistake, monk
                 ],
                 "model.lr_scheduler.last_epoch must be -1, got 2",
             ),
+            (
+                ["--model.lr_scheduler", "LinearLR", "--model.lr_scheduler.total_iters", "50"],
+                "model.lr_scheduler.total_iters is 50 epochs, but training ends after 2: the learning rate would",
+            ),
+            (
+                ["--trainer.callbacks+=SWA", "--trainer.callbacks.start", "0.8", "--trainer.max_steps", "7"],
+                "SWA.start=0.8: of 7 steps, none after the first 5 ends an epoch of 5",
+            ),
         ],
     ),
 )
@@ -284,6 +292,52 @@ def test_a_share_of_batches_that_is_none_is_named_as_it_was_given(mistake: Mista
     message = mistake("fit", *SMALL, "--trainer.overfit_batches", "0.01")
     assert message.startswith("error: trainer.overfit_batches is 0.01: ")
     assert "limit_val_batches" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "better"),
+    [
+        ("checkpoint", ["--checkpoint.monitor", "val_loss"], "less"),
+        ("checkpoint", ["--checkpoint.monitor", "val_acc", "--checkpoint.mode", "min"], "more"),
+        ("early_stopping", ["--early_stopping.mode", "min"], "more"),
+        (
+            "model.lr_scheduler",
+            [
+                *["--model.lr_scheduler", "lightning.pytorch.cli.ReduceLROnPlateau"],
+                *["--model.lr_scheduler.monitor", "val_acc"],
+            ],
+            "more",
+        ),
+    ],
+)
+def test_a_mode_that_takes_the_worst_for_the_best_is_refused(
+    mistake: Mistake, key: str, words: list[str], better: str
+) -> None:
+    message = mistake("fit", *SMALL, *words)
+    assert f", of which {better} is better, but {key}.mode is" in message
+    assert f"add --{key}.mode {'min' if better == 'less' else 'max'}." in message
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["--model.lr_scheduler", "StepLR", "--model.lr_scheduler.step_size", "30"],
+            "StepLR has no effect: it falls after 30 epochs, and training ends after 1",
+        ),
+        (
+            ["--model.lr_scheduler", "MultiStepLR", "--model.lr_scheduler.milestones", "[30, 60]"],
+            "MultiStepLR has no effect: it falls after 30 epochs",
+        ),
+        (
+            ["--trainer.gradient_clip_algorithm", "norm"],
+            "trainer.gradient_clip_algorithm norm has no effect without trainer.gradient_clip_val",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_said(words: list[str], expected: str) -> None:
+    with pytest.warns(UserWarning, match=expected):
+        main(["fit", *SMALL, *words, "--trainer.max_epochs", "1"])
 
 
 @pytest.mark.usefixtures("training_fails")

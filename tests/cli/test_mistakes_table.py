@@ -32,6 +32,8 @@ WRONG_VALUES: list[tuple[str, object, list[str]]] = [
     ("trainer.precision", 17, ["bf16-mixed"]),
     ("trainer.precision", "bf16-mixd", ["Did you mean 'bf16-mixed'?"]),
     ("trainer.gradient_clip_val", "high", ["a number"]),
+    ("trainer.gradient_clip_val", -1, ["trainer.gradient_clip_val must be at least 0, got -1"]),
+    ("trainer.gradient_clip_val", float("nan"), ["trainer.gradient_clip_val must be at least 0, got nan"]),
     ("trainer.enable_progress_bar", "perhaps", ["true or false"]),
     ("trainer.detect_anomaly", 3, ["true or false"]),
     ("trainer.num_nodes", "two", ["an integer"]),

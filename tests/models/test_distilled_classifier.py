@@ -127,7 +127,8 @@ def test_what_cannot_teach_is_refused(build: Callable[[], object], message: str)
 
 
 def _for_two() -> NetworkTeacher:
-    return NetworkTeacher(lambda num_classes: nn.Linear(2, num_classes), [0.0], [1.0])
+    linear = nn.Linear(2, 3)
+    return NetworkTeacher(lambda num_classes: linear, [0.0], [1.0])
 
 
 class Broadcasting(nn.Module):
@@ -151,6 +152,22 @@ class Particular(Broadcasting):
 
 def _particular() -> NetworkTeacher:
     return NetworkTeacher(Particular, [0.0], [1.0])
+
+
+def test_a_teacher_whose_weights_are_random_is_refused_and_draws_nothing() -> None:
+    networks = {
+        "2 of 2 tensors: weight, bias": lambda num_classes: nn.Linear(2, num_classes),
+        "1 of 1 tensors: weight": lambda num_classes: nn.Linear(2, num_classes, bias=False),
+    }
+    for found, network in networks.items():
+        with pytest.raises(UserError, match=f"model.teacher.network has no trained weights in {found}. It would"):
+            NetworkTeacher(network, [0.0], [1.0]).build(CLASSES)
+    torch.manual_seed(3)
+    NetworkTeacher(Flatten, [0.0], [1.0]).build(CLASSES)
+    drawn = torch.rand(1)
+    torch.manual_seed(3)
+    Flatten(3)
+    assert torch.equal(torch.rand(1), drawn)
 
 
 def recipe(teacher: Path, *words: str) -> list[str]:

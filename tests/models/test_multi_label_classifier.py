@@ -105,6 +105,11 @@ def test_binary_cross_entropy_takes_several_labels() -> None:
         ({"threshold": 50}, r"model\.threshold must be between 0 and 1, got 50"),
         ({"criterion": nn.CrossEntropyLoss()}, r"model\.criterion: CrossEntropyLoss is for images with one class"),
         ({"criterion": FocalLoss()}, r"model\.criterion \(FocalLoss\) does not take .* nor several labels"),
+        (
+            {"criterion": nn.HingeEmbeddingLoss()},
+            r"\(HingeEmbeddingLoss\) is no lower where logits agree with labels of",
+        ),
+        ({"criterion": nn.SoftMarginLoss()}, r"\(SoftMarginLoss\) is no lower where logits agree with labels of 0"),
         ({"criterion": nn.BCEWithLogitsLoss(pos_weight=torch.ones(4))}, r"model\.criterion \(BCEWithLogitsLoss\)"),
         ({"criterion": BinaryCrossEntropy(weight=torch.ones(3))}, "BinaryCrossEntropy weighs an image by its class"),
         ({"class_names": ["red"]}, "at least 2 classes"),

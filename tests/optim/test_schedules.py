@@ -185,3 +185,15 @@ def test_a_negative_power_is_refused(power):
 def test_a_final_scale_without_effect_is_refused():
     with pytest.raises(UserError, match="with power 0 the rate never falls"):
         WarmupPolynomial(make_optimizer(), 20, power=0, final_scale=0.1)
+
+
+@pytest.mark.parametrize(("total_steps", "warmup"), [(2, 0.8), (1, 0.05), (1, 0.9), (10, 0.99)])
+def test_a_warmup_that_rounds_to_the_whole_run_leaves_a_step(total_steps: int, warmup: float) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = WarmupCosine(optimizer, total_steps=total_steps, warmup=warmup)
+    rates = []
+    for _ in range(total_steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert rates[-1] == 1

@@ -9,7 +9,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from litclassify.callbacks.predicting.prediction_writer import DEFAULT_TOP_K
 from litclassify.cli.checkpoints.path import CKPT_PATH_HELP
-from litclassify.cli.config.metric_names import less_is_better
+from litclassify.cli.config.metric_names import best_mode
 from litclassify.cli.trainer.precision import let_precision_be_automatic
 from litclassify.cli.trust.flag import HELP
 from litclassify.errors import UserError
@@ -27,6 +27,12 @@ CHECKPOINT_DEFAULTS = {
     "auto_insert_metric_name": False,
 }
 EARLY_STOPPING_DEFAULTS = {**MONITOR, "patience": 10}
+# What goes by a metric: as a person types it, and where it stands.
+MONITORING = {
+    "checkpoint": "checkpoint",
+    "early_stopping": "early_stopping",
+    "model.lr_scheduler": "model.init_args.lr_scheduler",
+}
 
 
 def add_shared_arguments(parser: LightningArgumentParser) -> None:
@@ -68,7 +74,7 @@ def name_monitors(config: Namespace, metric: str) -> None:
 
 
 def check_modes(config: Namespace) -> None:
-    """Refuse to take the highest loss for the best: a mode goes with its metric.
+    """Refuse to take the worst value of a metric for the best: a mode goes with its metric.
 
     Args:
         config: Configuration of `fit`.
@@ -76,13 +82,16 @@ def check_modes(config: Namespace) -> None:
     Raises:
         UserError: One does not.
     """
-    for key in ("checkpoint", "early_stopping"):
-        arguments = (config[key] or {}).get("init_args", {})
-        monitor = arguments.get("monitor")
-        if monitor and arguments.get("mode") == "max" and less_is_better(monitor):
+    for name, key in MONITORING.items():
+        arguments = (config.get(key) or {}).get("init_args", {})
+        monitor, mode = arguments.get("monitor"), arguments.get("mode")
+        best = best_mode(monitor) if monitor else None
+        if mode in ("min", "max") and best not in (None, mode):
+            better = "less" if best == "min" else "more"
             raise UserError(
-                f"{key}.monitor is '{monitor}', of which less is better, but {key}.mode is max: add --{key}.mode min.",
-                f"{key}.mode",
+                f"{name}.monitor is '{monitor}', of which {better} is better, but {name}.mode is {mode}: "
+                f"add --{name}.mode {best}.",
+                f"{name}.mode",
             )
 
 

@@ -35,3 +35,21 @@ def check_criterion(criterion: nn.Module, num_classes: int, *, soft_targets: boo
         raise UserError(f"{given} gives {shape}, but must give one number: the mean over the batch.")
     if loss > 0 and torch.isclose(criterion(logits.repeat(2, 1), torch.cat([targets] * 2)), 2 * loss):
         raise UserError(f"{given} gives the sum over the batch, but must give the mean: set its reduction to mean.")
+
+
+@torch.no_grad()
+def check_labels_are_learnt(criterion: nn.Module, num_classes: int) -> None:
+    """Call a loss with logits (2, K) that agree with labels, and with such that do not, for labels 0 and 1.
+
+    Raises:
+        UserError: It is no lower where they agree: it is for other labels, such as -1 and 1.
+    """
+    device = next((tensor.device for tensor in (*criterion.parameters(), *criterion.buffers())), None)
+    for label in (0.0, 1.0):
+        targets = torch.full((2, num_classes), label, device=device)
+        agreeing = 4 * (2 * targets - 1)
+        if not criterion(agreeing, targets) < criterion(-agreeing, targets):
+            raise UserError(
+                f"model.criterion ({type(criterion).__name__}) is no lower where logits agree with labels of "
+                f"{label:g}: it is for other targets. Take torch.nn.BCEWithLogitsLoss."
+            )

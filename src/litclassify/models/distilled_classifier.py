@@ -47,7 +47,7 @@ class DistilledClassifier(ImageClassifier):
 
     def __init__(self, teacher: Teacher, temperature: float = 4.0, alpha: float = 0.9, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if temperature <= 0:
+        if not 0 < temperature < float("inf"):
             raise UserError(f"model.temperature must be over 0, got {temperature}.")
         if not 0 < alpha <= 1:
             raise UserError(f"model.alpha must be in (0, 1], got {alpha}.")

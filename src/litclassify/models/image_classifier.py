@@ -21,10 +21,10 @@ from litclassify.models.initial_weights import start_from
 from litclassify.models.optimization import (
     Optimization,
     Parameters,
-    check_schedules_reach_the_end,
     go_by_the_new_length,
 )
 from litclassify.models.run_length import is_cut_short
+from litclassify.models.schedule_checks import check_schedules_have_time, check_schedules_reach_the_end
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input, hasten_small_maps, restore_convolutions
 from litclassify.optim import ParameterGroups
@@ -254,6 +254,7 @@ class ImageClassifier(LightningModule):
     def on_train_start(self) -> None:
         """Refuse a schedule that is too short for the run, and let one go by the length that the run has now."""
         check_schedules_reach_the_end(self.trainer)
+        check_schedules_have_time(self.trainer)
         go_by_the_new_length(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

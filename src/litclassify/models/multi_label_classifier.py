@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from litclassify.errors import UserError
 from litclassify.losses import BinaryCrossEntropy
 from litclassify.metrics import MultiLabelMetrics
+from litclassify.models.criterion_check import check_labels_are_learnt
 from litclassify.models.image_classifier import Batch, ImageClassifier, Prediction
 from litclassify.networks import NetworkFactory
 
@@ -58,6 +59,7 @@ class MultiLabelClassifier(ImageClassifier):
                 "model.criterion: BinaryCrossEntropy weighs an image by its class, and these have several labels or "
                 "none. Take BCEWithLogitsLoss, which weighs labels."
             )
+        check_labels_are_learnt(self.criterion, len(self.class_names))
         for name, default in (("rejection", None), ("calibration_temperature", 1.0)):
             if getattr(self, name) != default:
                 raise UserError(f"model.{name} is for classifiers of images with one class each. Leave it out.")

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR
 
 from litclassify.errors import UserError, refusal_of
 from litclassify.models.initial_weights import NETWORK_PREFIX
@@ -110,24 +110,6 @@ def check_every_epoch_is_validated(monitor: str, trainer: Trainer) -> None:
         f"model.lr_scheduler: ReduceLROnPlateau goes by '{monitor}' after each epoch, but not each has a validation: "
         f"trainer.val_check_interval is {given}. Set it to {allowed}, or go by train_loss."
     )
-
-
-def check_schedules_reach_the_end(trainer: Trainer) -> None:
-    """Refuse to train for longer than a one-cycle schedule, also one that a checkpoint has brought, is made for.
-
-    Raises:
-        UserError: Its last step comes before that of training; torch would stop there.
-    """
-    for config in trainer.lr_scheduler_configs:
-        if not isinstance(config.scheduler, OneCycleLR) or trainer.estimated_stepping_batches in (-1, math.inf):
-            continue
-        length, wanted = config.scheduler.total_steps, total_steps(trainer, config.interval)
-        if wanted > length:
-            raise UserError(
-                f"model.lr_scheduler: this OneCycleLR ends after {length} {config.interval}s, training after {wanted}. "
-                "It gets the length of the run by itself without total_steps, and keeps that of the run that goes "
-                "on: leave the length as it is, or start from the weights: fit --model.init_from CHECKPOINT."
-            )
 
 
 def go_by_the_new_length(trainer: Trainer) -> None:

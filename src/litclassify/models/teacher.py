@@ -83,8 +83,23 @@ class NetworkTeacher(Teacher):
         self.normalisation = {"mean": mean, "std": std}
 
     def build(self, class_names: Sequence[str]) -> ImageClassifier:
-        """Give a classifier of the network."""
-        return _classifier(self.network, {"class_names": class_names, **self.normalisation})
+        """Give a classifier of the network.
+
+        Raises:
+            UserError: Some of its weights are random, such as those of a head for other classes.
+        """
+        classifier = _classifier(self.network, {"class_names": class_names, **self.normalisation})
+        with torch.random.fork_rng(devices=[]):  # What is drawn after it stays as it was.
+            again = self.network(num_classes=len(class_names)).state_dict()
+        weights = classifier.network.state_dict()
+        random = [name for name, value in weights.items() if not torch.equal(value, again[name])]
+        if random:
+            raise UserError(
+                f"model.teacher.network has no trained weights in {len(random)} of {len(weights)} tensors: "
+                f"{some_of(random)}. It would teach noise. Give it weights for the {len(class_names)} classes of the "
+                "data, or train it, and take CheckpointTeacher."
+            )
+        return classifier
 
 
 def _classifier(network: NetworkFactory, stored: Mapping[str, Any]) -> ImageClassifier:

@@ -190,7 +190,7 @@ def _whole_steps(total_steps: int | None, warmup: float) -> tuple[int, int]:
             f"model.lr_scheduler.warmup must be at least 0 and less than 1, got {warmup}: it is a fraction of the run, "
             "0.25 for 5 of 20 epochs."
         )
-    return total_steps, round(warmup * total_steps)
+    return total_steps, min(round(warmup * total_steps), total_steps - 1)  # One is left to anneal.
 
 
 def _check(name: str, value: float, allowed: bool, words: str) -> None:

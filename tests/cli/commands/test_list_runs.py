@@ -12,7 +12,7 @@ from rich.text import Text
 
 from litclassify.cli import main
 from litclassify.cli.commands.runs import sort_by
-from litclassify.cli.config.metric_names import less_is_better
+from litclassify.cli.config.metric_names import best_mode
 from litclassify.cli.results.run import read_run, read_runs
 
 Fit = Callable[..., Path]
@@ -96,9 +96,16 @@ def test_sorting_puts_the_best_last_and_the_unknown_first(tmp_path: Path, metric
 
 @pytest.mark.parametrize("metric", ["test_nll", "test_ece", "test_brier", "test_loss", "top1_error"])
 def test_of_some_metrics_less_is_better(metric: str) -> None:
-    assert less_is_better(metric)
-    assert not less_is_better("val_acc")
-    assert not less_is_better("val_recall")
+    assert best_mode(metric) == "min"
+
+
+@pytest.mark.parametrize("metric", ["val_acc", "val_acc_top5", "val_recall", "val_map", "val_exact_match", "test/F1"])
+def test_of_others_more_is_better(metric: str) -> None:
+    assert best_mode(metric) == "max"
+
+
+def test_not_every_name_tells() -> None:
+    assert best_mode("val_mine") is None
 
 
 def test_reverse_turns_the_list_round(tmp_path: Path, listed: Listed) -> None:

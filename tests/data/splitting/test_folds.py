@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from litclassify.data import CIFAR10, Digits, ImageFolder
 from litclassify.data.splitting.folds import hold_out_fold, stratified_folds
@@ -45,6 +45,35 @@ def test_a_class_smaller_than_the_number_of_folds_is_refused_with_counts() -> No
     targets = [0, 0] + [0] * 4 + [1] * 6
     with pytest.raises(UserError, match=r"5 folds need 5 images of every class.*'cats' has 4\. Make it at most 4"):
         hold_out_fold(parts, targets, (0, 5), 0, ["cats", "dogs"])
+
+
+def test_no_group_is_divided_and_folds_resemble_each_other() -> None:
+    rng = np.random.default_rng(3)
+    groups = torch.tensor(rng.integers(60, size=503))
+    parts = {"train": list(range(503)), "val": [], "test": []}
+    names = [str(k) for k in range(5)]
+    found = [hold_out_fold(parts, torch.tensor(TARGETS), (i, 5), 1, names, groups)["val"] for i in range(5)]
+    assert sorted(index for fold in found for index in fold) == list(range(503))
+    of_folds = [set(groups[fold].tolist()) for fold in found]
+    assert sum(map(len, of_folds)) == len(set(groups.tolist()))
+    splits = StratifiedGroupKFold(5).split(TARGETS, TARGETS, groups)
+    theirs = [np.bincount(TARGETS[val], minlength=5) for _, val in splits]
+    ours = [np.bincount(TARGETS[fold], minlength=5) for fold in found]
+    assert np.std(ours, axis=0).mean() <= 1.5 * np.std(theirs, axis=0).mean()
+
+
+def test_a_class_that_one_fold_has_alone_is_refused() -> None:
+    targets = torch.tensor([0] * 20 + [1] * 20 + [2] * 6)
+    groups = torch.tensor([*range(20), *range(20, 40), *[40] * 6])
+    parts = {"train": list(range(46)), "val": [], "test": []}
+    for number in range(5):  # At the first of them, and not in the middle of a series.
+        with pytest.raises(UserError, match=r"all images of c are in one of 5 folds.*in groups of their own"):
+            hold_out_fold(parts, targets, (number, 5), 0, ["a", "b", "c"], groups)
+    labels = torch.ones(46, 3, dtype=torch.bool)
+    labels[:, 1] = torch.arange(46) == 7
+    with pytest.raises(UserError, match="all images of b are in one of 5 folds"):
+        hold_out_fold(parts, labels, (0, 5), 0, ["a", "b", "c"])
+    hold_out_fold(parts, labels[:, [0, 2]], (0, 5), 0, ["a", "c"])
 
 
 def parts_of(make: Callable[..., object], **arguments: object) -> list[dict[str, set[bytes]]]:

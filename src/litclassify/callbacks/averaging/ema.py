@@ -22,7 +22,7 @@ class EMA(WeightAverage):
 
     def __init__(self, half_life_epochs: float = 1.0, start: float = 0.0) -> None:
         super().__init__(start)
-        if half_life_epochs <= 0:
+        if not 0 < half_life_epochs < float("inf"):
             raise UserError(f"EMA.half_life_epochs must be over 0, got {half_life_epochs}.")
         self.half_life_epochs = half_life_epochs
 

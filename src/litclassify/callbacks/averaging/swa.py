@@ -1,14 +1,16 @@
 """Stochastic weight averaging."""
 
+import math
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 
 from litclassify.callbacks.averaging.weight_average import WeightAverage
+from litclassify.errors import UserError
 
 
 class SWA(WeightAverage):
@@ -27,8 +29,27 @@ class SWA(WeightAverage):
         start: When the mean begins, as a share of the run, in [0, 1).
     """
 
+    takes: ClassVar[str] = "an end of an epoch"
+
     def __init__(self, start: float = 0.75) -> None:
         super().__init__(start)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the first step of the mean.
+
+        Raises:
+            UserError: No epoch ends from there to the end of the run.
+        """
+        super().on_train_start(trainer, pl_module)
+        steps, batches = trainer.estimated_stepping_batches, trainer.num_training_batches
+        if math.inf in (steps, batches) or steps == -1:
+            return
+        epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        if steps // epoch * epoch <= self._first_step:
+            raise UserError(
+                f"SWA.start={self.start}: of {steps:g} steps, none after the first {self._first_step} ends an epoch of "
+                f"{epoch}. Set trainer.max_epochs in place of trainer.max_steps, or take EMA."
+            )
 
     def share(self, trainer: Trainer) -> float:
         """Give the weights the same share as each before them."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from itertools import compress
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -74,6 +74,9 @@ class WeightAverage(Callback, ABC):
     Args:
         start: When the average begins, as a share of the run, in [0, 1).
     """
+
+    takes: ClassVar[str] = "a step"
+    """After what it takes in the weights."""
 
     def __init__(self, start: float = 0.0) -> None:
         if not 0 <= start < 1:
@@ -169,7 +172,10 @@ class WeightAverage(Callback, ABC):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the average in the model."""
         if self._average is None:
-            rank_zero_warn(f"{self._name} averaged nothing: training ended before {self._name}.start={self.start}.")
+            rank_zero_warn(
+                f"{self._name} averaged nothing: training ended before {self.takes} that comes after "
+                f"{self._name}.start={self.start}."
+            )
         self._exchange()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

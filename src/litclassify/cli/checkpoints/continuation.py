@@ -10,7 +10,7 @@ from litclassify.cli.checkpoints.last import make_last
 from litclassify.cli.runs.launch import mark_unfinished, save_record
 from litclassify.cli.runs.logs import cut_logs
 from litclassify.files.log_files import log_files
-from litclassify.models.optimization import check_schedules_reach_the_end
+from litclassify.models.schedule_checks import check_schedules_reach_the_end
 
 
 class Continuation(Callback):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.config.metric_names import less_is_better
+from litclassify.cli.config.metric_names import best_mode
 from litclassify.cli.results.run import Run, read_runs
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
@@ -62,7 +62,7 @@ def _rank(run: Run, metric: str) -> tuple[bool, str, float]:
     value = run.metrics.get(metric, math.nan)
     if math.isnan(value):
         return False, "", 0.0
-    is_minimised = run.mode == "min" if metric in ("best", run.monitor) else less_is_better(metric)
+    is_minimised = run.mode == "min" if metric in ("best", run.monitor) else best_mode(metric) == "min"
     monitor = run.monitor if metric == "best" and run.monitor else ""
     return True, monitor, -value if is_minimised else value
 

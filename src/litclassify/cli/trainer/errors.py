@@ -10,6 +10,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
+from lightning.pytorch.utilities import rank_zero_warn
 
 from litclassify.callbacks.evaluation.loader_images import several_loaders
 from litclassify.cli.checkpoints.checks import weights_do_not_fit
@@ -46,6 +47,14 @@ def build_trainer(trainer_class: Callable[..., Trainer], settings: Mapping[str, 
     for name in LIMITS:
         if (settings[name] or 0) > sys.maxsize:
             raise UserError(f"trainer.{name} must be under 2^63, got {settings[name]}.")
+    clip = settings["gradient_clip_val"]
+    if clip is not None and not clip >= 0:
+        raise UserError(f"trainer.gradient_clip_val must be at least 0, got {clip}.")
+    if settings["gradient_clip_algorithm"] is not None and not clip:
+        rank_zero_warn(
+            f"trainer.gradient_clip_algorithm {settings['gradient_clip_algorithm']} has no effect without "
+            "trainer.gradient_clip_val."
+        )
     try:
         return trainer_class(**settings)
     except UserError:

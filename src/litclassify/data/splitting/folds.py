@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from litclassify.data.splitting.splits import divide
 from litclassify.errors import UserError
+from litclassify.suggestions import some_of
 
 Fold = tuple[int, int]
 """`(i, k)`: fold i of k, counted from 0."""
@@ -68,7 +70,7 @@ def hold_out_fold(
         Sorted indices under "train", "val" and "test".
 
     Raises:
-        UserError: A class has fewer samples than there are folds.
+        UserError: A class has fewer samples than there are folds, or one fold has all of its samples.
     """
     number, num_folds = fold
     pool = np.asarray(parts["train"])
@@ -79,7 +81,21 @@ def hold_out_fold(
     else:
         sizes = [len(part) for part in np.array_split(pool, num_folds)]
         folds = divide(wanted, sizes, seed, None if groups is None else groups[pool])
+        _check_spread(wanted, folds, class_names)
     return {**parts, "train": np.delete(pool, folds[number]).tolist(), "val": pool[folds[number]].tolist()}
+
+
+def _check_spread(targets: Tensor, folds: Sequence[Sequence[int]], class_names: Sequence[str]) -> None:
+    """Refuse folds, of groups or of samples with several labels, one of which has all samples of a class."""
+    labels = targets if targets.dim() > 1 else one_hot(targets, len(class_names))
+    num_folds = torch.stack([labels[fold].bool().any(dim=0) for fold in folds]).sum(dim=0)
+    lonely = [class_names[k] for k in (num_folds == 1).nonzero().flatten().tolist()]
+    if lonely:
+        raise UserError(
+            f"data.val_fold: all images of {some_of(lonely)} are in one of {len(folds)} folds, and where it validates, "
+            "none are left to train on. Leave the class out, or add images, in groups of their own where there are "
+            "groups."
+        )
 
 
 def _check_sizes(counts: npt.NDArray[np.int64], num_folds: int, class_names: Sequence[str]) -> None:
