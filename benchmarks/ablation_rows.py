@@ -99,6 +99,7 @@ PLATEAU = """
 EMA = "--trainer.callbacks+ EMA --trainer.callbacks.half_life_epochs 0.5"
 TOP_3 = "--checkpoint.save_top_k 3"
 MIXING = "--model.batch_mixing MixUpOrCutMix"
+MIX_UP, CUT_MIX = "--model.batch_mixing MixUp", "--model.batch_mixing CutMix"
 
 ABLATIONS = {
     # Optimization
@@ -137,8 +138,10 @@ ABLATIONS = {
         "--trainer.callbacks+ ProgressiveResizing --trainer.callbacks.epochs 4"
     ),
     "repeated augmentation, 3 times": added("--data.augmentation_repeats 3"),
-    "`MixUp`": added("--model.batch_mixing MixUp"),
-    "`CutMix`": added("--model.batch_mixing CutMix"),
+    "`MixUp`": added(MIX_UP),
+    "`MixUp`, per image, against per batch": added("--model.batch_mixing.per_image true", f"{PLAIN} {MIX_UP}"),
+    "`CutMix`": added(CUT_MIX),
+    "`CutMix`, per image, against per batch": added("--model.batch_mixing.per_image true", f"{PLAIN} {CUT_MIX}"),
     "`MixUpOrCutMix`": added(MIXING),
     "`MixUpOrCutMix`, per image, against per batch": added("--model.batch_mixing.per_image true", f"{PLAIN} {MIXING}"),
     "`MixUpOrCutMix`, off in the last 3 epochs": added(f"{MIXING} --model.batch_mixing.off_last_epochs 3"),
@@ -153,7 +156,7 @@ ABLATIONS = {
     "`average` of the 3 best, against the best": Ablation(f"{PLAIN} {TOP_3}", tested="average"),
     "`average` of the 3 best, against the last": Ablation(f"{PLAIN} {TOP_3}", tested="average", tested_without="last"),
     "`average` of the 3 best, at a constant rate": Ablation(f"{CONSTANT} {TOP_3}", CONSTANT, tested="average"),
-    "`DistilledClassifier`, from a network three times as wide": Ablation(DISTILLED),
+    "`DistilledClassifier`, from a network three times as wide, 20 epochs": Ablation(DISTILLED),
     "test-time augmentation, `Flip`": added("--model.test_time_augmentation Flip"),
     "test-time augmentation, `Shifts` and flips": added(
         "--model.test_time_augmentation Shifts --model.test_time_augmentation.flip true"
@@ -164,6 +167,7 @@ ABLATIONS = {
         "--model.class_weights Balanced --trainer.gradient_clip_val 1.0", images="long_tailed"
     ),
     "`class_weights`, `EffectiveNumber`": added("--model.class_weights EffectiveNumber", images="long_tailed"),
+    "`FocalLoss`, classes of unequal size": added("--model.criterion FocalLoss", images="long_tailed"),
     "`class_balance`, 0.5": added("--data.class_balance 0.5", images="long_tailed"),
     "`class_balance`, 1": added("--data.class_balance 1.0", images="long_tailed"),
     # Few images of new classes
