@@ -79,6 +79,15 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
             (["--trainer", "nope.yaml"], ["--trainer nope.yaml", "configs/trainer/cpu.yaml"]),
             (["--runs_dir", __file__], ["--runs_dir", "cannot be created", "Not a directory"]),
             (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "does not exist"]),
+            (
+                ["--trainer.callbacks+=EMA", "--trainer.callbacks.half_life_epoch=1"],
+                ["no argument 'half_life_epoch' of EMA. Did you mean 'half_life_epochs'?"],
+            ),
+            (["--trainer.callbacks+=EMAA"], ["no class or import path 'EMAA'"]),
+            (
+                ["--trainer.callbacks.half_life_epochs=1"],
+                ["trainer.callbacks: no class is named before its argument", "--trainer.callbacks+=EMA"],
+            ),
         ],
     ),
 )

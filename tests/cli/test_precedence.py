@@ -220,6 +220,15 @@ def test_abstract_numbers_survive_the_printed_config(parse: Parse) -> None:
     assert affine["init_args"]["degrees"] == 9
 
 
+@pytest.mark.parametrize(("given", "degrees"), [("10", 10), ("-7.5", -7.5), ("1e1", 10.0), ("[-10,5]", [-10, 5])])
+def test_an_angle_is_a_number_or_two_as_a_flag(given: str, degrees: object, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data.train_transform+=RandomRotation", f"--data.train_transform.degrees={given}"]
+    with pytest.raises(SystemExit, match="0"):
+        main(["fit", *SMALL, *words, "--print_config"])
+    (rotation,) = yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]["train_transform"]
+    assert rotation["init_args"]["degrees"] == degrees
+
+
 @pytest.mark.parametrize("key", ["model.network.weights", "model.init_from", "data.path", "checkpoint.dirpath"])
 def test_null_on_the_command_line_is_no_text(parse: Parse, key: str) -> None:
     network = ["--model.network", "TorchvisionNetwork", "--model.network.name", "resnet18"]

@@ -1,6 +1,7 @@
 """Evaluations to score: at random, and of the kinds that go wrong."""
 
 import numpy as np
+import torch
 
 from litclassify.evaluation import Evaluation, LabelEvaluation
 
@@ -16,6 +17,15 @@ def at_random(num_images: int = 500, num_classes: int = 6, seed: int = 0) -> Eva
 def of(logits: object, targets: object) -> Evaluation:
     values = np.asarray(logits, dtype=np.float32)
     return Evaluation(values, np.asarray(targets, dtype=np.int64), [f"class {k}" for k in range(values.shape[1])])
+
+
+def scores_of(evaluation: Evaluation | LabelEvaluation, k: int) -> np.ndarray:
+    """Give what ranks images: the logarithm of odds, finite as scikit-learn wants it; of several labels, probabilities."""
+    if isinstance(evaluation, LabelEvaluation):
+        return evaluation.probabilities[:, k]
+    logits = torch.from_numpy(evaluation.logits).double() / evaluation.temperature
+    others = torch.cat([logits[:, :k], logits[:, k + 1 :]], dim=1)
+    return (logits[:, k] - others.logsumexp(dim=1)).float().clamp(-1e30, 1e30).numpy()
 
 
 def _ties() -> Evaluation:

@@ -16,7 +16,7 @@ from litclassify.evaluation import (
     some_label_metrics,
 )
 from litclassify.metrics import MultiLabelMetrics
-from tests.evaluation.evaluations import LABELS, labels_at_random, labels_of
+from tests.evaluation.evaluations import LABELS, labels_at_random, labels_of, scores_of
 from tests.evaluation.test_metrics import ALIKE, UNDEFINED
 
 EVERY = pytest.mark.parametrize("evaluation", LABELS.values(), ids=list(LABELS))
@@ -25,7 +25,8 @@ EVERY = pytest.mark.parametrize("evaluation", LABELS.values(), ids=list(LABELS))
 def by_label(score: Any, evaluation: LabelEvaluation) -> np.ndarray:
     """Score each label with scikit-learn; nan where it is not defined."""
     values = []
-    for has_it, scores in zip(evaluation.targets.T, evaluation.probabilities.T, strict=True):
+    for k, has_it in enumerate(evaluation.targets.T):
+        scores = scores_of(evaluation, k)
         undefined = not has_it.any() or (score is sklearn.roc_auc_score and has_it.all())
         values.append(float("nan") if undefined else score(has_it, scores))
     return np.array(values)

@@ -7,7 +7,7 @@ from sklearn import metrics as sklearn
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from litclassify.evaluation import Evaluation, class_table, summary
-from tests.evaluation.evaluations import DEGENERATE, of
+from tests.evaluation.evaluations import DEGENERATE, at_random, of, scores_of
 
 ALIKE: dict[str, Any] = {"rtol": 0, "atol": 1e-6, "equal_nan": True}
 # Where scikit-learn warns that a share of nothing is 0, or that a score of one class is undefined.
@@ -23,8 +23,8 @@ UNDEFINED = pytest.mark.filterwarnings(
 def one_against_rest(score: Any, evaluation: Evaluation) -> np.ndarray:
     """Score each class against the rest with scikit-learn; nan where it is not defined."""
     values = []
-    for k, scores in enumerate(evaluation.probabilities.T):
-        positives = evaluation.targets == k
+    for k in range(evaluation.num_classes):
+        positives, scores = evaluation.targets == k, scores_of(evaluation, k)
         undefined = not positives.any() or (score is sklearn.roc_auc_score and positives.all())
         values.append(float("nan") if undefined else score(positives, scores))
     return np.array(values)
@@ -94,3 +94,12 @@ def test_the_calibration_error_is_that_of_torchmetrics(evaluation: Evaluation) -
         probabilities, torch.from_numpy(evaluation.targets), num_classes=evaluation.num_classes, n_bins=15
     )
     assert summary(evaluation, class_table(evaluation))["ece"] == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_both_of_two_classes_rank_their_images_alike_however_sure_the_network_is() -> None:
+    evaluation = at_random(num_classes=2)
+    sure = of(evaluation.logits * 20, evaluation.targets)
+    assert len(np.unique(sure.probabilities[:, 1])) < 0.9 * len(sure)
+    table, expected = class_table(sure), class_table(evaluation)
+    assert table.auroc == pytest.approx(expected.auroc, abs=1e-12)
+    assert table.auroc[0] == pytest.approx(table.auroc[1], abs=1e-12)

@@ -1,6 +1,6 @@
 """What a classifier said of a set of images, beside what is true."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -86,10 +86,37 @@ class Evaluation:
     def losses(self) -> Floats:
         """Negative logarithm of the target's probability, float64 (N,)."""
         own = self.logits[np.arange(len(self)), self.targets].astype(np.float64) / self.temperature
-        losses: Floats = (
-            self._of_logits(lambda logits: logsumexp(logits.astype(np.float64) / self.temperature, axis=1)) - own
-        )
+        losses: Floats = self._log_totals - own
         return losses
+
+    def scores(self) -> Iterator[Floats]:
+        """Give what ranks the images for each class in turn: the logarithm of its odds, float32 (N,).
+
+        Probabilities of float32 near 1 are equal where these are not.
+        """
+        for k, column in enumerate(np.ascontiguousarray(self.logits.T)):
+            logits = column.astype(np.float64) / self.temperature
+            with np.errstate(divide="ignore"):  # Where it is the most probable class, which may have all.
+                rests = self._log_totals + np.log1p(-np.exp(logits - self._log_totals))
+            # What rounding makes of equal odds is equal again in float32.
+            yield (logits - np.where(self.predicted == k, self._log_rests, rests)).astype(np.float32)
+
+    @cached_property
+    def _log_totals(self) -> Floats:
+        """Logarithm of the sum of all classes' exponentials at the temperature, float64 (N,)."""
+        return self._of_logits(lambda logits: logsumexp(logits.astype(np.float64) / self.temperature, axis=1))
+
+    @cached_property
+    def _log_rests(self) -> Floats:
+        """The same without the most probable class, float64 (N,)."""
+
+        def log_rests(logits: Floats) -> Floats:
+            others = logits.astype(np.float64) / self.temperature
+            others[np.arange(len(others)), logits.argmax(axis=1)] = -np.inf
+            rests: Floats = logsumexp(others, axis=1)
+            return rests
+
+        return self._of_logits(log_rests)
 
     def _of_logits(self, function: Callable[[Floats], Floats]) -> Floats:
         """Give what a function of each image's logits gives for all images."""

@@ -1,6 +1,6 @@
 """What a classifier said of images that have several labels, beside what is true."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,6 +64,10 @@ class LabelEvaluation:
         """Images of each label with another threshold, (K,) each."""
         predicted = self.predicted_above(threshold)
         return ClassCounts(*(part.sum(axis=0) for part in (predicted & self.targets, self.targets, predicted)))
+
+    def scores(self) -> Iterator[Floats]:
+        """Give what ranks the images for each label in turn: its probability, float32 (N,), as the classifier does."""
+        yield from np.ascontiguousarray(self.probabilities.T)
 
     def positives(self, k: int) -> Bools:
         """Which images have label k, (N,)."""

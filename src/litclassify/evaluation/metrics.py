@@ -35,7 +35,7 @@ def class_table(evaluation: AnyEvaluation) -> ClassTable:
     counts = evaluation.counts
     auroc, precisions, curves = [], [], []
     # One after the other: all points of all curves may take more memory than the logits.
-    for k, scores in enumerate(np.ascontiguousarray(evaluation.probabilities.T)):
+    for k, scores in enumerate(evaluation.scores()):
         curve = threshold_curve(scores, evaluation.positives(k))
         auroc.append(area_under_roc(curve))
         precisions.append(average_precision(curve))

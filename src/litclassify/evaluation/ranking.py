@@ -60,7 +60,7 @@ def threshold_curve(scores: Floats, positives: NDArray[np.bool_]) -> Curve:
     """
     order = np.argsort(-scores)  # Equal scores are one threshold, in whatever order they come.
     ranked = scores[order]
-    last_of_equals = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    last_of_equals = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
     hits = np.cumsum(positives[order], dtype=np.float64)[last_of_equals]
     false_alarms = last_of_equals + 1 - hits
     return Curve(

@@ -29,7 +29,7 @@ from litclassify.evaluation.figures import (
     reliability_figure,
     roc_figure,
 )
-from tests.evaluation.evaluations import DEGENERATE, LABELS, at_random, labels_at_random, labels_of, of
+from tests.evaluation.evaluations import DEGENERATE, LABELS, at_random, labels_at_random, labels_of, of, scores_of
 
 FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
     "counts": lambda e: confusion_figure(e, normalised=False),
@@ -84,8 +84,7 @@ def test_curves_enclose_the_area_that_their_legend_says(
 ) -> None:
     drawn = figure(evaluation, class_table(evaluation))
     expected = {
-        name: score(evaluation.positives(k), evaluation.probabilities[:, k])
-        for k, name in enumerate(evaluation.class_names)
+        name: score(evaluation.positives(k), scores_of(evaluation, k)) for k, name in enumerate(evaluation.class_names)
     }
     assert areas_drawn(drawn) == pytest.approx(expected, abs=1e-6)
     said = dict(text.get_text().split("  ") for text in drawn.legends[0].get_texts())

@@ -22,6 +22,7 @@ from litclassify.suggestions import nearest, some_of
 
 UNKNOWN_OPTION = re.compile(r"Option '([^']+)' is not accepted")
 GOT = re.compile(r"\.? Got value: (.*?)(?:\. Got value: Namespace\(.*)?$")
+BARE_CALLBACK = re.compile(r"^Importing '[\w.]+\.Callback' is not allowed")
 # What goes before a mistake in a file of `--trainer`.
 FRAGMENT = re.compile(r"^Parser key \"trainer\":\nUnable to load config '.+'\n  - ")
 # What is named first, and an example of it.
@@ -30,6 +31,7 @@ EXAMPLES = {
     "model.network": "--model.network LeNet",
     "model.optimizer": "--model.optimizer AdamW",
     "model.lr_scheduler": "--model.lr_scheduler WarmupCosine",
+    "trainer.callbacks": "--trainer.callbacks+=EMA",
 }
 # What other programs call an argument.
 FAMILIAR = {
@@ -84,7 +86,12 @@ def explain(message: str, known: Iterable[str] = ()) -> UserError:
     leaves = read_tree(FRAGMENT.sub("", message))
     if not leaves:
         return UserError(message)
-    leaf = max(leaves, key=_importance)
+    # An argument of the last callback is tried as one of a bare Callback, too, which no config may name.
+    leaf = max([leaf for leaf in leaves if not BARE_CALLBACK.search(leaf.text)] or leaves, key=_importance)
+    if BARE_CALLBACK.search(leaf.text):
+        return UserError(
+            f"{leaf.key}: no class is named before its argument. Name one: {EXAMPLES[leaf.key]}.", leaf.key
+        )
     unknown = UNKNOWN_OPTION.search(leaf.text)
     return UserError(
         _say(leaf, leaves).removeprefix(": "), ".".join(filter(None, (leaf.key, unknown[1] if unknown else "")))

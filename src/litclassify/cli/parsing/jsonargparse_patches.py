@@ -6,6 +6,7 @@ Pinning `jsonargparse<4.54` keeps their names in place.
 import inspect
 import logging
 import numbers
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -25,6 +26,7 @@ from litclassify.cli.parsing.presets import spell_out_presets
 from litclassify.cli.parsing.references import resolve_references
 
 LOGGER = logging.getLogger(__name__)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 REPLACED: tuple[tuple[Any, str], ...] = (
     (_core, "omegaconf_apply"),
     (_typehints.ActionTypeHint, "_check_type"),
@@ -68,8 +70,10 @@ def _complete(parser: ArgumentParser, config: Namespace) -> Namespace:
 def _as_number(value: Any) -> int | float:
     """Take the abstract `Number` that `degrees` of torchvision's RandomRotation and RandomAffine are.
 
-    Without it jsonargparse takes it for a class whose instances cannot be written into a config.
+    Without it jsonargparse takes it for a class whose instances cannot be written into a config. Flags give it as text.
     """
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        return float(value) if set(value) & set(".eE") else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is no number")
     return value
