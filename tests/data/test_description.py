@@ -36,10 +36,18 @@ def test_images_that_are_drawn_are_said_to_be() -> None:
     ],
 )
 def test_folders_are_counted(counts: dict[str, int], counted: str, make_folder: MakeFolder) -> None:
-    assert described(ImageFolder(make_folder(counts), image_size=(16, 12))) == [
+    assert described(ImageFolder(make_folder(counts), image_size=(16, 12), batch_size=8)) == [
         f"ImageFolder: {counted}",
         "2 classes (cat, dog), 16x12 pixels, RGB, train_transform: Resize, RandomCrop, RandomHorizontalFlip (default)",
     ]
+
+
+@pytest.mark.parametrize(("batch_size", "lines"), [(49, 2), (50, 3), (256, 3)])
+def test_an_epoch_of_one_step_is_said_to_be(batch_size: int, lines: int, make_folder: MakeFolder) -> None:
+    data = ImageFolder(make_folder(TRAIN | {"val/cat": 3}), image_size=(16, 12), batch_size=batch_size)
+    found = described(data)
+    assert len(found) == lines
+    assert lines == 2 or found[2].startswith("All 50 training images are in one batch: an epoch is one step")
 
 
 def test_folds_are_counted(make_folder: MakeFolder) -> None:

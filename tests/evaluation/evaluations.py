@@ -20,7 +20,7 @@ def of(logits: object, targets: object) -> Evaluation:
 
 
 def scores_of(evaluation: Evaluation | LabelEvaluation, k: int) -> np.ndarray:
-    """Give what ranks images: the logarithm of odds, finite as scikit-learn wants it; of several labels, probabilities."""
+    """Give what ranks images: the logarithm of odds, finite as scikit-learn wants it; of labels, probabilities."""
     if isinstance(evaluation, LabelEvaluation):
         return evaluation.probabilities[:, k]
     logits = torch.from_numpy(evaluation.logits).double() / evaluation.temperature

@@ -22,8 +22,8 @@ def describe(data: ImageDataModule, stage: Literal["fit", "validate", "test"] = 
         stage: What they are for.
 
     Returns:
-        Of an evaluation, how many images it is on. Of a training, two lines, and one more where files of images are
-        enlarged; names are as they are in the data.
+        Of an evaluation, how many images it is on. Of a training, two lines, one more where all are in one batch, and
+        one where files of images are enlarged; names are as they are in the data.
     """
     if stage != "fit":
         split: Literal["val", "test"] = "val" if stage == "validate" else "test"
@@ -35,6 +35,7 @@ def describe(data: ImageDataModule, stage: Literal["fit", "validate", "test"] = 
         f"{type(data).__name__}: {', '.join(_counts(data))}",
         f"{data.num_classes} {noun} ({_first(data.class_names)}), {height}x{width} pixels, "
         f"{COLOURS.get(channels, f'in {channels} channels')}, train_transform: {_transforms(data)}",
+        *_single_batch(data),
         *_enlargement(data),
     ]
 
@@ -45,6 +46,13 @@ def _counts(data: ImageDataModule) -> Iterator[str]:
         count = data.num_images(split)
         if count is not None:
             yield f"{name} {count:,}{_drawn(data, split)}" if count else f"no {name} images"
+
+
+def _single_batch(data: ImageDataModule) -> Iterator[str]:
+    """Say so where an epoch is a single step: ten of them learn next to nothing."""
+    count = data.num_images("train")
+    if count is not None and count <= data.batch_size:
+        yield f"All {count:,} training images are in one batch: an epoch is one step, of more with a --data.batch_size."
 
 
 def _drawn(data: ImageDataModule, split: str) -> str:
