@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
+import scipy.special
 import torch
+from timm.loss import BinaryCrossEntropy as TimmBinaryCrossEntropy
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
+from torch.nn.functional import cross_entropy, one_hot
 from torchvision.ops import sigmoid_focal_loss
 
 from litclassify.errors import UserError
@@ -12,19 +15,30 @@ CLASSES = torch.tensor([0, 1, 2, 0, 1, 2, 0, 0])
 SOFT = torch.rand(8, 3, generator=torch.Generator().manual_seed(1)).softmax(dim=1)
 
 
-def test_binary_cross_entropy_takes_classes_and_probabilities() -> None:
-    hard = one_hot(CLASSES, 3).float()
-    expected = binary_cross_entropy_with_logits(LOGITS, hard)
-    torch.testing.assert_close(BinaryCrossEntropy()(LOGITS, CLASSES), expected)
-    torch.testing.assert_close(BinaryCrossEntropy()(LOGITS, hard), expected)
-    torch.testing.assert_close(BinaryCrossEntropy()(LOGITS, SOFT), binary_cross_entropy_with_logits(LOGITS, SOFT))
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+def test_binary_cross_entropy_of_classes_is_timms(label_smoothing: float) -> None:
+    expected = TimmBinaryCrossEntropy(label_smoothing)(LOGITS, CLASSES)
+    criterion = BinaryCrossEntropy(label_smoothing)
+    torch.testing.assert_close(criterion(LOGITS, CLASSES), expected)
+    torch.testing.assert_close(criterion(LOGITS, one_hot(CLASSES, 3).float()), expected)
 
 
-def test_binary_cross_entropy_smooths() -> None:
-    smooth = one_hot(CLASSES, 3) * 0.7 + 0.1
-    torch.testing.assert_close(
-        BinaryCrossEntropy(label_smoothing=0.3)(LOGITS, CLASSES), binary_cross_entropy_with_logits(LOGITS, smooth)
-    )
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+def test_binary_cross_entropy_of_mixed_targets_is_timms_of_their_classes(label_smoothing: float) -> None:
+    # It is linear in the targets. timm smooths mixed ones where it mixes them; its loss leaves them as they are.
+    reference = TimmBinaryCrossEntropy(label_smoothing, reduction="none")
+    own, other = (reference(LOGITS, classes).mean(dim=1) for classes in (CLASSES, CLASSES.roll(1)))
+    share, hard = torch.linspace(0, 1, 8), one_hot(CLASSES, 3)
+    mixed = share[:, None] * hard + (1 - share)[:, None] * hard.roll(1, 0)
+    expected = (share * own + (1 - share) * other).mean()
+    torch.testing.assert_close(BinaryCrossEntropy(label_smoothing)(LOGITS, mixed), expected)
+
+
+def test_binary_cross_entropy_is_the_mean_surprise_of_independent_classes() -> None:
+    probabilities = scipy.special.expit(LOGITS.double().numpy())
+    soft = SOFT.numpy()
+    expected = -(soft * np.log(probabilities) + (1 - soft) * np.log(1 - probabilities)).mean()
+    assert BinaryCrossEntropy()(LOGITS, SOFT).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_binary_cross_entropy_weighs_images_by_their_class() -> None:

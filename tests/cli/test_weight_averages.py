@@ -1,15 +1,19 @@
 """Averaged weights from the command line: trained, resumed, tested."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from tests.cli.test_distributed import DDP, launch
+from tests.cli.test_distributed import DDP, SEEN, launch
 from tests.conftest import SMALL
+from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from litclassify.cli import main
+from litclassify.models import ImageClassifier
 
 Fit = Callable[..., Path]
 EMA = ["--trainer.callbacks+=EMA", "--trainer.callbacks.half_life_epochs=0.5"]
@@ -85,11 +89,45 @@ def test_compiled_networks_are_averaged(fit: Fit) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [EMA, SWA])
-def test_two_processes_validate_what_they_save(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    # Without averaging, processes differ in the statistics of batch normalisation; SWA gives all of them the same.
-    normalised = ["--model.network", "ResNet9", "--model.network.in_channels", "1", "--model.network.width", "4"]
-    launch("fit", *SMALL, *(normalised if words is SWA else []), *words, *DDP, "--checkpoint.save_top_k", "1")
+def test_two_processes_validate_what_they_save(capfd: pytest.CaptureFixture[str]) -> None:
+    launch("fit", *SMALL, *EMA, *DDP, "--checkpoint.save_top_k", "1")
+    assert_validated_alone(capfd)
+
+
+BRIGHTER = """
+from torch import distributed
+from torchvision.transforms import v2
+class Brighter(v2.Transform):
+    def transform(self, image, params):
+        return image // 2 + 100 * distributed.get_rank()
+"""
+
+
+@pytest.mark.slow
+def test_statistics_of_two_processes_are_those_of_one_with_all_images(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("seen.py").write_text(SEEN)
+    Path("brighter.py").write_text(BRIGHTER)
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()), prepend=os.pathsep)
+    words = ["--model.network", "ResNet9", "--model.network.in_channels", "1", "--model.network.width", "4"]
+    words += ["--allow_import", "seen", "--trainer.callbacks+=seen.SeenTargets", "--data.batch_size", "629"]
+    words += ["--allow_import", "brighter", "--data.train_transform+=brighter.Brighter"]
+    words += ["--trainer.callbacks+=SWA", "--trainer.callbacks.start=0", "--checkpoint.save_top_k", "1"]
+    launch("fit", *SMALL, *words, *DDP)
+    assert_validated_alone(capfd, "--allow_import", "brighter")
+
+    (checkpoint,) = Path("runs").glob("*/*/checkpoints/last.ckpt")
+    model = ImageClassifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
+    # A batch in each process, and one here: the input of the first normalisation is the same.
+    norm = next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
+    found = norm.running_mean.clone(), norm.running_var.clone()
+    update_bn([torch.cat([torch.load(f"seen{rank}.pt")["images"][-629:] for rank in range(2)])], model)
+    torch.testing.assert_close(found, (norm.running_mean, norm.running_var), rtol=1e-4, atol=1e-5)
+
+
+def assert_validated_alone(capfd: pytest.CaptureFixture[str], *words: str) -> None:
+    """Check that one process finds the accuracy that two found for the best weights."""
     (checkpoint,) = Path("runs").glob("*/*/checkpoints/epoch*")
-    main(["validate", "--ckpt_path", str(checkpoint), "--trainer.devices", "1", "--trainer.strategy", "auto", *QUIET])
-    assert checkpoint.stem.rpartition("val_acc")[2] in capsys.readouterr().out
+    launch("validate", "--ckpt_path", str(checkpoint), *words, "--trainer.devices", "1", "--trainer.strategy", "auto")
+    assert checkpoint.stem.rpartition("val_acc")[2] in capfd.readouterr().out.rpartition("Validation finished")[2]

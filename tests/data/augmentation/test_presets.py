@@ -29,6 +29,13 @@ def test_a_preset_is_named_for_what_is_in_it(name: str, expected: list[str]) -> 
     assert class_names(CIFAR10(train_transform=name)) == expected
 
 
+@pytest.mark.parametrize("name", ["flip_crop_erasing", "rand_augment_erasing", "trivial_augment_erasing"])
+def test_a_quarter_of_images_is_erased_and_half_is_mirrored(name: str) -> None:
+    _, flip, *_, erasing = CIFAR10(train_transform=name).transform_list("train")
+    assert (flip.p, erasing.p) == (0.5, 0.25)
+    assert (erasing.scale, erasing.ratio, erasing.value) == ((0.02, 0.33), (0.3, 3.3), [0.0])  # As in the paper.
+
+
 def test_photographs_are_cropped_at_random_and_small_images_shifted() -> None:
     assert class_names(ImageFolder("x", train_transform="flip_crop")) == ["RandomResizedCrop", "RandomHorizontalFlip"]
     small = ImageFolder("x", image_size=32, train_transform="flip_crop")

@@ -65,8 +65,8 @@ class SWA(WeightAverage):
         self._exchange()
         with trainer.precision_plugin.forward_context(), torch.no_grad():
             _measure_anew(pl_module, _training_images(trainer))
-        for module in _training_norms(pl_module):
-            _average_over_processes(trainer, module)
+        for norm in _training_norms(pl_module):
+            _average_over_processes(trainer, norm)
         self._exchange()
 
 
@@ -100,7 +100,11 @@ def _training_images(trainer: Trainer) -> Iterator[Any]:
         yield trainer.strategy.batch_to_device(batch)
 
 
-def _average_over_processes(trainer: Trainer, normalisation: nn.modules.batchnorm._BatchNorm) -> None:
-    for statistic in (normalisation.running_mean, normalisation.running_var):
-        if statistic is not None:
-            statistic.copy_(trainer.strategy.reduce(statistic, reduce_op="mean"))
+def _average_over_processes(trainer: Trainer, norm: nn.modules.batchnorm._BatchNorm) -> None:
+    """Give the statistics of all images: their variance is the mean one of a process, and that of the means."""
+    if norm.running_mean is None or norm.running_var is None:
+        return
+    mean = trainer.strategy.reduce(norm.running_mean.clone(), reduce_op="mean")
+    spread = norm.running_var + (norm.running_mean - mean) ** 2
+    norm.running_var.copy_(trainer.strategy.reduce(spread, reduce_op="mean"))
+    norm.running_mean.copy_(mean)
