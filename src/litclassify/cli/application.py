@@ -27,6 +27,7 @@ from litclassify.cli.arguments import (
     check_modes,
     name_monitors,
 )
+from litclassify.cli.checkpoints.checkpoint import read_run_config
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.checkpoints.places import check_places
@@ -224,7 +225,8 @@ class ClassificationCLI(LightningCLI):
         """Put what is found in place of the config's values: the run's config holds it."""
         if self.resumes_by_itself:
             assert self.checkpoint is not None
-            self.searches.take_stored(self.checkpoint.config)
+            # The checkpoint has the data only of a module that saves its hyperparameters.
+            self.searches.take_stored({**self.checkpoint.config, **read_run_config(self.checkpoint.path)})
         else:
             self.searches.run()
         self.__dict__.pop("config_dump", None)  # What is stored is dumped anew: a search has built a model, too.

@@ -66,7 +66,7 @@ class Searches:
         """Go on with the values that the run began with: its first part has searched.
 
         Args:
-            stored: Configuration of its checkpoint.
+            stored: Configuration of that part.
         """
         if self.config.find_batch_size:
             self._train_with_size(stored["data"]["init_args"]["batch_size"])
