@@ -45,7 +45,7 @@ NOISE = (
     "Restoring states from the checkpoint path",
 )
 # Of each seed that is set and each Trainer that is built.
-OF_EACH_TRAINING = ("Seed set to", "GPU available", "LOCAL_RANK", "Using ", "`Trainer(limit_")
+OF_EACH_TRAINING = ("Seed set to", "GPU available", "LOCAL_RANK", "Using ", "`Trainer(limit_", "`Trainer.fit` stopped")
 
 # What the console shows by default: the Trainer's switch, the kind of callback that takes its place, and ours.
 SHOWN: tuple[tuple[str, type[Callback], type[Callback]], ...] = (
