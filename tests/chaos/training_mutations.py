@@ -56,8 +56,9 @@ PARTS: tuple[list[str], ...] = (
     ["--test_after_fit", "true"],
     ["--find_lr", "true"],
 )
-# These start processes, on this machine or another, or a compiler for minutes.
+# These start processes, on this machine or another, or a compiler for minutes; or go by how fast the machine is.
 LEFT_ALONE = ("devices", "num_nodes", "strategy", "num_workers", "compile", "repeat", "folds", "halve_batch_on_oom")
+LEFT_ALONE += ("find_batch_size",)
 NUMBERS = (0, 1, -1, 2, 3, 17, 2**31, 2**63, -(2**64), 10**400)
 FRACTIONS = (0.0, -0.0, 0.5, -0.5, 1.0, 1.5, 1e-320, 1e308, -1e308, float("inf"), float("-inf"), float("nan"))
 TEXTS = (

@@ -11,12 +11,14 @@ import pytest
 import torch
 import yaml
 from tests.chaos.comparison import TIMED, scalars
-from tests.conftest import REPOSITORY, SMALL
+from tests.conftest import REPOSITORY, SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.checkpoints.checkpoint import read_checkpoint, read_run_config
 from litclassify.cli.runs.directory import lock_for_training
+from litclassify.cli.search.batch_size import BatchSizeSearch, Measured
 from litclassify.cli.search.learning_rate import RateSearch
+from litclassify.data import ImageDataModule
 from litclassify.models import ImageClassifier
 
 AUTO = ["fit", *SMALL, "--data.batch_size", "128", "--trainer.log_every_n_steps", "2"]
@@ -209,15 +211,35 @@ def test_checkpoints_from_which_it_could_never_go_on_are_refused(
 
 def test_the_rate_that_the_first_part_of_a_run_found_holds_in_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     found = RateSearch([0.1 * n for n in range(1, 13)], [1.0] * 12, {"model.optimizer.lr": 0.033})
-    monkeypatch.setattr("litclassify.cli.application.search_rate", lambda *_: found)
+    monkeypatch.setattr("litclassify.cli.search.searches.search_rate", lambda *_: found)
     stop(15, "--find_lr", "true")
-    monkeypatch.setattr("litclassify.cli.application.search_rate", lambda *_: pytest.fail("searched again"))
+    monkeypatch.setattr("litclassify.cli.search.searches.search_rate", lambda *_: pytest.fail("searched again"))
     main([*AUTO, "--find_lr", "true"])
     (run,) = runs()
     assert (run / "finished").exists()
     config = yaml.safe_load((run / "config.fit.yaml").read_text())
     assert config["model"]["init_args"]["optimizer"]["init_args"]["lr"] == 0.033
     assert config["find_lr"] is False
+
+
+@pytest.mark.parametrize("saves", every(2, [False, True]))
+def test_the_batch_size_that_the_first_part_of_a_run_found_holds_in_the_others(
+    saves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not saves:
+        monkeypatch.setattr(ImageDataModule, "_save_plain_hyperparameters", lambda _: None)
+    found = BatchSizeSearch([Measured(64, 1000.0, None, is_whole=True)], 64)
+    monkeypatch.setattr("litclassify.cli.search.searches.search_size", lambda *_: found)
+    stop(15, "--find_batch_size", "true")
+    monkeypatch.setattr("litclassify.cli.search.searches.search_size", lambda *_: pytest.fail("searched again"))
+    main([*AUTO, "--find_batch_size", "true"])
+    (run,) = runs()
+    assert (run / "finished").exists()
+    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    assert config["data"]["init_args"]["batch_size"] == 64
+    assert config["find_batch_size"] is False
+    stored = read_checkpoint(run / "checkpoints/last.ckpt").config
+    assert stored["data"]["init_args"]["batch_size"] == 64 if saves else "data" not in stored
 
 
 def test_help_looks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:

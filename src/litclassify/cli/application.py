@@ -27,6 +27,7 @@ from litclassify.cli.arguments import (
     check_modes,
     name_monitors,
 )
+from litclassify.cli.checkpoints.checkpoint import read_run_config
 from litclassify.cli.checkpoints.checks import check_optimization, check_recorded_paths
 from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.checkpoints.places import check_places
@@ -38,21 +39,12 @@ from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
 from litclassify.cli.parsing.parser import ArgumentParser, top_level_names
 from litclassify.cli.run_choice import claim_folders, is_wanted, parent_of_runs, take_up, unfinished_run
-from litclassify.cli.runs.directory import LR_SEARCH, run_dir_of
+from litclassify.cli.runs.directory import run_dir_of
 from litclassify.cli.runs.launch import mark_finished, run_dir_of_launch, save_record
 from litclassify.cli.runs.record import make_record
 from litclassify.cli.runs.summary import print_early_end, print_metrics, print_run_summary, report_interruption
-from litclassify.cli.search.learning_rate import (
-    HIGHEST,
-    LOWEST,
-    STEPS,
-    RateSearch,
-    apply_rates,
-    check_search,
-    search_rate,
-    stored_rates,
-)
-from litclassify.cli.search.rate_curve import RateCurve
+from litclassify.cli.search.search_picture import SearchPicture
+from litclassify.cli.search.searches import Searches
 from litclassify.cli.trainer.callbacks import (
     arranged,
     bad_images,
@@ -88,7 +80,6 @@ class ClassificationCLI(LightningCLI):
     command_line: CommandLine
     subcommand: str
     run_dir: Path | None = None
-    rate_search: RateSearch | None = None
     resumes_by_itself = False
 
     def __init__(self, args: list[str], typed: list[str] | None = None) -> None:
@@ -210,8 +201,8 @@ class ClassificationCLI(LightningCLI):
         check_places(self.config[self.subcommand].checkpoint)
         self.parser.add_instantiator(self._build, object)
         try:
-            if self.config[self.subcommand].get("find_lr", False):
-                self._take_found_lr() if self.resumes_by_itself else self._find_lr()
+            if self.subcommand == "fit":
+                self.run_searches()
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
@@ -224,32 +215,21 @@ class ClassificationCLI(LightningCLI):
             raise own_error(error) from error
         return parts
 
-    def search_lr(self, lowest: float = LOWEST, highest: float = HIGHEST, steps: int = STEPS) -> RateSearch:
-        """Search for a learning rate with objects of its own; no random number is drawn for the run."""
+    @cached_property
+    def searches(self) -> Searches:
+        """Short trainings for values that the config asks to find."""
         config = self.config[self.subcommand]
-        check_search(config, resumes=self.checkpoint is not None)
-        with refusals_explained(config.trainer, resumed=False):
-            search = search_rate(self.build_parts(), config, lowest, highest, steps)
-        self._set_seed()
-        return search
+        return Searches(config, self.build_parts, self._set_seed, resumes=self.checkpoint is not None)
 
-    def _find_lr(self) -> None:
-        """Put the learning rate that is found in place of the config's: the run's config holds it."""
-        self.rate_search = self.search_lr()
-        found = self.rate_search.found
-        self._train_with(found)
-        rank_zero_info("find_lr: " + " ".join(f"--{key} {rate:g}" for key, rate in found.items()))
-
-    def _take_found_lr(self) -> None:
-        """Go on with the learning rates that the run began with: its first part has searched."""
-        assert self.checkpoint is not None
-        self._train_with(stored_rates(self.checkpoint.config))
-
-    def _train_with(self, rates: Mapping[str, float]) -> None:
-        config = self.config[self.subcommand]
-        apply_rates(config.model.init_args.optimizer, rates)
-        config.find_lr = False
-        self.__dict__.pop("config_dump", None)  # What is stored is dumped anew: the search has built a model, too.
+    def run_searches(self) -> None:
+        """Put what is found in place of the config's values: the run's config holds it."""
+        if self.resumes_by_itself:
+            assert self.checkpoint is not None
+            # The checkpoint has the data only of a module that saves its hyperparameters.
+            self.searches.take_stored({**self.checkpoint.config, **read_run_config(self.checkpoint.path)})
+        else:
+            self.searches.run()
+        self.__dict__.pop("config_dump", None)  # What is stored is dumped anew: a search has built a model, too.
 
     def _build(self, cls: type, *args: Any, **arguments: Any) -> Any:
         """Build an object of a class that the config names."""
@@ -340,8 +320,7 @@ class ClassificationCLI(LightningCLI):
         )
         if self.subcommand == "fit" and settings["logger"]:
             callbacks += curves(self.config_dump, self._record)
-        if self.rate_search is not None:
-            callbacks.append(RateCurve(self.rate_search.picture, self.run_dir / LR_SEARCH))
+        callbacks += [SearchPicture(search.picture, self.run_dir / search.file_name) for search in self.searches.done]
         return callbacks
 
     # --- Running ---

@@ -124,6 +124,12 @@ def _add_arguments_of_fit(parser: LightningArgumentParser) -> None:
         help="auto continues the newest run of this name that has not finished, or starts one.",
     )
     parser.add_argument(
+        "--find_batch_size",
+        type=bool,
+        default=False,
+        help="Search for the fastest data.batch_size that fits, and train with what is found; before find_lr.",
+    )
+    parser.add_argument(
         "--find_lr",
         type=bool,
         default=False,

@@ -219,6 +219,7 @@ def test_check_sees_what_a_class_refuses_when_it_is_built(
         "data: {class_path: ImageFolder, init_args: {root: elsewhere}}\nmodel: {network: {in_channels: 3}}",
         "data: {class_path: CIFAR10, init_args: {root: elsewhere}}\nmodel: {network: {in_channels: 3}}",
         "trainer: {logger: {class_path: TensorBoardLogger, init_args: {save_dir: logs}}}",
+        "find_batch_size: true\nfind_lr: true",
     ],
 )
 def test_check_needs_no_data_and_no_device(harmless: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.conftest import SMALL, every
 
 from litclassify.cli import main
+from litclassify.cli.search import batch_size
 from litclassify.networks import MLP
 
 SCHEDULE = ["--model.lr_scheduler", "WarmupCosine"]
@@ -24,6 +27,27 @@ def found_flags(text: str) -> list[str]:
 
 def last_state(run: Path) -> Any:
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.fixture
+def fastest_at_32(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Take a moment for each batch size, and call those from 32 up equally fast; gives what is measured."""
+    measure, sizes = batch_size.measure, []
+
+    def measure_briefly(built: Any, size: int, _: float) -> batch_size.Measured:
+        sizes.append(size)
+        return replace(measure(built, size, 1e-6), images_per_second=float(min(size, 32)))
+
+    monkeypatch.setattr(batch_size, "measure", measure_briefly)
+    monkeypatch.setattr(batch_size, "garbage_collection_cuda", lambda: None)  # Half a second each.
+    return sizes
+
+
+@pytest.fixture
+def finds_32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find a batch size of 32 without any training."""
+    found = batch_size.BatchSizeSearch([batch_size.Measured(32, 1000.0, None, is_whole=True)], 32)
+    monkeypatch.setattr("litclassify.cli.search.searches.search_size", lambda *_: found)
 
 
 @pytest.mark.parametrize("optimizer", every(2, [[], MUON]))
@@ -47,6 +71,56 @@ def test_a_search_leaves_nothing_but_the_rate(
     assert not (given / "lr_search.png").exists()
 
 
+def test_a_search_for_a_batch_size_leaves_nothing_but_that(
+    fit: Callable[..., Path], fastest_at_32: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    searched = fit("--find_batch_size", "true")
+    assert fastest_at_32 == [16, 32, 64, 128]
+    (line,) = (line for line in caplog.messages if line.startswith("find_batch_size"))
+    assert line.startswith("find_batch_size: --data.batch_size 32 (the learning rate is left as it is: model.optimizer")
+    given = fit("--data.batch_size", "32", "--run_name", "given")
+    assert all(torch.equal(value, last_state(given)[name]) for name, value in last_state(searched).items())
+    assert (searched / "metrics.csv").read_text("utf-8") == (given / "metrics.csv").read_text("utf-8")
+    configs = [yaml.safe_load((run / "config.fit.yaml").read_text("utf-8")) for run in (searched, given)]
+    assert configs[0]["data"] == configs[1]["data"]
+    assert configs[0]["model"] == configs[1]["model"]
+    assert configs[0]["find_batch_size"] is False
+    stored = torch.load(searched / "checkpoints/last.ckpt", weights_only=True)["datamodule_hyper_parameters"]
+    assert stored["batch_size"] == 32
+    assert (searched / "batch_size_search.png").exists()
+    events = EventAccumulator(str(searched))
+    events.Reload()
+    assert "batch_size_search" in events.Tags()["images"]
+    assert not (given / "batch_size_search.png").exists()
+
+
+@pytest.mark.usefixtures("finds_32")
+def test_find_lr_goes_by_the_batch_size_that_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["find", "lr", *SMALL, "--num_steps", "20", "--data.batch_size", "32"])
+    given = capsys.readouterr().out
+    main(["find", "lr", *SMALL, "--num_steps", "20", "--find_batch_size", "true"])
+    assert capsys.readouterr().out == given
+
+
+@pytest.mark.usefixtures("finds_32")
+def test_a_config_asks_for_both_and_the_batch_size_comes_first(
+    fit: Callable[..., Path], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    main(["find", "lr", *SMALL, "--data.batch_size", "32"])
+    rate = found_flags(capsys.readouterr().out)
+    Path("both.yaml").write_text("find_lr: true\nfind_batch_size: true\n")
+    run = fit("--config", "both.yaml", "--trainer.max_epochs", "1")
+    assert [line for line in caplog.messages if line.startswith("find_")] == [
+        "find_batch_size: --data.batch_size 32",
+        f"find_lr: {' '.join(rate)}",
+    ]
+    config = yaml.safe_load((run / "config.fit.yaml").read_text("utf-8"))
+    assert config["data"]["init_args"]["batch_size"] == 32
+    assert config["model"]["init_args"]["optimizer"]["init_args"]["lr"] == float(rate[1])
+    assert (config["find_batch_size"], config["find_lr"]) == (False, False)
+    assert {path.name for path in run.glob("*_search.png")} == {"batch_size_search.png", "lr_search.png"}
+
+
 def test_the_rates_of_both_halves_keep_their_ratio(capsys: pytest.CaptureFixture[str]) -> None:
     main(["find", "lr", *SMALL, *MUON])
     flags = found_flags(capsys.readouterr().out)
@@ -68,19 +142,37 @@ def test_a_search_for_a_rate_writes_nothing(tmp_path: Path) -> None:
         ),
         (["--model.optimizer.lr", "0"], "find_lr: model.optimizer.lr must be a number above 0"),
         (["--trainer.devices", "2"], "trainer.devices: a search takes one process"),
+        (["--find_batch_size", "true", "--model.optimizer.lr", "0"], "find_lr: model.optimizer.lr must be"),
     ],
 )
-def test_a_search_of_no_use_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_of_no_use_is_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], fastest_at_32: list[int]
+) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["fit", *SMALL, "--find_lr", "true", *words])
     assert said in capsys.readouterr().err
+    assert not fastest_at_32
 
 
 def test_a_search_is_refused_where_a_run_resumes(fit: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     run = fit("--trainer.max_epochs", "1")
+    for option, kept in (("find_lr", "the learning rate"), ("find_batch_size", "its batch size")):
+        with pytest.raises(SystemExit, match="2"):
+            main(["fit", "--ckpt_path", str(run / "last"), "--trainer.max_epochs", "2", f"--{option}", "true"])
+        assert f"{option}: a resumed run goes on with {kept}" in capsys.readouterr().err
+
+
+def test_a_batch_size_is_searched_by_one_process(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["fit", "--ckpt_path", str(run / "last"), "--trainer.max_epochs", "2", "--find_lr", "true"])
-    assert "find_lr: a resumed run goes on with the learning rate" in capsys.readouterr().err
+        main(["fit", *SMALL, "--find_batch_size", "true", "--trainer.devices", "2"])
+    assert "trainer.devices: a search takes one process" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("finds_32")
+def test_a_rehearsal_of_training_searches_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    main(["fit", *SMALL, "--find_batch_size", "true", "--trainer.fast_dev_run", "true"])
+    assert "find_batch_size: --data.batch_size 32" in caplog.text
+    assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize("what", ["lr", "batch_size"])
@@ -90,9 +182,15 @@ def test_mistakes_in_the_config_are_those_of_fit(what: str, capsys: pytest.Captu
     assert "data.val_split" in capsys.readouterr().err
 
 
-def test_the_curve_is_a_picture_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["find", "lr", *SMALL, "--num_steps", "20", "--picture", "curve.png"])
+@pytest.mark.parametrize(
+    "what", [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "800", "--seconds", "0.01"]]
+)
+def test_a_picture_is_drawn_where_it_is_asked_for(what: list[str], tmp_path: Path) -> None:
+    main(["find", *what, *SMALL, "--picture", "curve.png"])
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_place_for_no_picture_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["find", "lr", *SMALL, "--num_steps", "20", "--picture", "missing/curve.png"])
     assert "--picture: 'missing/curve.png' cannot be written" in capsys.readouterr().err

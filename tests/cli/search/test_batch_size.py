@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 import pytest
+from jsonargparse import Namespace
 
-from litclassify.cli.search.batch_size import Measured, choose, measure_doubling
+from litclassify.cli.search.batch_size import Measured, check_size_search, choose, measure_doubling
 from litclassify.errors import UserError
 
 
@@ -40,3 +41,10 @@ def test_the_smallest_near_the_best_is_chosen() -> None:
 def test_nothing_that_ran_is_a_mistake(measurements: list[Measured]) -> None:
     with pytest.raises(UserError, match="not even the smallest batch ran"):
         choose(measurements)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"init_args": Namespace(root="data")}])
+def test_data_without_a_batch_size_are_a_mistake(arguments: Mapping[str, Namespace]) -> None:
+    config = Namespace(data=Namespace(class_path="own.Data", **arguments))
+    with pytest.raises(UserError, match=r"find_batch_size: own\.Data takes no batch_size\."):
+        check_size_search(config, resumes=False)

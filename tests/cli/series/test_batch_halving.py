@@ -122,6 +122,7 @@ def test_other_mistakes_end_it_at_once(in_process: list[list[str]], capsys: pyte
     ("words", "expected"),
     [
         (["--trainer.fast_dev_run", "true"], "with trainer.fast_dev_run there is none"),
+        (["--find_batch_size", "true"], "with find_batch_size each training would search anew"),
         (["--trainer.strategy", "ddp", "--trainer.devices", "2"], "halve_batch_on_oom takes one process"),
     ],
 )

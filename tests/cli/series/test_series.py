@@ -245,6 +245,10 @@ def test_a_damaged_record_is_named(record: str, mistake: Mistake, tmp_path: Path
         (["--repeat", "3", "--trainer.fast_dev_run", "true"], "with trainer.fast_dev_run they write nothing"),
         (["--repeat", "3", "--trainer.barebones", "true"], "with trainer.barebones they write nothing"),
         (["--folds", "3", "--checkpoint.dirpath", "x"], "with checkpoint.dirpath all runs"),
+        (
+            ["--folds", "3", "--find_batch_size", "true"],
+            "with find_batch_size each training would search anew",
+        ),
         (["--repeat", "3", "--trainer.max_epoch", "3"], "max_epochs"),
     ],
 )

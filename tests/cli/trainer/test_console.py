@@ -1,10 +1,12 @@
-"""How warnings look while a command runs."""
+"""What a user sees of warnings and of messages of Lightning."""
 
 import warnings
 
 import pytest
+from lightning import Trainer, seed_everything
+from lightning.pytorch.utilities import rank_zero_info
 
-from litclassify.cli.trainer.console import quiet_lightning
+from litclassify.cli.trainer.console import quiet_lightning, quiet_trials
 
 
 def shown(message: str, category: type[Warning]) -> str:
@@ -30,3 +32,16 @@ def test_warnings_look_as_before_afterwards() -> None:
     with quiet_lightning():
         assert warnings.formatwarning is not before
     assert warnings.formatwarning is before
+
+
+def test_short_trainings_tell_only_what_the_run_would_not(caplog: pytest.LogCaptureFixture) -> None:
+    def start() -> None:
+        seed_everything(0)
+        Trainer(accelerator="cpu", logger=False, limit_train_batches=1.0)
+        rank_zero_info("Decoding 3 images")
+
+    with quiet_lightning(), quiet_trials():
+        start()
+    assert caplog.messages == ["Decoding 3 images"]
+    start()
+    assert {"Seed set to 0", "GPU available: False, used: False"} <= set(caplog.messages[1:])

@@ -60,6 +60,10 @@ class Rehearsal(DryRun):
             for name in getattr(import_object(network.class_path), "initial_weights", default):
                 network.init_args[name] = None
 
+    def run_searches(self) -> None:
+        """Train nothing; check that a search could."""
+        self.searches.check()
+
     def instantiate_trainer(self, **_: Any) -> Trainer:
         """Build optimizer and schedule; no trainer, which asks for devices that this machine may not have."""
         asked = self.model.optimization

@@ -1,15 +1,13 @@
 """`python main.py find lr` and `python main.py find batch_size`."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 from litclassify.cli.application import ClassificationCLI
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
-from litclassify.cli.search.batch_size import Measured, choose, measure, measure_doubling
+from litclassify.cli.search.batch_size import SECONDS, SMALLEST, BatchSizeSearch, Measured
 from litclassify.cli.search.learning_rate import HIGHEST, LOWEST, STEPS, RateSearch
-from litclassify.cli.trainer.errors import refusals_explained
 from litclassify.errors import UserError
 from litclassify.tables import print_table
 
@@ -38,13 +36,6 @@ class Search(ClassificationCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Run nothing yet."""
 
-    def measure(self, batch_size: int, seconds: float) -> Measured:
-        """Train with batches of some size for some seconds."""
-        self._set_seed()
-        self.config.fit.data.init_args.batch_size = batch_size
-        with refusals_explained(self.config.fit.trainer, resumed=False):
-            return measure(self.build_parts(), batch_size, seconds)
-
 
 def find_lr(words: list[str]) -> None:
     """Print the losses of a training at ever higher learning rates, and the flags of a good one."""
@@ -54,36 +45,38 @@ def find_lr(words: list[str]) -> None:
     parser.add_argument("--num_steps", type=int, default=STEPS, help="How many, a step at each.")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="PNG file for the curve.")
     arguments, rest = parser.parse_known_args(words)
-    search = Search(["fit", *rest]).search_lr(arguments.min_lr, arguments.max_lr, arguments.num_steps)
+    searches = Search(["fit", *rest, "--find_lr", "true"]).searches
+    searches.check()
+    if searches.config.find_batch_size:
+        searches.take_batch_size()
+    search = searches.rate(arguments.min_lr, arguments.max_lr, arguments.num_steps)
     _print_curve(search)
-    if arguments.picture is not None:
-        _save(search, arguments.picture)
-    sys.stdout.write("\n" + " ".join(f"--{key} {rate:g}" for key, rate in search.found.items()) + "\n")
+    _end(search, arguments.picture)
 
 
 def find_batch_size(words: list[str]) -> None:
     """Print the speed of training by batch size, and the flag of a good one."""
     parser = CommandParser("find batch_size", "Search for a batch size. Further arguments are those of fit.")
-    parser.add_argument("--smallest", type=int, default=16, help="Batch size to begin with; it is doubled.")
-    parser.add_argument("--seconds", type=float, default=2.0, help="How long to train with each.")
+    parser.add_argument("--smallest", type=int, default=SMALLEST, help="Batch size to begin with; it is doubled.")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="How long to train with each.")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="PNG file for the speeds.")
     arguments, rest = parser.parse_known_args(words)
     if arguments.smallest < 1 or not arguments.seconds > 0:
         raise UserError("find batch_size: --smallest must be at least 1, and --seconds above 0.")
-    search = Search(["fit", *rest])
-    if "batch_size" not in search.config.fit.data.get("init_args", {}):
-        raise UserError(f"find batch_size: {search.config.fit.data.class_path} takes no batch_size.")
-    measurements = list(measure_doubling(partial(search.measure, seconds=arguments.seconds), arguments.smallest))
-    best = choose(measurements)
+    search = Search(["fit", *rest]).searches.batch_size(arguments.smallest, arguments.seconds)
     header = ["batch_size", "images/s", "peak memory"]
-    print_table(header, [_row(one) for one in measurements], numbers=header)
-    sys.stdout.write(f"\n--data.batch_size {best}\n")
+    print_table(header, [_row(one) for one in search.measured], numbers=header)
+    _end(search, arguments.picture)
 
 
-def _save(search: RateSearch, file: Path) -> None:
-    try:
-        search.picture.save(file, format="PNG")
-    except OSError as error:
-        raise UserError(f"--picture: '{file}' cannot be written: {error.strerror}.") from error
+def _end(search: BatchSizeSearch | RateSearch, file: Path | None) -> None:
+    """Draw the search, if asked to, and print what it has found."""
+    if file is not None:
+        try:
+            search.picture.save(file, format="PNG")
+        except OSError as error:
+            raise UserError(f"--picture: '{file}' cannot be written: {error.strerror}.") from error
+    sys.stdout.write(f"\n{search.flags}\n")
 
 
 def _row(one: Measured) -> list[str]:

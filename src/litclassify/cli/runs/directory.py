@@ -15,6 +15,7 @@ from litclassify.files.file_ages import newest_first
 from litclassify.files.log_files import METRICS_CSV
 
 BAD_IMAGES = "bad_images.csv"
+BATCH_SIZE_SEARCH = "batch_size_search.png"
 CHECKPOINTS = "checkpoints"
 FINISHED = "finished"
 LAST = "last.ckpt"

@@ -1,12 +1,15 @@
 """The search for a batch size."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jsonargparse import Namespace
 from lightning.pytorch.utilities.memory import garbage_collection_cuda
+from PIL import Image
 
+from litclassify.cli.runs.directory import BATCH_SIZE_SEARCH
 from litclassify.cli.search.throughput import Throughput
 from litclassify.cli.search.trial import trial_trainer
 from litclassify.cli.trainer.out_of_memory import is_out_of_memory
@@ -14,7 +17,7 @@ from litclassify.errors import UserError
 
 # Throughput within this share of the best is as good: a smaller batch learns more from an epoch.
 TOLERANCE = 0.05
-SECONDS = 2.0
+SMALLEST, SECONDS = 16, 2.0
 # A limit on steps that time ends long before.
 MANY_STEPS = 100_000
 
@@ -32,7 +35,67 @@ class Measured:
     """Whether the training set fills such a batch."""
 
 
-def measure(built: Namespace, batch_size: int, seconds: float = SECONDS) -> Measured:
+@dataclass(frozen=True)
+class BatchSizeSearch:
+    """The measurements of a search, and what they say."""
+
+    measured: list[Measured]
+    """Sizes ascending."""
+    found: int
+    """The batch size."""
+    file_name: ClassVar[str] = BATCH_SIZE_SEARCH
+
+    @property
+    def flags(self) -> str:
+        """What sets it on a command line."""
+        return f"--data.batch_size {self.found}"
+
+    @property
+    def picture(self) -> Image.Image:
+        """The speeds over the sizes, with the one that was found."""
+        from litclassify.cli.search.figures import batch_size_figure, rendered  # noqa: PLC0415 - matplotlib is slow
+
+        speeds = _speeds(self.measured)
+        too_large = [one.batch_size for one in self.measured if one.batch_size not in speeds]
+        memory = {one.batch_size: one.peak_memory for one in self.measured if one.peak_memory is not None}
+        return rendered(batch_size_figure(speeds, fast_enough(speeds.values()), self.found, too_large, memory))
+
+
+def check_size_search(config: Namespace, *, resumes: bool) -> None:
+    """Refuse a search whose result nothing would take.
+
+    Args:
+        config: Of a `fit`.
+        resumes: Whether it goes on from a checkpoint.
+
+    Raises:
+        UserError: It resumes, or the data module has no batch size to set.
+    """
+    if resumes:
+        raise UserError(
+            "find_batch_size: a resumed run goes on with its batch size. Leave it out, or start from the weights "
+            "alone: fit --model.init_from CHECKPOINT."
+        )
+    if "batch_size" not in config.data.get("init_args", {}):
+        raise UserError(f"find_batch_size: {config.data.class_path} takes no batch_size.")
+
+
+def search_size(build: Callable[[int], Namespace], smallest: int, seconds: float) -> BatchSizeSearch:
+    """Train for some seconds with ever larger batches.
+
+    Args:
+        build: Gives model, data of a batch size, and arguments of the Trainer; they are spent afterwards.
+        smallest: Batch size to begin with.
+        seconds: How long to train with each.
+
+    Raises:
+        UserError: Not even the smallest batch runs.
+    """
+    measured = list(measure_doubling(lambda size: measure(build(size), size, seconds), smallest))
+    return BatchSizeSearch(measured, choose(measured))
+
+
+def measure(built: Namespace, batch_size: int, seconds: float) -> Measured:
     """Train for some seconds.
 
     Args:
@@ -76,15 +139,24 @@ def measure_doubling(measure_one: Callable[[int], Measured], smallest: int) -> I
 
 
 def choose(measurements: Sequence[Measured]) -> int:
-    """Give the smallest batch within `TOLERANCE` of the best throughput.
+    """Give the smallest batch that is fast enough.
 
     Raises:
         UserError: None of them ran.
     """
-    speeds = {one.batch_size: one.images_per_second for one in measurements if one.images_per_second is not None}
+    speeds = _speeds(measurements)
     if not speeds:
         raise UserError(
-            "find batch_size: not even the smallest batch ran: it is larger than the training set, or the device has "
-            "not enough memory for it. Begin with a smaller one: --smallest."
+            "find_batch_size: not even the smallest batch ran: it is larger than the training set, or the device has "
+            "not enough memory for it. Begin with a smaller one: find batch_size --smallest."
         )
-    return min(size for size, speed in speeds.items() if speed >= (1 - TOLERANCE) * max(speeds.values()))
+    return min(size for size, speed in speeds.items() if speed >= fast_enough(speeds.values()))
+
+
+def fast_enough(speeds: Iterable[float]) -> float:
+    """Give the throughput from which a batch size counts as fast as the best: within `TOLERANCE` of it."""
+    return (1 - TOLERANCE) * max(speeds)
+
+
+def _speeds(measurements: Sequence[Measured]) -> dict[int, float]:
+    return {one.batch_size: one.images_per_second for one in measurements if one.images_per_second is not None}

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from jsonargparse import Namespace, dict_to_namespace
 from PIL import Image
 
 from litclassify.cli.config.keys import as_typed, short_name
-from litclassify.cli.search.rate_curve import draw_curve
+from litclassify.cli.runs.directory import LR_SEARCH
 from litclassify.cli.search.rate_range import RateRange
 from litclassify.cli.search.trial import trial_trainer
 from litclassify.errors import UserError
@@ -30,14 +30,22 @@ class RateSearch:
     """Smoothed, one for each rate."""
     found: dict[str, float]
     """The learning rate of the optimizer, and those of optimizers in it, by key as typed."""
+    file_name: ClassVar[str] = LR_SEARCH
+
+    @property
+    def flags(self) -> str:
+        """What sets them on a command line."""
+        return " ".join(f"--{key} {rate:g}" for key, rate in self.found.items())
 
     @property
     def picture(self) -> Image.Image:
         """The losses over the rates, with the one that was found."""
-        return draw_curve(self.rates, self.losses, self.found[f"{OPTIMIZER}.lr"])
+        from litclassify.cli.search.figures import rate_figure, rendered  # noqa: PLC0415 - matplotlib is slow
+
+        return rendered(rate_figure(self.rates, self.losses, self.found[f"{OPTIMIZER}.lr"]))
 
 
-def check_search(config: Namespace, *, resumes: bool) -> None:
+def check_rate_search(config: Namespace, *, resumes: bool) -> None:
     """Refuse a search whose result nothing would take.
 
     Args:

@@ -16,7 +16,12 @@ from litclassify.cli.commands import Command
 from litclassify.cli.dry_run import ParsersOnly
 from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, discard_unused
-from litclassify.cli.series.command import check_resumes_nothing, check_starts_alone, flags_from_environment
+from litclassify.cli.series.command import (
+    check_resumes_nothing,
+    check_size_is_given,
+    check_starts_alone,
+    flags_from_environment,
+)
 from litclassify.cli.series.loop import INTERRUPTED, MISTAKE
 from litclassify.cli.series.processes import run_process
 from litclassify.cli.trust.flag import opening_words
@@ -97,6 +102,7 @@ def start(typed: Sequence[str], words: list[str]) -> None:
     config = application.config.fit
     check_starts_alone(f"--{OPTION}")
     check_resumes_nothing(f"--{OPTION}", config)
+    check_size_is_given(f"--{OPTION}", config)
     for name in ("fast_dev_run", "barebones"):
         if config.trainer[name]:
             raise UserError(f"--{OPTION} goes on in the directory of the run, and with trainer.{name} there is none.")

@@ -57,6 +57,7 @@ def start(typed: Sequence[str], words: list[str]) -> None:
             "the weights of a checkpoint: --model.init_from CHECKPOINT."
         )
     check_runs_are_kept_apart(option, config)
+    check_size_is_given(option, config)
     first = first_number(kind, config.seed_everything)
     kept = [flag for flag in group_words(words[1:]) if flag.name not in OPTIONS.values()]
     folder = create_run_dir(application.parent_of_runs())
@@ -134,6 +135,19 @@ def check_runs_are_kept_apart(option: str, config: Namespace) -> None:
         raise UserError(
             f"{option}: with checkpoint.dirpath all runs would keep their checkpoints in one folder. Leave it out: "
             "each run has a folder of its own."
+        )
+
+
+def check_size_is_given(option: str, config: Namespace) -> None:
+    """Refuse to search for the batch size in each of several trainings.
+
+    Raises:
+        UserError: `find_batch_size` asks for it.
+    """
+    if config.find_batch_size:
+        raise UserError(
+            f"{option}: with find_batch_size each training would search anew, and might find another size. Search once "
+            "beforehand: find batch_size."
         )
 
 

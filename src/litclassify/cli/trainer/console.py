@@ -44,6 +44,8 @@ NOISE = (
     "`Trainer.fit` stopped: `max_epochs=",
     "Restoring states from the checkpoint path",
 )
+# Of each seed that is set and each Trainer that is built.
+OF_EACH_TRAINING = ("Seed set to", "GPU available", "LOCAL_RANK", "Using ", "`Trainer(limit_", "`Trainer.fit` stopped")
 
 # What the console shows by default: the Trainer's switch, the kind of callback that takes its place, and ours.
 SHOWN: tuple[tuple[str, type[Callback], type[Callback]], ...] = (
@@ -79,6 +81,10 @@ def _is_no_noise(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(NOISE)
 
 
+def _is_of_no_training(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(OF_EACH_TRAINING)
+
+
 def _show_names(record: logging.LogRecord) -> bool:
     """Spell out what a terminal would obey in the names that a message holds."""
     record.msg, record.args = printable(record.getMessage(), keep="\n"), ()
@@ -110,3 +116,18 @@ def quiet_lightning() -> Iterator[None]:
         warnings.formatwarning = format_warning
         logger.removeFilter(_show_names)
         logger.removeFilter(_is_no_noise)
+
+
+@contextmanager
+def quiet_trials() -> Iterator[None]:
+    """Leave out what Lightning says of each of many short trainings, and would of the run as well."""
+    loggers = [
+        logging.getLogger(f"lightning.{name}") for name in ("pytorch.utilities.rank_zero", "fabric.utilities.seed")
+    ]
+    for logger in loggers:
+        logger.addFilter(_is_of_no_training)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_is_of_no_training)
