@@ -80,7 +80,7 @@ def test_labels_of_a_table_are_counted(make_folder: MakeFolder, tmp_path: Path) 
     make_folder({"": 20})
     rows = [f"root/{i}.png,{'sun' if i % 2 else 'sea;sun'}" for i in range(20)]
     (tmp_path / "table.csv").write_text("\n".join(["path,label", *rows]))
-    data = ImageTable(str(tmp_path / "table.csv"), label_separator=";", grayscale=True, image_size=16)
+    data = ImageTable(str(tmp_path / "table.csv"), label_separator=";", grayscale=True, image_size=16, batch_size=8)
     counted, seen = described(data)
     assert counted == "ImageTable: train 16 images, validation 2 (drawn from train), test 2 (drawn from train)"
     assert seen.startswith("2 labels (sea, sun), 16x16 pixels, gray, ")
@@ -97,11 +97,11 @@ def test_images_that_are_enlarged_twice_are_said_to_be(
         "The images are small, 10x12 pixels at most of 9 looked at, and are enlarged to 20x20: --data.image_size sets "
         "the size."
     )
-    assert described(ImageFolder(make_folder(TRAIN), **settings))[2:] == [line] * enlarged
+    assert described(ImageFolder(make_folder(TRAIN), batch_size=8, **settings))[2:] == [line] * enlarged
 
 
 def test_files_without_a_size_are_passed_over(make_folder: MakeFolder) -> None:
     root = make_folder(TRAIN)
     for file in Path(root).rglob("*.png"):
         file.write_bytes(b"")
-    assert len(described(ImageFolder(root, image_size=64, cache=None))) == 2
+    assert len(described(ImageFolder(root, image_size=64, cache=None, batch_size=8))) == 2
