@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 import yaml
-from tests.conftest import SMALL, every
+from tests.conftest import REPOSITORY, SMALL, every
 
 from litclassify.cli import main
 from litclassify.models import ImageClassifier
@@ -210,6 +210,24 @@ def test_help_says_what_ckpt_path_takes_here(subcommand: str, capsys: pytest.Cap
     printed = " ".join(capsys.readouterr().out.split())
     assert "--ckpt_path CKPT_PATH Checkpoint: a file, the directory of a run (its best checkpoint)" in printed
     assert '"hpc"' not in printed
+
+
+@pytest.mark.parametrize("recipe", ["configs/digits.yaml", "config.fit.yaml"])
+def test_other_commands_take_a_recipe_without_what_only_fit_has(
+    fit: Fit, recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit("--find_lr", "false")
+    file = REPOSITORY / recipe if "/" in recipe else run / recipe
+    words = ["--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"]
+    main(["validate", "--config", str(file), *words, "--model.network", "MLP", "--model.network.in_features", "64"])
+    capsys.readouterr()
+    Path("typo.yaml").write_text("repeat: 3\ntest_after_fitt: true\n")
+    with pytest.raises(SystemExit, match="2"):
+        main(["validate", "--config", "typo.yaml", *words])
+    assert "no argument 'test_after_fitt'" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["validate", "--test_after_fit", "true", *words])
+    assert "no argument 'test_after_fit'" in capsys.readouterr().err
 
 
 def test_flags_overrule_the_checkpoint(fit: Fit) -> None:

@@ -24,6 +24,7 @@ from litclassify.cli.arguments import (
     TRAINER_DEFAULTS,
     add_own_arguments,
     add_shared_arguments,
+    arguments_of_one,
     check_modes,
     name_monitors,
 )
@@ -145,7 +146,7 @@ class ClassificationCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the command line, with the checkpoint's own configuration below all that the user gives."""
         assert isinstance(args, list)
-        self.command_line = CommandLine(args, self._flags_from_environment(args), self.command)
+        self.command_line = self._command_line(args)
         if self.command_line.subcommand == ["fit"] and self.command_line.last_value("resume") == "auto":
             self._look_for_unfinished_run(parser)
         self.checkpoint = self.command_line.checkpoint
@@ -171,11 +172,14 @@ class ClassificationCLI(LightningCLI):
             self.resumes_by_itself = True
             self.command_line = self.command_line.resuming(f"{run}/last")
 
-    def _flags_from_environment(self, words: list[str]) -> list[str]:
+    def _command_line(self, words: list[str]) -> CommandLine:
+        """Read the words, with environment variables; keys of recipes that other subcommands have are passed over."""
         names = {name: top_level_names(parser) for name, parser in self._subcommand_parsers.items()}
         if not words or words[0] not in names:
-            return []
-        return flags_from_environment(accepted=names[words[0]], known=set().union(*names.values()))
+            return CommandLine(words, command=self.command)
+        accepted, known = names[words[0]], set().union(*names.values())
+        variables = flags_from_environment(accepted=accepted, known=known)
+        return CommandLine(words, variables, arguments_of_one() - accepted, self.command)
 
     def _parse_ckpt_path(self) -> None:
         """Do nothing: in the stock class a checkpoint's hyperparameters overrule what the user typed."""

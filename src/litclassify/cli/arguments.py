@@ -10,6 +10,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from litclassify.callbacks.predicting.prediction_writer import DEFAULT_TOP_K
 from litclassify.cli.checkpoints.path import CKPT_PATH_HELP
 from litclassify.cli.config.metric_names import best_mode
+from litclassify.cli.parsing.parser import top_level_names
 from litclassify.cli.trainer.precision import let_precision_be_automatic
 from litclassify.cli.trust.flag import HELP
 from litclassify.errors import UserError
@@ -108,6 +109,14 @@ def add_own_arguments(parsers: Mapping[str, LightningArgumentParser]) -> None:
             _add_arguments_of_fit(parser)
         if subcommand == "predict":
             _add_arguments_of_predict(parser)
+
+
+def arguments_of_one() -> set[str]:
+    """Give the names of the arguments that a single subcommand has."""
+    parser = LightningArgumentParser()
+    _add_arguments_of_fit(parser)
+    _add_arguments_of_predict(parser)
+    return top_level_names(parser)
 
 
 def _add_arguments_of_fit(parser: LightningArgumentParser) -> None:

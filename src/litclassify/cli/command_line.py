@@ -3,12 +3,13 @@
 import json
 import os.path
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -63,16 +64,24 @@ class CommandLine:
     Args:
         words: The words after the program's name; the subcommand comes first.
         from_environment: Flags that environment variables stand for; typed ones overrule them.
+        passed_over: Keys of config files that another subcommand has, and this one has not.
         command: What was typed in place of the subcommand; None for the same.
     """
 
     is_whole = False
 
-    def __init__(self, words: list[str], from_environment: Sequence[str] = (), command: str | None = None) -> None:
+    def __init__(
+        self,
+        words: list[str],
+        from_environment: Sequence[str] = (),
+        passed_over: Collection[str] = (),
+        command: str | None = None,
+    ) -> None:
         self.subcommand = words[:1]
         self.command = command or next(iter(words), "")
         self.flags = in_order_of_precedence(group_words([*from_environment, *words[1:]]))
         self._typed = group_words(words[1:])
+        self._passed_over = frozenset(passed_over)
 
     def resuming(self, checkpoint: str) -> "CommandLine":
         """Give the command line with a checkpoint for a training that it describes in full, as the one before it."""
@@ -121,14 +130,26 @@ class CommandLine:
         """
         self._check_flags()
         if self.checkpoint is None:
-            return self.words
+            return [*self.subcommand, *self._parsed_words]
         if self.is_whole:
             return [*self.words, "--ckpt_path", str(self.checkpoint.path)]
         configs = [self.checkpoint.config]
         if self.subcommand == ["fit"]:
             configs.insert(0, read_run_config(self.checkpoint.path))
         first = [word for config in configs if config for word in ("--config", json.dumps(config))]
-        return [*self.subcommand, *first, *self.words[1:], "--ckpt_path", str(self.checkpoint.path)]
+        return [*self.subcommand, *first, *self._parsed_words, "--ckpt_path", str(self.checkpoint.path)]
+
+    @property
+    def _parsed_words(self) -> list[str]:
+        """The words after the subcommand, in order, with config files that hold keys of another one without these."""
+        return [word for flag in self.flags for word in self._parsed(flag)]
+
+    def _parsed(self, flag: Flag) -> tuple[str, ...]:
+        if flag.name != "config" or flag.value is None or not self._passed_over or not os.path.isfile(flag.value):
+            return flag.words
+        config = read_config(Path(flag.value))
+        kept = {key: value for key, value in config.items() if key not in self._passed_over}
+        return flag.words if len(kept) == len(config) else ("--config", yaml.safe_dump(kept, default_flow_style=True))
 
     def located(self, error: UserError) -> UserError:
         """Add to a message about a key where it stands, unless that is a flag: file and line, or the variable."""

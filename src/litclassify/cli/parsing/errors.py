@@ -94,7 +94,8 @@ def explain(message: str, known: Iterable[str] = ()) -> UserError:
         )
     unknown = UNKNOWN_OPTION.search(leaf.text)
     return UserError(
-        _say(leaf, leaves).removeprefix(": "), ".".join(filter(None, (leaf.key, unknown[1] if unknown else "")))
+        _say(leaf, leaves).removeprefix(": ").removeprefix("config: "),
+        ".".join(filter(None, (leaf.key, unknown[1] if unknown else ""))),
     )
 
 
