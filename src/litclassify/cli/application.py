@@ -67,7 +67,7 @@ from litclassify.cli.trainer.callbacks import (
 from litclassify.cli.trainer.console import CALLBACKS_OF_TRAINING, console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
-from litclassify.cli.trainer.out_of_memory import check_can_halve, memory_explained
+from litclassify.cli.trainer.out_of_memory import check_can_halve, memory_explained, memory_of_parts_explained
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
 from litclassify.cli.trainer.predictions import origin_of_predictions, prediction_callbacks, print_outcome
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
@@ -212,14 +212,16 @@ class ClassificationCLI(LightningCLI):
         try:
             if self.config[self.subcommand].get("find_lr", False):
                 self._take_found_lr() if self.resumes_by_itself else self._find_lr()
-            super().instantiate_classes()
+            with memory_of_parts_explained(self.config[self.subcommand]):
+                super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
 
     def build_parts(self) -> Namespace:
         """Build data, model and all else that the config names, for a training beside the run."""
         try:
-            parts: Namespace = self.parser.instantiate_classes(self.config)[self.subcommand]
+            with memory_of_parts_explained(self.config[self.subcommand]):
+                parts: Namespace = self.parser.instantiate_classes(self.config)[self.subcommand]
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
         return parts
@@ -254,7 +256,8 @@ class ClassificationCLI(LightningCLI):
     def _build(self, cls: type, *args: Any, **arguments: Any) -> Any:
         """Build an object of a class that the config names."""
         try:
-            return cls(*args, **arguments)
+            with memory_of_parts_explained(self.config[self.subcommand]):
+                return cls(*args, **arguments)
         except UserError:
             raise
         except REFUSALS as error:
