@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from jsonargparse import Namespace
 from jsonargparse._util import import_object
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.seed import reset_seed
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -195,6 +196,11 @@ class ClassificationCLI(LightningCLI):
         except ValueError as error:
             raise UserError(f"seed_everything: {error}.") from error
 
+    def set_seed_again(self) -> None:
+        """Let the next training draw the random numbers of the one before, if they go by a seed."""
+        if self.config[self.subcommand].seed_everything is not False:
+            reset_seed()
+
     # --- Objects ---
 
     def before_instantiate_classes(self) -> None:
@@ -232,7 +238,7 @@ class ClassificationCLI(LightningCLI):
         check_search(config, resumes=self.checkpoint is not None)
         with refusals_explained(config.trainer, resumed=False):
             search = search_rate(self.build_parts(), config, lowest, highest, steps)
-        self._set_seed()
+        self.set_seed_again()
         return search
 
     def _find_lr(self) -> None:

@@ -40,7 +40,7 @@ class Search(ClassificationCLI):
 
     def measure(self, batch_size: int, seconds: float) -> Measured:
         """Train with batches of some size for some seconds."""
-        self._set_seed()
+        self.set_seed_again()
         self.config.fit.data.init_args.batch_size = batch_size
         with refusals_explained(self.config.fit.trainer, resumed=False):
             return measure(self.build_parts(), batch_size, seconds)
