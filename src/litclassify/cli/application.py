@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from jsonargparse import Namespace
 from jsonargparse._util import import_object
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.seed import reset_seed
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -60,7 +61,7 @@ from litclassify.cli.trainer.callbacks import (
 from litclassify.cli.trainer.console import CALLBACKS_OF_TRAINING, console_callbacks
 from litclassify.cli.trainer.errors import build_trainer, refusals_explained
 from litclassify.cli.trainer.loggers import loggers_for
-from litclassify.cli.trainer.out_of_memory import check_can_halve, memory_explained
+from litclassify.cli.trainer.out_of_memory import check_can_halve, memory_explained, memory_of_parts_explained
 from litclassify.cli.trainer.precision import AUTO, automatic_precision
 from litclassify.cli.trainer.predictions import origin_of_predictions, prediction_callbacks, print_outcome
 from litclassify.cli.trainer.step_overhead import NoProfiler, skip_empty_hooks
@@ -190,6 +191,11 @@ class ClassificationCLI(LightningCLI):
         except ValueError as error:
             raise UserError(f"seed_everything: {error}.") from error
 
+    def set_seed_again(self) -> None:
+        """Let the next training draw the random numbers of the one before, if they go by a seed."""
+        if self.config[self.subcommand].seed_everything is not False:
+            reset_seed()
+
     # --- Objects ---
 
     def before_instantiate_classes(self) -> None:
@@ -207,14 +213,16 @@ class ClassificationCLI(LightningCLI):
         try:
             if self.subcommand == "fit":
                 self.run_searches()
-            super().instantiate_classes()
+            with memory_of_parts_explained(self.config[self.subcommand]):
+                super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
 
     def build_parts(self) -> Namespace:
         """Build data, model and all else that the config names, for a training beside the run."""
         try:
-            parts: Namespace = self.parser.instantiate_classes(self.config)[self.subcommand]
+            with memory_of_parts_explained(self.config[self.subcommand]):
+                parts: Namespace = self.parser.instantiate_classes(self.config)[self.subcommand]
         except (ValueError, MisconfigurationException) as error:
             raise own_error(error) from error
         return parts
@@ -223,7 +231,7 @@ class ClassificationCLI(LightningCLI):
     def searches(self) -> Searches:
         """Short trainings for values that the config asks to find."""
         config = self.config[self.subcommand]
-        return Searches(config, self.build_parts, self._set_seed, resumes=self.checkpoint is not None)
+        return Searches(config, self.build_parts, self.set_seed_again, resumes=self.checkpoint is not None)
 
     def run_searches(self) -> None:
         """Put what is found in place of the config's values: the run's config holds it."""
@@ -238,7 +246,8 @@ class ClassificationCLI(LightningCLI):
     def _build(self, cls: type, *args: Any, **arguments: Any) -> Any:
         """Build an object of a class that the config names."""
         try:
-            return cls(*args, **arguments)
+            with memory_of_parts_explained(self.config[self.subcommand]):
+                return cls(*args, **arguments)
         except UserError:
             raise
         except REFUSALS as error:

@@ -48,7 +48,7 @@ def process_set_up_for(args: Sequence[str]) -> Iterator[list[str]]:
         The words without `--allow_import`.
 
     Raises:
-        UserError: `--allow_import` has no value, or names what stays closed.
+        UserError: `--allow_import` has no value, or names what stays closed or what there is not.
     """
     with quiet_lightning(), quick_cuda_check(), launch(), adapted_jsonargparse(), trusted_imports(args) as words:
         yield words

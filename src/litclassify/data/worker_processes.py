@@ -18,8 +18,11 @@ def leave_signals_to_the_main_process(_worker: int) -> None:
 def _end_those_left() -> None:
     """End processes of loaders that nobody has closed, such as those in the frames of an exception.
 
-    Python ends them with SIGTERM, which they ignore, and would wait for ever.
+    Python ends them with SIGTERM, which they ignore, and would wait for ever. That they end is not to be reported, as
+    torch does: it raises an exception wherever the main process then is.
     """
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for process in active_children():
         if process.daemon:
             process.kill()

@@ -56,6 +56,8 @@ def _reason(error: Exception) -> str:
     """Give torch's reason in a few words, without its advice to unpickle what is not trusted."""
     if isinstance(error, pickle.UnpicklingError):
         return "it holds more than tensors and plain values."
+    if str(error).startswith("mmap can only be used"):
+        return "it is no zip file, which is what torch.save writes."
     if "PytorchStreamReader" in str(error) or not isinstance(error, (RuntimeError, EOFError, OSError)):
         return "it is damaged."
     return str(error).strip().partition("\n")[0][:200]

@@ -76,6 +76,31 @@ def test_file_that_vanishes_while_it_is_looked_for_is_passed_over(run: Path) -> 
     assert resolve_checkpoint(str(run), Path("runs")) == run / "checkpoints" / "last.ckpt"
 
 
+@pytest.mark.parametrize("given", ["runs", "runs/digits", "runs/digits/last"])
+def test_a_folder_of_runs_names_the_newest_of_them(run: Path, given: str) -> None:
+    older = run.parent / "older" / "checkpoints"
+    older.mkdir(parents=True)
+    (older / "last.ckpt").touch()
+    os.utime(older, (0, 0))
+    message = f"'{given.removesuffix('/last')}' holds no 'checkpoints/*.ckpt'. Give a run directory or a file. "
+    with pytest.raises(UserError, match=f"{re.escape(message)}The newest run in it is '{run}'\\.$"):
+        resolve_checkpoint(given, Path("runs"))
+
+
+def test_a_folder_without_runs_names_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"Give a run directory or a file\.$"):
+        resolve_checkpoint(str(tmp_path), Path("runs"))
+
+
+def test_a_file_of_another_kind_is_no_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my.yaml").write_text("model: ImageClassifier\n")
+    with pytest.raises(SystemExit, match="2"):
+        main(["test", "--ckpt_path", "my.yaml", "--data", "Digits"])
+    printed = capsys.readouterr().err
+    reason = "it is no zip file, which is what torch.save writes."
+    assert printed == f"error: 'my.yaml' is not a checkpoint that can be loaded safely: {reason}\n"
+
+
 @pytest.mark.parametrize("command", ["fit", "test"])
 @pytest.mark.parametrize("content", ["flipped", "truncated", "empty", "text"])
 def test_damaged_file_that_is_named_is_refused(

@@ -134,6 +134,15 @@ def test_a_search_for_a_rate_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "what", [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "400", "--seconds", "0.05"]]
+)
+def test_a_search_says_nothing_of_its_trainings(what: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    main(["find", *what, *SMALL])
+    said = [message for message in caplog.messages if not message.startswith("GPU available")]
+    assert said == ["Seed set to 0"]
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (

@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,8 +13,14 @@ from tests.conftest import SMALL
 from torch.utils.data import DataLoader
 
 from litclassify.cli import main
-from litclassify.cli.trainer.out_of_memory import is_out_of_memory, memory_explained, settings_to_lower
+from litclassify.cli.trainer.out_of_memory import (
+    is_out_of_memory,
+    memory_explained,
+    memory_of_parts_explained,
+    settings_to_lower,
+)
 from litclassify.errors import UserError
+from litclassify.networks import MLP
 
 WORKER = RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. ")
 BUS = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly: Bus error. It is possible that …")
@@ -34,6 +41,11 @@ OTHER_GPU_TEXTS = (
     "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
     "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
     "MPS backend out of memory (MPS allocated: 17.05 GiB, other allocations: 1.21 GiB, max allowed: 18.13 GiB).",
+)
+
+ALLOCATOR_TEXT = (
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+    "80000000000 bytes. Error code 12 (Cannot allocate memory)"
 )
 
 
@@ -182,3 +194,30 @@ def test_commands_end_with_a_few_lines(
         assert "data.batch_size is 256: --data.batch_size 128" in printed
         assert ("accumulate_grad_batches 2" in printed) == (words[0] == "fit")
         assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(("of", "error"), [("forward", RuntimeError(ALLOCATOR_TEXT)), ("__init__", MemoryError())])
+def test_memory_that_is_missing_before_training_names_settings(
+    of: str, error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(MLP, of, wraps(getattr(MLP, of))(without_memory))
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", *SMALL])
+    lines = capsys.readouterr().err.partition("error: ")[2].splitlines()
+    assert "That was raised in" in lines.pop()  # By the function above.
+    size = " for 74.5 GiB more" if of == "forward" else ""
+    assert lines == [
+        f"The machine has not enough memory{size}. Lower one of these:",
+        "  data.image_size is 8",
+        "  model.network: a smaller one",
+    ]
+
+
+def test_what_a_part_has_explained_of_its_memory_stands() -> None:
+    explained = UserError("explained")
+    explained.__cause__ = MemoryError()
+    with pytest.raises(UserError, match="^explained$"), memory_of_parts_explained(config()):
+        raise explained

@@ -435,6 +435,7 @@ def test_a_module_of_the_current_directory_can_be_opened(what: str, mine: str) -
 
 
 def test_the_environment_can_open_packages(mine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("other_package").mkdir()
     monkeypatch.setenv("LITCLASSIFY_ALLOW_IMPORT", f"other_package, {mine}")
     main(fit_words("--model.network", f"{mine}.Net"))
 
@@ -499,6 +500,24 @@ def test_the_flag_needs_a_value(words: list[str], refused: Refused) -> None:
 @pytest.mark.parametrize("package", ["*", "my-package", "my_package.*", "my_package/nets.py"])
 def test_a_package_has_the_name_of_one(package: str, refused: Refused) -> None:
     assert f"got '{package}'" in refused("fit", *SMALL, "--allow_import", package)
+
+
+@pytest.mark.parametrize(
+    ("package", "suggested"),
+    [("mein_netz", " Did you mean 'mein_net'?"), ("mein_netz.layers", " Did you mean 'mein_net'?"), ("zzz", "")],
+)
+def test_a_package_that_there_is_not_is_refused(package: str, suggested: str, refused: Refused) -> None:
+    Path("mein_net.py").touch()
+    message = refused("fit", *SMALL, "--allow_import", package)
+    missing = f"there is no package or module '{package.partition('.')[0]}', neither installed nor in the current"
+    assert message == f"error: --allow_import {package}: {missing} directory.{suggested}"
+
+
+def test_a_package_of_the_environment_that_there_is_not_is_refused(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITCLASSIFY_ALLOW_IMPORT", "zzz")
+    assert "there is no package or module 'zzz'" in refused("fit", *SMALL)
 
 
 @pytest.mark.slow

@@ -256,6 +256,7 @@ def test_no_library_unpickles_what_it_finds_in_a_cache(monkeypatch: pytest.Monke
 
 
 def test_a_package_that_is_open_loads_as_it_likes() -> None:
+    Path("my_package").mkdir()
     torch.save({"weight": Path("x")}, "mine.pth")
     with trusted_imports(["fit", "--allow_import", "my_package"]):
         assert torch.load("mine.pth", weights_only=False) == {"weight": Path("x")}

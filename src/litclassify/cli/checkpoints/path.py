@@ -131,5 +131,9 @@ def _callback_states(run: Path) -> Iterator[dict[str, Any]]:
 def _newest_first(run: Path) -> list[Path]:
     files = newest_first((run / CHECKPOINTS).glob("*.ckpt"))
     if not files:
-        raise UserError(f"--ckpt_path: '{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.")
+        below = newest_run(run, levels=(1, 2, 3))
+        newest = "" if below is None else f" The newest run in it is '{below}'."
+        raise UserError(
+            f"--ckpt_path: '{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.{newest}"
+        )
     return files

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -194,7 +194,12 @@ def is_training(run_dir: Path) -> bool:
     return False
 
 
-def newest_run(runs_dir: Path) -> Path | None:
-    """Give the run under `runs_dir` whose checkpoints changed last; None if there is none."""
-    folders = [*runs_dir.glob(f"*/*/{CHECKPOINTS}"), *runs_dir.glob(f"*/*/*/{CHECKPOINTS}")]
+def newest_run(folder: Path, levels: Sequence[int] = (2, 3)) -> Path | None:
+    """Give the run whose checkpoints changed last; None if there is none.
+
+    Args:
+        folder: What holds it.
+        levels: How far below: a run in `runs_dir` has its name above it, and one of a series that of the series, too.
+    """
+    folders = [path for level in levels for path in folder.glob(f"{'*/' * level}{CHECKPOINTS}")]
     return next((path.parent for path in newest_first(folders) if any(path.glob("*.ckpt"))), None)

@@ -19,7 +19,7 @@ SILENT = {
     "enable_model_summary": False,
     "enable_progress_bar": False,
     "fast_dev_run": False,
-    "limit_train_batches": 1.0,
+    "limit_train_batches": None,
     "limit_val_batches": 0,
     "logger": False,
     "max_time": None,

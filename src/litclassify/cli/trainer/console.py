@@ -42,6 +42,7 @@ NOISE = (
     "Trainer already configured with model summary callbacks",
     "Loading `train_dataloader` to estimate",
     "`Trainer.fit` stopped: `max_epochs=",
+    "`Trainer.fit` stopped: `max_steps=",
     "Restoring states from the checkpoint path",
 )
 # Of each seed that is set and each Trainer that is built.

@@ -32,7 +32,7 @@ def how_a_worker_ended(error: BaseException) -> WorkerEnd | None:
     process, whose handler knows the reason; by a look at the workers, which may find the handler's exception under way
     or not; and by the connection over which the worker hands its tensors, before either.
     """
-    reasons = [str(reason) for reason in _reasons(error)]
+    reasons = [str(reason) for reason in reasons_of(error)]
     if any(KILLED.search(reason) for reason in reasons):
         return WorkerEnd.KILLED
     if any(CRASHED.search(reason) for reason in reasons):
@@ -41,7 +41,7 @@ def how_a_worker_ended(error: BaseException) -> WorkerEnd | None:
     return WorkerEnd.UNKNOWN if lost or ENDED.search(reasons[0]) else None
 
 
-def _reasons(error: BaseException | None) -> Iterator[BaseException]:
+def reasons_of(error: BaseException | None) -> Iterator[BaseException]:
     """Give an exception and those from which it comes."""
     while error is not None:
         yield error

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities.memory import is_cuda_out_of_memory, is_out_of_cpu_memory
 
 from litclassify.cli.own_variables import OOM_MARK
-from litclassify.cli.trainer.ended_workers import WorkerEnd, how_a_worker_ended
+from litclassify.cli.trainer.ended_workers import WorkerEnd, how_a_worker_ended, reasons_of
 from litclassify.cli.trainer.precision import FULL, MIXED
 from litclassify.errors import UserError
 
 # What Lightning's checks do not know: libraries of CUDA that find no memory for themselves, and Apple's GPUs.
 GPU_FULL = re.compile(r"CU(BLAS|DNN)_STATUS_ALLOC_FAILED|MPS backend out of memory")
 ASKED_FOR = re.compile(r"(?:ried|Unable) to allocate ([\d.]+) ?(\w+)")
+SMALLER_NETWORK = "model.network: a smaller one"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -64,6 +66,26 @@ def memory_explained(config: Namespace, *, trains: bool) -> Iterator[None]:
         raise settings_to_lower(error, config, trains=trains) from error
 
 
+@contextmanager
+def memory_of_parts_explained(config: Namespace) -> Iterator[None]:
+    """Say which settings to lower where memory runs out while data and model are built.
+
+    Batches are none of them: a network is tried with two images as soon as it is built.
+
+    Raises:
+        UserError: It does.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError, ValueError) as error:
+        # jsonargparse makes a ValueError of what a class raises. A UserError has been explained.
+        raised = takewhile(lambda reason: not isinstance(reason, UserError), reasons_of(error))
+        ran_out = next(filter(is_out_of_memory, raised), None)
+        if ran_out is None:
+            raise
+        raise UserError("\n".join((_what_ran_out(ran_out), *_settings_of_parts(config)))) from error
+
+
 def settings_to_lower(error: BaseException, config: Namespace, *, trains: bool) -> UserError:
     """Say what ran out of memory, and which settings need less, with their values.
 
@@ -73,11 +95,12 @@ def settings_to_lower(error: BaseException, config: Namespace, *, trains: bool) 
         trains: Whether it trains: other subcommands accumulate no gradients.
     """
     worker_end = how_a_worker_ended(error)
-    if worker_end is not None:
-        lines = [worker_end.value, *_settings_of_workers(config)]
-    else:
-        lines = [f"{_device(error)} has not enough memory{_size(error)}. Lower one of these:"]
+    lines = [_what_ran_out(error)] if worker_end is None else [worker_end.value, *_settings_of_workers(config)]
     return UserError("\n".join((*lines, *_settings(config, trains))))
+
+
+def _what_ran_out(error: BaseException) -> str:
+    return f"{_device(error)} has not enough memory{_size(error)}. Lower one of these:"
 
 
 def _device(error: BaseException) -> str:
@@ -103,12 +126,22 @@ def _settings(config: Namespace, trains: bool) -> Iterator[str]:
             accumulated = 2 * trainer.accumulate_grad_batches
             line += f" --trainer.accumulate_grad_batches {accumulated} (as many images in each step)"
         yield line
-    if data.get("image_size") is not None:
-        yield f"data.image_size is {_as_typed(data['image_size'])}"
+    yield from _image_size(config)
     precision = str(trainer.precision or FULL)
     if not precision.startswith(("bf16", "16")):
         yield f"trainer.precision is {precision}: --trainer.precision {MIXED}"
-    yield "model.network: a smaller one"
+    yield SMALLER_NETWORK
+
+
+def _settings_of_parts(config: Namespace) -> Iterator[str]:
+    yield from _image_size(config)
+    yield SMALLER_NETWORK
+
+
+def _image_size(config: Namespace) -> Iterator[str]:
+    image_size = config.data.get("init_args", {}).get("image_size")
+    if image_size is not None:
+        yield f"data.image_size is {_as_typed(image_size)}"
 
 
 def _settings_of_workers(config: Namespace) -> Iterator[str]:

@@ -25,7 +25,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from jsonargparse import _common, _util, set_parsing_settings
@@ -33,6 +35,7 @@ from jsonargparse import _common, _util, set_parsing_settings
 from litclassify.cli.trust.flag import FLAG, packages_in, split_words
 from litclassify.cli.trust.rules import ALLOWED, DENIED, FUNCTIONS
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest
 
 Paths = Callable[[Any], set[str]]
 
@@ -51,7 +54,7 @@ def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
         The words without `--allow_import`.
 
     Raises:
-        UserError: `--allow_import` has no value, or names what stays closed.
+        UserError: `--allow_import` has no value, or names what stays closed or what there is not.
     """
     flagged, rest = split_words(words)
     opened = [*packages_in(os.environ), *flagged]
@@ -71,6 +74,7 @@ def trusted_imports(words: Sequence[str]) -> Iterator[list[str]]:
         if opened:
             # Last, so that no file of the current directory stands in for an installed package.
             sys.path.append(str(Path.cwd()))
+        _check_found(opened)
         yield rest
     finally:
         for name in LOADING:
@@ -105,6 +109,18 @@ def _apply_rules(opened: Sequence[str]) -> None:
         if _common.denying_import_path_entry(package) not in (None, "*"):
             raise UserError(f"{FLAG} {package}: {package} stays closed. It can run any code that a config hands it.")
     set_parsing_settings(import_path_allowlist=list(opened))
+
+
+def _check_found(opened: Sequence[str]) -> None:
+    """Refuse names of nothing. Parts of a package are not looked for: that would import it."""
+    for package in opened:
+        top = package.partition(".")[0]
+        if top not in sys.modules and find_spec(top) is None:
+            nearby = [module.name for module in iter_modules([str(Path.cwd())])]
+            raise UserError(
+                f"{FLAG} {package}: there is no package or module '{top}', neither installed nor in the current "
+                f"directory.{nearest(top, nearby)}"
+            )
 
 
 def _with_functions_checked(paths: Paths, opened: Sequence[str]) -> Paths:
