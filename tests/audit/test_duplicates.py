@@ -7,7 +7,7 @@ from sklearn.datasets import load_sample_images
 
 from litclassify.audit.audit import Audit
 from litclassify.audit.duplicates import find_duplicates, near_duplicates
-from litclassify.audit.finding import by_severity
+from litclassify.audit.finding import KINDS, by_severity
 from litclassify.audit.inventory import Inventory, Sample
 from litclassify.audit.measures import Measures, measure
 
@@ -23,8 +23,26 @@ def test_a_copy_is_found_but_an_image_that_is_listed_twice_is_none() -> None:
     assert kinds(first, first) == []
 
 
-def test_an_image_that_is_listed_in_two_splits_is_a_leak() -> None:
-    assert kinds(Sample("a.png", "train", "cat"), Sample("a.png", "test", "cat")) == [("leak", "a.png")]
+@pytest.mark.parametrize(
+    ("splits", "kind"),
+    [(("train", "val"), "leak"), (("test", "train"), "leak"), (("val", "test"), "val_test_leak")],
+)
+def test_an_image_that_is_listed_in_two_splits_is_a_leak(splits: tuple[str, str], kind: str) -> None:
+    assert kinds(*(Sample("a.png", split, "cat") for split in splits)) == [(kind, "a.png")]
+
+
+def test_each_pair_of_splits_has_its_own_leak() -> None:
+    found = kinds(*(Sample(f"{split}/a.png", split, "cat") for split in ("train", "val", "test")))
+    assert found == [("leak", "train/a.png"), ("val_test_leak", "val/a.png")]
+    assert not any("trained on and" in KINDS[kind].meaning for kind in ("val_test_leak", "near_val_test_leak"))
+
+
+def test_near_copies_that_are_evaluated_alone_are_said_not_to_be_trained_on() -> None:
+    picture = Image.fromarray(load_sample_images().images[0]).resize((64, 64))
+    names = {"val/x.jpg": picture, "test/x.jpg": picture.resize((48, 48))}
+    audit = audit_of({Sample(name, name.split("/")[0], "china"): image for name, image in names.items()})
+    assert [*audit.findings] == ["near_val_test_leak"]
+    assert audit.excluded == []
 
 
 def audit_of(pictures: dict[Sample, Image.Image]) -> Audit:

@@ -103,6 +103,9 @@ class WithoutTest(Images):
     def test_dataloader(self):
         return LightningDataModule.test_dataloader(self)
 
+class WithoutPredict(Images):
+    predict_dataloader = LightningDataModule.predict_dataloader
+
 class OneInAList(Images):
     def test_dataloader(self):
         return [Images.test_dataloader(self)]
@@ -132,6 +135,16 @@ def test_a_plain_data_module_predicts_by_number(fit: Fit, plain_data: list[str])
     words = [*plain_data, "--data", "plain_data.Images", "--output", "predictions.csv"]
     main(["predict", "--ckpt_path", str(run), *words])
     assert [row["path"] for row in read_csv(Path("predictions.csv"))] == [f"predict/{i}" for i in range(9)]
+
+
+@pytest.mark.slow
+def test_a_data_module_without_a_loader_to_predict_is_refused(
+    fit: Fit, plain_data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit(*plain_data, "--data", "plain_data.Images")
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", "--ckpt_path", str(run), *plain_data, "--data", "plain_data.WithoutPredict"])
+    assert "data: WithoutPredict has no predict_dataloader, which predict reads." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

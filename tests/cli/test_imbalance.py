@@ -75,6 +75,7 @@ def test_a_data_module_that_does_not_count_is_named(
     Path("uncounted.py").write_text(
         "from lightning.pytorch import LightningDataModule\n"
         "class Uncounted(LightningDataModule):\n    class_names = ['a', 'b']\n"
+        "    def train_dataloader(self):\n        return []\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     words = ["--allow_import", "uncounted", *[word for word in SMALL if word not in ("--data.batch_size", "256")]]

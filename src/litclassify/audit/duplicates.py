@@ -172,7 +172,7 @@ def _findings(pairs: Iterable[Pair], samples: Sequence[Sample], prefix: str) -> 
     for pair in pairs:
         kept, spare = sorted((pair.first, pair.second), key=lambda i: (-SPLITS.index(samples[i].split), i))
         first, second = samples[kept], samples[spare]
-        kinds = ["leak"] if first.split != second.split else []
+        kinds = [_leak_of(second.split)] if first.split != second.split else []
         kinds += ["contradiction"] if first.class_name != second.class_name else []
         for kind in kinds or ["duplicate"]:
             name = f"{prefix}{kind}"
@@ -181,3 +181,8 @@ def _findings(pairs: Iterable[Pair], samples: Sequence[Sample], prefix: str) -> 
                 (name, second.path), Finding(name, detail, second.path, second.split, second.class_name, first.path)
             )
     return list(found.values())
+
+
+def _leak_of(earlier: str) -> str:
+    """Give the kind of a picture in two splits, by the earlier one: what train lacks is not trained on."""
+    return "leak" if earlier == "train" else "val_test_leak"

@@ -47,6 +47,12 @@ KINDS: Mapping[str, Kind] = {
         "Leaks between splits",
         "The same picture is trained on and evaluated: metrics are too good. Leave the training copy out.",
     ),
+    "val_test_leak": Kind(
+        "error",
+        "Copies in val and test",
+        "Nothing is trained on it, but val chooses the checkpoint with a picture that test then judges it by: test "
+        "metrics may be a little too good. Leave one of the two out.",
+    ),
     "contradiction": Kind(
         "error", "Contradicting labels", "The same picture has two labels, of which at most one is right."
     ),
@@ -59,6 +65,11 @@ KINDS: Mapping[str, Kind] = {
         "warning",
         "Near duplicates across splits",
         "Nearly the same picture is trained on and evaluated. Look, then leave the training copy out.",
+    ),
+    "near_val_test_leak": Kind(
+        "warning",
+        "Near duplicates in val and test",
+        "Val chooses the checkpoint with nearly the same picture that test judges it by. Look, then leave one out.",
     ),
     "near_contradiction": Kind(
         "warning", "Near duplicates with different labels", "Nearly the same picture has two labels. Look at both."

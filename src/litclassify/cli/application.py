@@ -35,7 +35,7 @@ from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.checkpoints.places import check_places
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.integers import check_integers
-from litclassify.cli.config.published import PUBLISHED, check_one_balance, check_targets, published_value
+from litclassify.cli.config.published import PUBLISHED, check_loader, check_one_balance, check_targets, published_value
 from litclassify.cli.config.refusals import REFUSALS, refusal_of_class
 from litclassify.cli.messages import own_error
 from litclassify.cli.parsing.environment_variables import flags_from_environment, variables_for_arguments
@@ -135,6 +135,7 @@ class ClassificationCLI(LightningCLI):
 
     def _published(self, name: str, data: LightningDataModule) -> Any:
         """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
+        check_loader(data, self.subcommand)
         check_targets(data, import_object(self.config[self.subcommand].model.class_path))
         stored = {} if self.checkpoint is None else self.checkpoint.published
         weighs_classes = self.config[self.subcommand].get("model.init_args.class_weights") is not None

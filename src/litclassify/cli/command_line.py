@@ -160,6 +160,8 @@ class CommandLine:
         return UserError(f"{text}\n{place}" if place else text, key)
 
     def _place_of(self, key: str) -> str:
+        if key == "data.val_fold" and any(flag.name == "folds" for flag in self.flags):  # `--folds null`, of a run.
+            return "It is set by --folds."
         if any(f"{flag.name.removesuffix('+')}.".startswith(f"{key}.") for flag in self.flags):
             variable = variable_of(key)
             return "" if variable is None else f"It comes from the environment variable {variable}."

@@ -100,11 +100,17 @@ def leak(folder: Path) -> None:
     (folder / "train/dark/copy.png").write_bytes((folder / "test/dark/0.png").read_bytes())
 
 
+def copy_into_val(folder: Path) -> None:
+    copy = folder / "val/dark/copy.png"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes((folder / "test/dark/0.png").read_bytes())
+
+
 def damage(folder: Path) -> None:
     (folder / "train/dark/0.png").write_bytes(b"")
 
 
-@pytest.mark.parametrize("fault", [leak, damage])
+@pytest.mark.parametrize("fault", [leak, copy_into_val, damage])
 def test_strict_ends_with_code_1(fault: object, folder: Path) -> None:
     fault(folder)  # type: ignore[operator]
     audit(folder)

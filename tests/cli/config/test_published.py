@@ -2,8 +2,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from lightning.pytorch import LightningDataModule
 
-from litclassify.cli.config.published import published_value
+from litclassify.cli.config.published import check_loader, published_value
 from litclassify.errors import UserError
 
 STORED = {"class_names": ["cat", "dog"], "mean": [0.5], "image_shape": [1, 8, 8]}
@@ -30,6 +31,18 @@ def test_data_without_classes_is_refused_unless_a_checkpoint_knows_them() -> Non
     assert published_value("class_names", data(), STORED, predicts=False) == ["cat", "dog"]
     with pytest.raises(UserError, match="SimpleNamespace has no class_names"):
         published_value("class_names", data(), {}, predicts=False)
+
+
+class Validated(LightningDataModule):
+    def val_dataloader(self) -> list[Any]:
+        return []
+
+
+@pytest.mark.parametrize(("subcommand", "loader"), [("fit", "train"), ("test", "test"), ("predict", "predict")])
+def test_the_loader_that_data_lacks_is_named(subcommand: str, loader: str) -> None:
+    check_loader(Validated(), "validate")
+    with pytest.raises(UserError, match=f"data: Validated has no {loader}_dataloader, which {subcommand} reads"):
+        check_loader(Validated(), subcommand)
 
 
 def test_images_are_counted_for_weights_alone_and_once() -> None:

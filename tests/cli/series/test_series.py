@@ -269,8 +269,14 @@ def test_folds_that_the_data_cannot_give_are_refused_by_the_first_run(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(*words) == 2
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.endswith("\n  It is set by --folds.\n")
     assert not Path("runs").exists()
+
+
+def test_a_fold_that_was_typed_is_not_said_to_be_set_by_folds(mistake: Mistake) -> None:
+    assert "--folds" not in mistake("fit", *SMALL, "--data.val_fold", "[0,300]")
 
 
 def test_a_checkpoint_to_go_on_from_is_refused(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:

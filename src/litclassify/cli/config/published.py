@@ -5,12 +5,15 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from litclassify.errors import UserError
 from litclassify.suggestions import some_of
 
 # Arguments of the model that the command line links to the data, so nobody writes them.
 PUBLISHED = ("class_names", "mean", "std", "image_shape", "class_counts")
+# Whose loader each subcommand reads.
+SPLITS_READ = {"fit": "train", "validate": "val", "test": "test", "predict": "predict"}
 
 
 def published_value(
@@ -80,6 +83,18 @@ def check_classes(trained_on: Sequence[str], data: Sequence[str]) -> None:
     ]
     lines.append("Give data with the same classes, or start from the weights alone: fit --model.init_from CHECKPOINT.")
     raise UserError("\n".join(lines))
+
+
+def check_loader(data: LightningDataModule, subcommand: str) -> None:
+    """Check that a data module, which may be the user's own, has the loader that a subcommand reads.
+
+    Raises:
+        UserError: It does not define it.
+    """
+    name = f"{SPLITS_READ[subcommand]}_dataloader"
+    if not is_overridden(name, data):
+        remedy = "To predict the test images, let it return self.test_dataloader()." if subcommand == "predict" else ""
+        raise UserError(f"data: {type(data).__name__} has no {name}, which {subcommand} reads. {remedy}".rstrip())
 
 
 def check_targets(data: LightningDataModule, model: type) -> None:
