@@ -136,8 +136,17 @@ def test_a_step_waits_for_nothing(words: list[str], monkeypatch: pytest.MonkeyPa
     assert seen.count(2) == 12
 
 
-def test_a_compiled_network_trains_and_is_evaluated_in_every_way() -> None:
-    main([*TRAIN, "--trainer.precision", "bf16-mixed", "--model.compile", "true", "--model.channels_last", "true"])
+@pytest.mark.parametrize("words", [[], RANDOM])
+def test_cuda_graphs_compute_what_a_compiled_network_does(words: list[str]) -> None:
+    options = ["--trainer.precision", "32-true", "--trainer.log_every_n_steps", "1", "--trainer.max_epochs", "2"]
+    main([*TRAIN, *words, *options, "--model.compile", "true", "--runs_dir", "without"])
+    main([*TRAIN, *words, *options, "--model.compile", "reduce-overhead", "--test_after_fit", "true"])
+    assert losses(newest_run()) == losses(newest_run("without"))
+
+
+@pytest.mark.parametrize("mode", ["true", "reduce-overhead"])
+def test_a_compiled_network_trains_and_is_evaluated_in_every_way(mode: str) -> None:
+    main([*TRAIN, "--trainer.precision", "bf16-mixed", "--model.compile", mode, "--model.channels_last", "true"])
     run = newest_run()
     ckpt = ["--ckpt_path", str(run), *QUIET]
     assert results_of_test(*ckpt[:2])["test_acc"] > 0.9

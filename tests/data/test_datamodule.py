@@ -169,6 +169,13 @@ def test_auto_workers_are_none_in_memory_and_the_cpus_for_files(make_folder, mak
     assert Digits(num_workers=2).train_dataloader().num_workers == 2
 
 
+def test_auto_workers_are_the_cpus_where_images_in_memory_are_transformed_one_by_one():
+    crop = [v2.RandomResizedCrop(8)]
+    assert Digits(train_transform=crop).train_dataloader().num_workers == min(8, usable_cpus())
+    # Where they are to lie on the accelerator, processes cannot reach them.
+    assert Digits(train_transform=crop, device_resident=True).train_dataloader().num_workers == 0
+
+
 def test_cpus_are_counted_without_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)

@@ -46,6 +46,11 @@ class ImageTensorDataset(ImageDataset):
         self.vectorized = vectorize(transform)
 
     @property
+    def is_batched(self) -> bool:
+        """Whether no transform needs images one by one."""
+        return self.vectorized is not None
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the samples' images."""
         return len(self) * self.images[:1].nbytes
