@@ -341,6 +341,13 @@ class ImageClassifier(LightningModule):
             ) from error
         return loss
 
+    def on_after_backward(self) -> None:
+        """Keep gradients that are to be added to: the next pass of a CUDA graph writes to their memory."""
+        if self.compile_mode in WITH_CUDA_GRAPHS and self.trainer.accumulate_grad_batches > 1:
+            for parameter in self.parameters():
+                if parameter.grad is not None:
+                    parameter.grad = parameter.grad.clone()
+
     def on_train_epoch_end(self) -> None:
         """Log the epoch's training metrics."""
         self._log_metrics(self.train_metrics)
