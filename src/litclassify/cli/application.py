@@ -382,7 +382,7 @@ class ClassificationCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
-        print_early_end(self.trainer)
+        print_early_end(self.trainer, None if self.checkpoint is None else self.checkpoint.next_step)
         if self.config.fit.test_after_fit:
             best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
             if best is None:
