@@ -192,10 +192,10 @@ class ImageDataModule(LightningDataModule, ABC):
     def class_counts(self) -> list[int]:
         """Number of training images of each class; they are found, or downloaded, if they are not yet."""
         self.prepare_data()
-        return self._count_classes(self._training_targets()).tolist()
+        return self.count_classes(self._training_targets()).tolist()
 
-    def _count_classes(self, targets: Tensor) -> Tensor:
-        """Number of images of each class."""
+    def count_classes(self, targets: Tensor) -> Tensor:
+        """Number of images of each class, int64 (K,), by targets: classes (N,), or multi-hot (N, K)."""
         return targets.sum(dim=0) if self.multi_label else torch.bincount(targets, minlength=self.num_classes)
 
     def num_images(self, split: Literal["train", "val", "test"]) -> int | None:
