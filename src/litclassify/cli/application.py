@@ -122,9 +122,9 @@ class ClassificationCLI(LightningCLI):
         """Add this application's arguments, and the links from data to model."""
         add_shared_arguments(parser)
         for name in PUBLISHED:
-            parser.link_arguments(
-                "data", f"model.init_args.{name}", compute_fn=partial(self._published, name), apply_on="instantiate"
-            )
+            published = partial(self._published, name)
+            published.__name__ = name  # type: ignore[attr-defined] # for `--help=all`
+            parser.link_arguments("data", f"model.init_args.{name}", compute_fn=published, apply_on="instantiate")
 
     def setup_parser(
         self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
