@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -72,6 +73,34 @@ def test_steps_on_a_gpu_are_those_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> N
             optimizer.step()
         assert_same([parameter.cpu() for parameter in on_gpu], on_cpu, 1e-4)
     assert len(optimizers[1]._recorded) == 2
+
+
+class Recorded:
+    """Stands for a record of a GPU, and notes of how many matrices."""
+
+    made: list[int]
+
+    def __init__(self, function: Callable[[list[Tensor]], list[Tensor]], arguments: list[Tensor]) -> None:
+        self.function = function
+        self.made.append(len(arguments))
+
+    def __call__(self, arguments: list[Tensor]) -> list[Tensor]:
+        return self.function(arguments)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(31, []), (191, [5]), (192, [6]), (400, [6, 5]), (999, [6, 5, 4, 3])])
+def test_what_is_recorded_has_a_limit_in_all(limit: int, expected: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "RecordedFunction", Recorded)
+    monkeypatch.setattr(muon, "RECORDED_UP_TO", limit)
+    Recorded.made = []
+    with FakeTensorMode():  # Tensors of a GPU that need none.
+        parameters = [Parameter(torch.empty(4, 8, device="cuda")) for _ in range(7)]
+        optimizer = Muon(parameters, partial(SGD, lr=0.1, fused=False))
+        for frozen in (0, 1, 2, 3, 2, 1, 0):
+            for number, parameter in enumerate(parameters):
+                parameter.grad = None if number < frozen else torch.empty_like(parameter)
+            optimizer.step()
+    assert Recorded.made == expected
 
 
 @pytest.mark.parametrize("adjust_lr_fn", ["original", "match_rms_adamw"])

@@ -48,8 +48,8 @@ class ImageDataModule(LightningDataModule, ABC):
     Args:
         image_size: Height and width of the images in pixels; one number for a square, or [H, W].
         batch_size: Images per batch and device, at least 1.
-        num_workers: Processes that load images, per loader; 0 loads in the main process. auto means none for images
-            in memory that are transformed a batch at a time, otherwise one for each usable CPU, 8 at most.
+        num_workers: Processes that load images, per loader; 0 loads in the main process. auto means one for each
+            usable CPU, 8 at most; for images in memory none, unless a GPU trains and they are transformed one by one.
         device_resident: Hold images that are in memory as one tensor on the accelerator and make batches there:
             nothing is left to copy while training. auto does so on a CUDA device if they take no more than a quarter
             of its free memory and no transform may draw random numbers there, as AugMix does. On the CPU it has no

@@ -38,7 +38,7 @@ def make_loader(
         device_resident: Likewise.
         trainer: That of the run; None without any.
     """
-    processes = _auto_workers(dataset, device_resident) if num_workers == "auto" else num_workers
+    processes = _auto_workers(dataset, device_resident, trainer) if num_workers == "auto" else num_workers
     if trainer is not None:
         move_to_accelerator(dataset, trainer.strategy.root_device, device_resident, processes)
     return DataLoader(
@@ -56,9 +56,14 @@ def make_loader(
     )
 
 
-def _auto_workers(dataset: ImageDataset, device_resident: DeviceResident) -> int:
-    """Choose none where batches are made at once, or where images are to lie on the accelerator."""
-    alone = dataset.is_batched or (dataset.in_memory and device_resident is True)
+def _auto_workers(dataset: ImageDataset, device_resident: DeviceResident, trainer: Trainer | None) -> int:
+    """Choose none for images in memory, but where a GPU would wait for them to be transformed one by one.
+
+    On a CPU, processes take cores that the training uses, and where they are spawned, seconds to start.
+    """
+    a_gpu_waits = not dataset.is_batched and _trains_on_cuda(trainer)
+    # Where images are to lie on the accelerator, processes cannot reach them.
+    alone = dataset.in_memory and (device_resident is True or not a_gpu_waits)
     return 0 if alone else min(usable_cpus(), MAX_AUTO_WORKERS)
 
 

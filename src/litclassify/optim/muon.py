@@ -22,7 +22,7 @@ SCALES: dict[str, Callable[[int, int], float]] = {
     "original": lambda rows, columns: max(1, rows / columns) ** 0.5,
     "match_rms_adamw": lambda rows, columns: 0.2 * max(rows, columns) ** 0.5,
 }
-# Entries of matrices: more keep a GPU busy while the program starts what comes next.
+# Entries of matrices: more keep a GPU busy while the program starts what comes next, and records of them hold memory.
 RECORDED_UP_TO = 2**24
 
 
@@ -139,6 +139,7 @@ class Muon(Optimizer):
         }
         super().__init__(hidden, defaults)
         self._recorded: dict[Hashable, RecordedFunction] = {}
+        self._entries_to_record = RECORDED_UP_TO
         self.rest = build_optimizer(rest, others)
         self._join(self.param_groups + self.rest.param_groups)
 
@@ -173,13 +174,21 @@ class Muon(Optimizer):
             parameter.add_(update, alpha=-group["lr"] * scale)
 
     def _orthogonal(self, updates: list[Tensor], steps: int) -> list[Tensor]:
-        """Orthogonalize, on a GPU with all computations recorded, if the updates are small: records hold memory."""
+        """Orthogonalize, on a GPU with all computations recorded.
+
+        There is a record for each group, and for each choice of matrices that are trained: those of networks that
+        freeze or leave out layers change. What is too much to hold in all is not recorded.
+        """
         function = partial(_orthogonalize_kernels, steps=steps)
-        if updates[0].device.type != "cuda" or sum(update.numel() for update in updates) > RECORDED_UP_TO:
+        if updates[0].device.type != "cuda":
             return function(updates)
         kind = (steps, *((update.device, update.shape, update.stride(), update.dtype) for update in updates))
         if kind not in self._recorded:
+            entries = sum(update.numel() for update in updates)
+            if entries > self._entries_to_record:
+                return function(updates)
             self._recorded[kind] = RecordedFunction(function, updates)
+            self._entries_to_record -= entries
         return self._recorded[kind](updates)
 
     def _mean(self, parameter: Tensor) -> Tensor:
