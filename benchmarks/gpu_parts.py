@@ -117,15 +117,19 @@ class TrainingClock(Callback):
 
 
 def compile_for_training(trainer: Trainer, model: LightningModule) -> None:
-    """Take a step's forward and backward pass on made-up images of the data's size, and undo what it changes."""
+    """Take steps' forward and backward passes on made-up images of the data's size, and undo what they change.
+
+    Of CUDA graphs, the first one compiles, the second one is recorded, and the third one starts the record.
+    """
     data = trainer.datamodule  # type: ignore[attr-defined] # set by Lightning's data connector
     images, targets = made_up_batch(data.batch_size, data.image_shape[-1], data.num_classes, str(model.device))
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
-        with trainer.precision_plugin.forward_context():
-            loss = model.criterion(model(images), targets)
-        loss.backward()
-    model.zero_grad()
+        for _ in range(3):
+            with trainer.precision_plugin.forward_context():
+                loss = model.criterion(model(images), targets)
+            loss.backward()
+            model.zero_grad()
     with torch.no_grad():
         for buffer, before in buffers:
             buffer.copy_(before)

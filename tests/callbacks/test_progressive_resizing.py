@@ -78,8 +78,11 @@ def test_a_run_without_whole_images_is_refused() -> None:
         fit(ProgressiveResizing(epochs=3), max_epochs=3)
 
 
-def test_a_network_that_does_not_take_small_images_is_refused() -> None:
-    model = ImageClassifier(partial(MLP, in_features=384), lambda p: SGD(p, lr=0.1), ["a", "b"], image_shape=(3, 16, 8))
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_network_that_does_not_take_small_images_is_refused(compiled: bool) -> None:
+    network = partial(MLP, in_features=384)
+    model = ImageClassifier(network, partial(SGD, lr=0.1), ["a", "b"], image_shape=(3, 16, 8), compile=compiled)
+    model.setup("fit")
     with pytest.raises(UserError, match=r"ProgressiveResizing.scale=0.75: .*384"):
         ProgressiveResizing(epochs=1).on_fit_start(Trainer(max_epochs=2, logger=False, accelerator="cpu"), model)
 

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -345,6 +346,9 @@ def test_print_config_with_comments_carries_the_docstrings(capsys: pytest.Captur
     printed = capsys.readouterr().out
     assert "# Images per batch" in printed
     assert "batch_size: 256" in printed
+    # Of modules, of which some hundreds are known, some stand for all.
+    assert re.search(r"known subclasses: .*\n?.* and \d+ more", printed)
+    assert max(map(len, printed.splitlines())) < 130
 
 
 def test_template_says_which_choices_are_left(capsys: pytest.CaptureFixture[str]) -> None:

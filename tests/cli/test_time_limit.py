@@ -54,7 +54,7 @@ def test_it_goes_on_with_more_time_as_if_it_had_not_ended(
 
 
 def test_the_command_that_is_printed_goes_on_without_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
-    main([*FIT, *LIMIT, "--run_name", "limited"])
+    main([*FIT, *LIMIT, "--run_name", "limited", "--test_after_fit", "false"])
     (go_on,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("go on"))
     words = shlex.split(go_on)
     main(words[words.index("fit") :])

@@ -204,12 +204,13 @@ def test_channels_last_reaches_weights_and_images(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("value", "mode"), [("true", None), ("reduce-overhead", "reduce-overhead")])
 def test_compile_reaches_the_network_for_training_alone(
-    cli: Callable[..., ClassificationCLI], monkeypatch: pytest.MonkeyPatch
+    value: str, mode: str | None, cli: Callable[..., ClassificationCLI], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = []
-    monkeypatch.setattr(LeNet, "compile", lambda self: compiled.append(type(self)))
-    cli("--model.network", "LeNet", "--model.compile", "true", "--trainer.max_epochs", "1")
-    assert compiled == [LeNet]
+    monkeypatch.setattr(LeNet, "compile", lambda self, mode: compiled.append(mode))
+    cli("--model.network", "LeNet", "--model.compile", value, "--trainer.max_epochs", "1")
+    assert compiled == [mode]
     main(["test", "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"])
-    assert compiled == [LeNet]
+    assert compiled == [mode]

@@ -169,6 +169,21 @@ def test_auto_workers_are_none_in_memory_and_the_cpus_for_files(make_folder, mak
     assert Digits(num_workers=2).train_dataloader().num_workers == 2
 
 
+def test_auto_workers_are_the_cpus_where_a_gpu_waits_for_images_in_memory(monkeypatch, tmp_path):
+    crop, on_cpu = [v2.RandomResizedCrop(8)], quiet_trainer(tmp_path)
+    assert Digits(train_transform=crop).train_dataloader().num_workers == 0
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert Digits().train_dataloader().num_workers == 0
+    data = Digits(train_transform=crop)
+    assert data.train_dataloader().num_workers == min(8, usable_cpus())
+    assert data.val_dataloader().num_workers == 0
+    # The GPU of the machine is not that of every run.
+    data.trainer = on_cpu
+    assert data.train_dataloader().num_workers == 0
+    # Where they are to lie on the accelerator, processes cannot reach them.
+    assert Digits(train_transform=crop, device_resident=True).train_dataloader().num_workers == 0
+
+
 def test_cpus_are_counted_without_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)

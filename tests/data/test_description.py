@@ -31,7 +31,7 @@ def test_images_that_are_drawn_are_said_to_be() -> None:
     ("counts", "counted"),
     [
         (TRAIN, "train 45 images, validation 5 (drawn from train), no test images"),
-        (TRAIN | {"val/cat": 3, "test/dog": 4}, "train 50 images, validation 3, test 4"),
+        (TRAIN | {"val/cat": 3, "val/dog": 4, "test/dog": 4, "test/cat": 1}, "train 50 images, validation 7, test 5"),
         ({"cat": 20, "dog": 30}, "train 40 images, validation 5 (drawn from train), test 5 (drawn from train)"),
     ],
 )
@@ -42,9 +42,17 @@ def test_folders_are_counted(counts: dict[str, int], counted: str, make_folder: 
     ]
 
 
+def test_classes_that_an_evaluation_lacks_are_named(make_folder: MakeFolder) -> None:
+    folder = make_folder(TRAIN | {"train/emu": 20, "val/cat": 3, "val/emu": 1, "test/dog": 4})
+    assert described(ImageFolder(folder, image_size=(16, 12), batch_size=8))[2:] == [
+        "Without validation images (1 of 3): dog",
+        "Without test images (2 of 3): cat, emu",
+    ]
+
+
 @pytest.mark.parametrize(("batch_size", "lines"), [(49, 2), (50, 3), (256, 3)])
 def test_an_epoch_of_one_step_is_said_to_be(batch_size: int, lines: int, make_folder: MakeFolder) -> None:
-    data = ImageFolder(make_folder(TRAIN | {"val/cat": 3}), image_size=(16, 12), batch_size=batch_size)
+    data = ImageFolder(make_folder(TRAIN | {"val/cat": 3, "val/dog": 3}), image_size=(16, 12), batch_size=batch_size)
     found = described(data)
     assert len(found) == lines
     assert lines == 2 or found[2].startswith("All 50 training images are in one batch: an epoch is one step")

@@ -1,5 +1,6 @@
 """Muon against the implementations of torch and timm, and against a singular value decomposition."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -44,20 +46,61 @@ def test_orthogonalized_is_near_the_factors_of_the_singular_value_decomposition(
     assert (rotated - rotated.diagonal().diag()).abs().max() < 0.05
 
 
-def test_several_matrices_at_once_become_what_each_becomes() -> None:
-    matrices = [parameter.detach() for parameter in random_parameters((8, 20), (20, 8), (8, 20), (8, 20))]
-    expected = [muon.orthogonalize(matrix) for matrix in matrices]
-    on_cpu = muon._orthogonalize_all(matrices, 5)
-    torch.testing.assert_close(on_cpu, expected)
-    stacked = muon.orthogonalize(torch.stack([matrices[i] for i in (0, 2, 3)]))
-    torch.testing.assert_close(list(stacked), [expected[i] for i in (0, 2, 3)])
+@pytest.mark.parametrize("orthogonalize_all", [muon._orthogonalize_kernels, muon._orthogonalize_alike])
+def test_matrices_of_several_shapes_become_what_each_becomes(
+    orthogonalize_all: Callable[[list[Tensor], int], list[Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(muon, "_compute_dtype", lambda device: torch.float32)
+    matrices = [parameter.detach() for parameter in random_parameters((8, 20), (20, 8), (8, 20), (6, 6), (8, 20))]
+    torch.testing.assert_close(orthogonalize_all(matrices, 5), [muon.orthogonalize(matrix) for matrix in matrices])
 
 
 @pytest.mark.gpu
-def test_matrices_of_several_shapes_become_on_a_gpu_what_they_become_on_a_cpu() -> None:
-    matrices = [parameter.detach() for parameter in random_parameters((8, 20), (20, 8), (8, 20), (6, 6))]
-    on_gpu = muon._orthogonalize_all([matrix.cuda() for matrix in matrices], 5)
-    torch.testing.assert_close([matrix.cpu() for matrix in on_gpu], [muon.orthogonalize(m) for m in matrices])
+def test_steps_on_a_gpu_are_those_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "_compute_dtype", lambda device: torch.float32)
+    shapes = ((8, 4, 3, 3), (8, 8, 3, 3), (8, 8, 3, 3), (8,), (10, 8))
+    on_cpu = random_parameters(*shapes)
+    on_gpu = [Parameter(parameter.detach().cuda()) for parameter in on_cpu]
+    optimizers = [Muon(parameters, REST, lr=0.02) for parameters in (on_cpu, on_gpu)]
+    generator = torch.Generator().manual_seed(1)
+    for step in range(6):
+        for number, (ours, theirs) in enumerate(zip(on_gpu, on_cpu, strict=True)):
+            # One layer is frozen for some steps: others are recorded together then.
+            frozen = number == 1 and step in (2, 3)
+            theirs.grad = None if frozen else torch.randn(theirs.shape, generator=generator)
+            ours.grad = None if theirs.grad is None else theirs.grad.cuda()
+        for optimizer in optimizers:
+            optimizer.step()
+        assert_same([parameter.cpu() for parameter in on_gpu], on_cpu, 1e-4)
+    assert len(optimizers[1]._recorded) == 2
+
+
+class Recorded:
+    """Stands for a record of a GPU, and notes of how many matrices."""
+
+    made: list[int]
+
+    def __init__(self, function: Callable[[list[Tensor]], list[Tensor]], arguments: list[Tensor]) -> None:
+        self.function = function
+        self.made.append(len(arguments))
+
+    def __call__(self, arguments: list[Tensor]) -> list[Tensor]:
+        return self.function(arguments)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(31, []), (191, [5]), (192, [6]), (400, [6, 5]), (999, [6, 5, 4, 3])])
+def test_what_is_recorded_has_a_limit_in_all(limit: int, expected: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "RecordedFunction", Recorded)
+    monkeypatch.setattr(muon, "RECORDED_UP_TO", limit)
+    Recorded.made = []
+    with FakeTensorMode():  # Tensors of a GPU that need none.
+        parameters = [Parameter(torch.empty(4, 8, device="cuda")) for _ in range(7)]
+        optimizer = Muon(parameters, partial(SGD, lr=0.1, fused=False))
+        for frozen in (0, 1, 2, 3, 2, 1, 0):
+            for number, parameter in enumerate(parameters):
+                parameter.grad = None if number < frozen else torch.empty_like(parameter)
+            optimizer.step()
+    assert Recorded.made == expected
 
 
 @pytest.mark.parametrize("adjust_lr_fn", ["original", "match_rms_adamw"])

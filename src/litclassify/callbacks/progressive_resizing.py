@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -67,8 +68,11 @@ class ProgressiveResizing(Callback):
         shape = classifier.hparams.get("image_shape")
         if shape is None:
             return
+        small = (shape[0], *self._size(shape))
         try:
-            check_input(classifier.network, (shape[0], *self._size(shape)), num_classes=len(classifier.class_names))
+            # A network that was compiled would be so for these two images, and say less of what does not fit.
+            with torch.compiler.set_stance("force_eager"):
+                check_input(classifier.network, small, num_classes=len(classifier.class_names))
         except UserError as error:
             raise UserError(f"{KEY}.scale={self.scale}: {error}") from error
 

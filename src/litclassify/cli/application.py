@@ -122,9 +122,9 @@ class ClassificationCLI(LightningCLI):
         """Add this application's arguments, and the links from data to model."""
         add_shared_arguments(parser)
         for name in PUBLISHED:
-            parser.link_arguments(
-                "data", f"model.init_args.{name}", compute_fn=partial(self._published, name), apply_on="instantiate"
-            )
+            published = partial(self._published, name)
+            published.__name__ = name  # type: ignore[attr-defined] # for `--help=all`
+            parser.link_arguments("data", f"model.init_args.{name}", compute_fn=published, apply_on="instantiate")
 
     def setup_parser(
         self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
@@ -382,7 +382,7 @@ class ClassificationCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to, and say how to go on."""
-        print_early_end(self.trainer)
+        print_early_end(self.trainer, None if self.checkpoint is None else self.checkpoint.next_step)
         if self.config.fit.test_after_fit:
             best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
             if best is None:

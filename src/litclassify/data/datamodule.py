@@ -48,8 +48,8 @@ class ImageDataModule(LightningDataModule, ABC):
     Args:
         image_size: Height and width of the images in pixels; one number for a square, or [H, W].
         batch_size: Images per batch and device, at least 1.
-        num_workers: Processes that load images, per loader; 0 loads in the main process. auto means none for
-            data held in memory, otherwise one for each usable CPU, 8 at most.
+        num_workers: Processes that load images, per loader; 0 loads in the main process. auto means one for each
+            usable CPU, 8 at most; for images in memory none, unless a GPU trains and they are transformed one by one.
         device_resident: Hold images that are in memory as one tensor on the accelerator and make batches there:
             nothing is left to copy while training. auto does so on a CUDA device if they take no more than a quarter
             of its free memory and no transform may draw random numbers there, as AugMix does. On the CPU it has no
@@ -192,10 +192,10 @@ class ImageDataModule(LightningDataModule, ABC):
     def class_counts(self) -> list[int]:
         """Number of training images of each class; they are found, or downloaded, if they are not yet."""
         self.prepare_data()
-        return self._count_classes(self._training_targets()).tolist()
+        return self.count_classes(self._training_targets()).tolist()
 
-    def _count_classes(self, targets: Tensor) -> Tensor:
-        """Number of images of each class."""
+    def count_classes(self, targets: Tensor) -> Tensor:
+        """Number of images of each class, int64 (K,), by targets: classes (N,), or multi-hot (N, K)."""
         return targets.sum(dim=0) if self.multi_label else torch.bincount(targets, minlength=self.num_classes)
 
     def num_images(self, split: Literal["train", "val", "test"]) -> int | None:

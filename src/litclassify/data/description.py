@@ -22,8 +22,9 @@ def describe(data: ImageDataModule, stage: Literal["fit", "validate", "test"] = 
         stage: What they are for.
 
     Returns:
-        Of an evaluation, how many images it is on. Of a training, two lines, one more where all are in one batch, and
-        one where files of images are enlarged; names are as they are in the data.
+        Of an evaluation, how many images it is on. Of a training, two lines, one more for each split without images of
+        some class, one where all are in one batch, and one where files of images are enlarged; names are as they are
+        in the data.
     """
     if stage != "fit":
         split: Literal["val", "test"] = "val" if stage == "validate" else "test"
@@ -35,6 +36,7 @@ def describe(data: ImageDataModule, stage: Literal["fit", "validate", "test"] = 
         f"{type(data).__name__}: {', '.join(_counts(data))}",
         f"{data.num_classes} {noun} ({_first(data.class_names)}), {height}x{width} pixels, "
         f"{COLOURS.get(channels, f'in {channels} channels')}, train_transform: {_transforms(data)}",
+        *_classes_without_images(data),
         *_single_batch(data),
         *_enlargement(data),
     ]
@@ -46,6 +48,17 @@ def _counts(data: ImageDataModule) -> Iterator[str]:
         count = data.num_images(split)
         if count is not None:
             yield f"{name} {count:,}{_drawn(data, split)}" if count else f"no {name} images"
+
+
+def _classes_without_images(data: ImageDataModule) -> Iterator[str]:
+    """Name the classes that no figure of an evaluation goes by."""
+    if not isinstance(data, ImageFilesDataModule):
+        return
+    for split, name in EVALUATION:
+        counts = data.count_classes(data.samples[split].targets).tolist() if split in data.samples else []
+        missing = [label for label, count in zip(data.class_names, counts, strict=False) if not count]
+        if missing:
+            yield f"Without {name} images ({len(missing)} of {data.num_classes}): {_first(missing)}"
 
 
 def _single_batch(data: ImageDataModule) -> Iterator[str]:

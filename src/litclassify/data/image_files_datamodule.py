@@ -316,7 +316,7 @@ class ImageFilesDataModule(ImageDataModule):
         left = {name: part.take(positions_left(part.paths, excluded)) for name, part in parts.items()}
         total, kept = (sum(len(part.paths) for part in some.values()) for some in (parts, left))
         rank_zero_info(f"data.exclude leaves out {total - kept} of {total} images.")
-        before, after = (self._count_classes(some["train"].targets) for some in (parts, left))
+        before, after = (self.count_classes(some["train"].targets) for some in (parts, left))
         for name, lost in zip(self.class_names, ((before > 0) & (after == 0)).tolist(), strict=True):
             if lost:
                 raise UserError(f"data.exclude='{self.exclude}' leaves no training image of the class '{name}'.")

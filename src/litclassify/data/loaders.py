@@ -38,7 +38,7 @@ def make_loader(
         device_resident: Likewise.
         trainer: That of the run; None without any.
     """
-    processes = _num_workers(dataset, num_workers)
+    processes = _auto_workers(dataset, device_resident, trainer) if num_workers == "auto" else num_workers
     if trainer is not None:
         move_to_accelerator(dataset, trainer.strategy.root_device, device_resident, processes)
     return DataLoader(
@@ -56,10 +56,15 @@ def make_loader(
     )
 
 
-def _num_workers(dataset: ImageDataset, wanted: int | Literal["auto"]) -> int:
-    if wanted != "auto":
-        return wanted
-    return 0 if dataset.in_memory else min(usable_cpus(), MAX_AUTO_WORKERS)
+def _auto_workers(dataset: ImageDataset, device_resident: DeviceResident, trainer: Trainer | None) -> int:
+    """Choose none for images in memory, but where a GPU would wait for them to be transformed one by one.
+
+    On a CPU, processes take cores that the training uses, and where they are spawned, seconds to start.
+    """
+    a_gpu_waits = not dataset.is_batched and _trains_on_cuda(trainer)
+    # Where images are to lie on the accelerator, processes cannot reach them.
+    alone = dataset.in_memory and (device_resident is True or not a_gpu_waits)
+    return 0 if alone else min(usable_cpus(), MAX_AUTO_WORKERS)
 
 
 def _trains_on_cuda(trainer: Trainer | None) -> bool:

@@ -1,7 +1,8 @@
 """Muon: orthogonalised updates for the hidden matrices of a network, another optimizer for the rest."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from litclassify.errors import UserError
+from litclassify.optim.cuda_graph import RecordedFunction
 from litclassify.optim.fused import build_optimizer
 
 Group = dict[str, Any]
@@ -20,6 +22,8 @@ SCALES: dict[str, Callable[[int, int], float]] = {
     "original": lambda rows, columns: max(1, rows / columns) ** 0.5,
     "match_rms_adamw": lambda rows, columns: 0.2 * max(rows, columns) ** 0.5,
 }
+# Entries of matrices: more keep a GPU busy while the program starts what comes next, and records of them hold memory.
+RECORDED_UP_TO = 2**24
 
 
 def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
@@ -45,11 +49,19 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     return x.mT if are_tall else x
 
 
-def _orthogonalize_all(matrices: list[Tensor], steps: int) -> list[Tensor]:
-    """Orthogonalize matrices of any shapes."""
+def _orthogonalize_kernels(updates: list[Tensor], steps: int) -> list[Tensor]:
+    """Orthogonalize updates (out, …) as matrices (out, …): the same shapes, in the dtype of `_compute_dtype`."""
+    dtype = _compute_dtype(updates[0].device)
+    matrices = [update.flatten(1).to(dtype) for update in updates]
     if matrices[0].device.type == "cpu":
-        return [orthogonalize(matrix, steps) for matrix in matrices]
-    # On a GPU all of one shape at once: what takes time is to start so many small computations.
+        orthogonal = [orthogonalize(matrix, steps) for matrix in matrices]
+    else:
+        orthogonal = _orthogonalize_alike(matrices, steps)
+    return [matrix.view_as(update) for matrix, update in zip(orthogonal, updates, strict=True)]
+
+
+def _orthogonalize_alike(matrices: list[Tensor], steps: int) -> list[Tensor]:
+    """Orthogonalize all matrices of one shape at once: so many small computations take a GPU long to start."""
     places: dict[torch.Size, list[int]] = defaultdict(list)
     for place, matrix in enumerate(matrices):
         places[matrix.shape].append(place)
@@ -126,6 +138,8 @@ class Muon(Optimizer):
             "ns_steps": ns_steps,
         }
         super().__init__(hidden, defaults)
+        self._recorded: dict[Hashable, RecordedFunction] = {}
+        self._entries_to_record = RECORDED_UP_TO
         self.rest = build_optimizer(rest, others)
         self._join(self.param_groups + self.rest.param_groups)
 
@@ -153,13 +167,29 @@ class Muon(Optimizer):
     def _update(self, parameters: list[Tensor], gradients: list[Tensor], group: Group) -> None:
         means = [self._mean(parameter) for parameter in parameters]
         torch._foreach_lerp_(means, gradients, 1 - group["momentum"])
-        updates = torch._foreach_lerp(gradients, means, group["momentum"]) if group["nesterov"] else means
+        updates = list(torch._foreach_lerp(gradients, means, group["momentum"])) if group["nesterov"] else means
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        dtype = _compute_dtype(parameters[0].device)
-        matrices = _orthogonalize_all([update.flatten(1).to(dtype) for update in updates], group["ns_steps"])
-        for parameter, matrix in zip(parameters, matrices, strict=True):
-            scale = SCALES[group["adjust_lr_fn"]](*matrix.shape)
-            parameter.add_(matrix.view_as(parameter), alpha=-group["lr"] * scale)
+        for parameter, update in zip(parameters, self._orthogonal(updates, group["ns_steps"]), strict=True):
+            scale = SCALES[group["adjust_lr_fn"]](len(update), update[0].numel())
+            parameter.add_(update, alpha=-group["lr"] * scale)
+
+    def _orthogonal(self, updates: list[Tensor], steps: int) -> list[Tensor]:
+        """Orthogonalize, on a GPU with all computations recorded.
+
+        There is a record for each group, and for each choice of matrices that are trained: those of networks that
+        freeze or leave out layers change. What is too much to hold in all is not recorded.
+        """
+        function = partial(_orthogonalize_kernels, steps=steps)
+        if updates[0].device.type != "cuda":
+            return function(updates)
+        kind = (steps, *((update.device, update.shape, update.stride(), update.dtype) for update in updates))
+        if kind not in self._recorded:
+            entries = sum(update.numel() for update in updates)
+            if entries > self._entries_to_record:
+                return function(updates)
+            self._recorded[kind] = RecordedFunction(function, updates)
+            self._entries_to_record -= entries
+        return self._recorded[kind](updates)
 
     def _mean(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]

@@ -11,6 +11,8 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.conftest import SMALL, every
+from torch import Tensor, nn
+from torch.fx import GraphModule
 
 from litclassify.cli import main
 from litclassify.cli.search import batch_size
@@ -92,6 +94,24 @@ def test_a_search_for_a_batch_size_leaves_nothing_but_that(
     events.Reload()
     assert "batch_size_search" in events.Tags()["images"]
     assert not (given / "batch_size_search.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fastest_at_32")
+def test_a_network_is_compiled_anew_after_a_search(fit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[list[str]] = []
+
+    def compiled(graph: GraphModule, inputs: list[Any]) -> Callable[..., Any]:
+        shapes.append([str(value.shape) for value in inputs if isinstance(value, Tensor)])
+        return graph.forward
+
+    monkeypatch.setattr(MLP, "compile", lambda self, mode: nn.Module.compile(self, backend=compiled))
+    fit("--model.compile", "true", "--data.batch_size", "32")
+    given = [*shapes]
+    torch.compiler.reset()
+    fit("--model.compile", "true", "--find_batch_size", "true")
+    torch.compiler.reset()
+    assert shapes[-len(given) :] == given
 
 
 @pytest.mark.usefixtures("finds_32")

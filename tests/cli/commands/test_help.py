@@ -72,6 +72,8 @@ def test_all_of_the_help_is_the_parsers_own(capsys: pytest.CaptureFixture[str]) 
     text = printed(["fit", "--help=all"], capsys)
     assert "--trainer.reload_dataloaders_every_n_epochs" in text
     assert len(text.splitlines()) > 300
+    assert "  class_names(data) --> model.init_args.class_names" in text
+    assert max(map(len, text.splitlines())) < 130
 
 
 @pytest.mark.parametrize(

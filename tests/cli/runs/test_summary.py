@@ -115,6 +115,13 @@ def test_a_resumed_training_is_not_said_to_stop_for_its_old_reason(printed: Call
     )
 
 
+def test_a_finished_training_that_is_resumed_is_said_to_have_nothing_left(printed: Callable[..., list[str]]) -> None:
+    nothing = "Nothing was left to train"
+    assert starting(printed("--trainer.max_epochs", "2"), nothing) == []
+    assert len(starting(printed("--ckpt_path", "last"), nothing)) == 1
+    assert starting(printed("--ckpt_path", "last", "--trainer.max_epochs", "3"), nothing) == []
+
+
 def rest(lines: list[str], name: str) -> list[str]:
     return [line.removeprefix(name).strip() for line in starting(lines, name)]
 

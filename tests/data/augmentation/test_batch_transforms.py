@@ -45,7 +45,7 @@ def one_by_one(batch: Tensor, function: Callable[..., Tensor], *drawn: Tensor) -
 
 @pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "symmetric"])
 @pytest.mark.parametrize(
-    ("size", "padding"), [((9, 12), 2), ((5, 8), None), ((6, 6), [3, 1]), ((11, 10), [1, 4, 2, 3])]
+    ("size", "padding"), [((9, 12), 2), ((5, 8), None), ((6, 6), [3, 1]), ((11, 10), [1, 4, 2, 3]), ((24, 20), 8)]
 )
 def test_crop(mode: str, size: tuple[int, int], padding: int | list[int] | None) -> None:
     transform = BatchCrop(v2.RandomCrop(size, padding=padding, padding_mode=mode))
@@ -146,12 +146,12 @@ def test_erasing(value: int | list[int]) -> None:
 
 def test_a_list_is_applied_in_order() -> None:
     crop, flip = v2.RandomCrop((9, 12), padding=3), v2.RandomHorizontalFlip()
-    erasing = v2.RandomErasing(1.0)
-    both = vectorize(v2.Compose([crop, flip, v2.Resize((6, 8)), erasing, v2.Pad(1)]))
+    moved, erasing = v2.RandomAffine(0, translate=(0.2, 0.2)), v2.RandomErasing(1.0)
+    both = vectorize(v2.Compose([crop, flip, moved, flip, v2.Resize((6, 8)), erasing, v2.Pad(1)]))
     assert both is not None
     stream = randomness()
     expected = images()
-    for transform in (BatchCrop(crop), BatchFlip(flip)):
+    for transform in (BatchCrop(crop), BatchFlip(flip), BatchTranslation(moved), BatchFlip(flip)):
         expected = VectorizedTransforms([transform])(expected, stream)
     expected = torch.stack([functional.resize(image, [6, 8]) for image in expected])
     expected = functional.pad(VectorizedTransforms([BatchErasing(erasing)])(expected, stream), [1])
@@ -244,7 +244,8 @@ def test_streams_of_neighbours_are_unrelated() -> None:
     ("transform", "message"),
     [
         (v2.RandomCrop(20), "data.train_transform fails on train/.*crop size"),
-        (v2.RandomCrop(9, padding=20, padding_mode="reflect"), "data.train_transform fails on train/.*[Pp]adding"),
+        (v2.RandomCrop(9, padding=9, padding_mode="reflect"), "data.train_transform fails on train/.*[Pp]adding"),
+        (v2.RandomCrop(9, padding=10, padding_mode="symmetric"), "data.train_transform fails on train/.*[Pp]adding"),
         (v2.RandAugment(magnitude=40), "data.train_transform fails on train/.*index 40"),
         (v2.Pad(50, padding_mode="reflect"), "data.train_transform fails on train/"),
     ],

@@ -26,12 +26,17 @@ Rows = Iterator[tuple[str, str]]
 
 
 @rank_zero_only
-def print_early_end(trainer: Trainer) -> None:
-    """Say which early stopping ended the training, if one did.
+def print_early_end(trainer: Trainer, first_step: int | None) -> None:
+    """Say which early stopping ended the training, if one did, or that a resumed one had ended before.
 
     Args:
         trainer: The trainer, straight after `fit`: loading a checkpoint puts its callbacks back to that time.
+        first_step: The step that a resumed training went on with; None for others.
     """
+    if first_step is not None and trainer.fit_loop.epoch_loop._batches_that_stepped == first_step:
+        text = "Nothing was left to train: the checkpoint is the end of its run. "
+        text += "To go on, raise trainer.max_epochs or trainer.max_steps."
+        Console(highlight=False).print(Text(text), soft_wrap=True)
     for stopping in trainer.early_stopping_callbacks:
         assert isinstance(stopping, EarlyStopping)
         # The reason alone may be that of an earlier training, which this one resumed.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -100,6 +101,8 @@ class Searches:
     def _trials(self) -> Iterator[None]:
         with quiet_trials(), refusals_explained(self.config.trainer, resumed=False):
             yield
+            # What is compiled is for batches of any size by now, and keeps the memory of its CUDA graphs.
+            torch.compiler.reset()
             self._set_seed()
 
     def _take_rate(self) -> None:

@@ -4,9 +4,9 @@ Each stands for a transform of `torchvision.transforms.v2` and does to every ima
 fast: `vectorize` finds them for a list of transforms.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,61 +14,9 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from litclassify.data.augmentation.covering_resize import CoveringResize
+from litclassify.data.augmentation.view import View, as_it_is_or_mirrored, windows
 from litclassify.device_copies import to_device
 from litclassify.randomness import SampleRandomness
-
-# A row or column that lies in the padding.
-BLANK = -1
-
-
-@dataclass
-class View:
-    """Images, and which of their rows and columns to see: moving and mirroring change no more than that.
-
-    Args:
-        images: (N, C, H, W).
-        rows: Row of `images` that each row of the result is, or BLANK: int64 (N, H'). None: all, in order.
-        columns: Likewise: int64 (N, W').
-    """
-
-    images: Tensor
-    rows: Tensor | None = None
-    columns: Tensor | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the result."""
-        height, width = self.images.shape[-2:]
-        return (
-            height if self.rows is None else self.rows.shape[1],
-            width if self.columns is None else self.columns.shape[1],
-        )
-
-    def see(self, axis: int, wanted: Tensor) -> None:
-        """Choose rows (`axis` 0) or columns (1) of what is seen now: int64 (N, K), or BLANK."""
-        name = ("rows", "columns")[axis]
-        wanted = to_device(wanted, self.images.device)
-        seen = getattr(self, name)
-        if seen is not None:
-            wanted = torch.where(wanted == BLANK, BLANK, seen.gather(1, wanted.clamp(min=0)))
-        setattr(self, name, wanted)
-
-    def show(self) -> Tensor:
-        """Give the images that are seen: (N, C, H', W')."""
-        if self.rows is None and self.columns is None:
-            return self.images
-        num_images, channels, height, width = self.images.shape
-        rows, columns = (
-            torch.arange(size, device=self.images.device).expand(num_images, -1) if seen is None else seen
-            for size, seen in ((height, self.rows), (width, self.columns))
-        )
-        pixels = rows.clamp(min=0)[:, :, None] * width + columns.clamp(min=0)[:, None, :]
-        flat = pixels.view(num_images, 1, -1).expand(-1, channels, -1)
-        shown = (
-            self.images.reshape(num_images, channels, -1).gather(2, flat).view(num_images, channels, *pixels.shape[1:])
-        )
-        blank = (rows == BLANK)[:, :, None] | (columns == BLANK)[:, None, :]
-        return shown.masked_fill_(blank[:, None], 0)
 
 
 class BatchTransform(ABC):
@@ -103,24 +51,10 @@ class BatchCrop(BatchTransform):
     def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Move the window."""
         size = view.size
-        for axis, offset in enumerate(self.offsets(size, randomness)):
-            positions = offset[:, None] + torch.arange(self.size[axis]) - self.margins[axis][0]
-            view.see(axis, _within(positions, size[axis], self.padding_mode))
+        offsets = to_device(torch.stack(self.offsets(size, randomness)), view.images.device)
+        for axis, offset in enumerate(offsets):
+            view.see(axis, windows(size[axis], self.margins[axis], self.size[axis], self.padding_mode), offset)
         return view
-
-
-def _within(positions: Tensor, size: int, padding_mode: str) -> Tensor:
-    """Give the row or column that each position shows, of which some lie in the padding before 0 or from `size` on."""
-    if padding_mode == "edge":
-        return positions.clamp(0, size - 1)
-    if padding_mode == "constant":
-        return positions.where((positions >= 0) & (positions < size), torch.tensor(BLANK))
-    if positions.numel() and (positions.min() <= -size or positions.max() >= 2 * size - 1):
-        raise ValueError(f"Padding is larger than the image allows: {size} pixels with padding_mode {padding_mode}.")
-    # reflect leaves out the border pixel, symmetric repeats it.
-    again = int(padding_mode == "symmetric")
-    positions = positions.where(positions >= 0, -positions - again)
-    return positions.where(positions < size, 2 * (size - 1) - positions + again)
 
 
 class BatchTranslation(BatchTransform):
@@ -144,7 +78,8 @@ class BatchTranslation(BatchTransform):
         """Move the images."""
         size = view.size
         for axis, shift in enumerate(self.shifts(size, randomness)):
-            view.see(axis, _within(torch.arange(size[axis]) - shift[:, None], size[axis], "constant"))
+            margin = math.ceil(self.share[1 - axis] * size[axis])
+            view.see(axis, windows(size[axis], (margin, margin), size[axis], "constant"), margin - shift)
         return view
 
 
@@ -166,9 +101,7 @@ class BatchFlip(BatchTransform):
 
     def __call__(self, view: View, randomness: SampleRandomness) -> View:
         """Mirror the chosen ones."""
-        chosen = self.chosen(randomness)
-        positions = torch.arange(view.size[self.axis])
-        view.see(self.axis, torch.where(chosen[:, None], positions.flip(0), positions))
+        view.see(self.axis, as_it_is_or_mirrored(view.size[self.axis]), self.chosen(randomness).long())
         return view
 
 

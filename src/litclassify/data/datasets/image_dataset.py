@@ -36,7 +36,7 @@ class ImageDataset(Dataset[Sample], ABC):
     device = torch.device("cpu")
     """Where batches lie."""
     in_memory: ClassVar[bool] = False
-    """Reading is so cheap that worker processes would only add to the cost."""
+    """Whether the images are in no files that are read as they are asked for."""
 
     def __init__(
         self,
@@ -50,6 +50,11 @@ class ImageDataset(Dataset[Sample], ABC):
         self.targets = targets
         self.transform = transform
         self.split = split
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether batches are made at once, which is so cheap that worker processes would only add to the cost."""
+        return False
 
     @abstractmethod
     def read(self, index: int) -> Tensor:

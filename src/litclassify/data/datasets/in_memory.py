@@ -46,6 +46,11 @@ class ImageTensorDataset(ImageDataset):
         self.vectorized = vectorize(transform)
 
     @property
+    def is_batched(self) -> bool:
+        """Whether no transform needs images one by one."""
+        return self.vectorized is not None
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the samples' images."""
         return len(self) * self.images[:1].nbytes
@@ -65,17 +70,20 @@ class ImageTensorDataset(ImageDataset):
         if self.vectorized is None:
             return super().__getitems__(draws)
         indices = np.asarray(draws) % len(self)
-        images, targets = self._take(self.images, self._rows[indices]), self._take(self.targets, indices)
+        images, targets = self._take(indices)
         if self.transform is None:
             return images, targets
         with refusal_of(self.split, self.paths[indices[0]], images):
             return self.vectorized(images, SampleRandomness(self.seed, draws)), targets
 
-    def _take(self, values: Tensor, indices: NDArray[np.int64]) -> Tensor:
+    def _take(self, indices: NDArray[np.int64]) -> Sample:
+        """Give images and targets of these samples."""
         if self.device.type == "cpu":
             # NumPy copies whole images, torch single bytes: 50 times as fast.
-            return torch.from_numpy(values.numpy()[indices])
-        return values[to_device(torch.from_numpy(indices), self.device)]
+            images, targets = self.images.numpy()[self._rows[indices]], self.targets.numpy()[indices]
+            return torch.from_numpy(images), torch.from_numpy(targets)
+        taken = to_device(torch.from_numpy(indices), self.device)  # Of images that `to` has put in this order.
+        return self.images[taken], self.targets[taken]
 
 
 class _Numbered(Sequence[str]):
