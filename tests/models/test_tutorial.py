@@ -1,8 +1,12 @@
 """The tutorial's own objects work in plain Python, without the command line."""
 
+import gc
+import weakref
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import pytest
 import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
@@ -10,6 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from litclassify.data import Digits
 from litclassify.models import ImageClassifier
 from litclassify.networks import TorchvisionNetwork
 
@@ -40,3 +45,25 @@ def test_image_folder_loaders_a_classifier_and_a_trainer(class_folders: Path, tm
     assert result["test_acc"] > 0.9
     labels = [label for batch in trainer.predict(model, val_loader) for label in batch["label"]]
     assert labels == [dataset.classes[target] for target in dataset.targets]
+
+
+def build_model() -> ImageClassifier:
+    return ImageClassifier(partial(TorchvisionNetwork, name="resnet18"), torch.optim.SGD, ["cat", "dog"])
+
+
+@pytest.fixture
+def _garbage_is_left() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_garbage_is_left")
+@pytest.mark.parametrize("build", [build_model, Digits])
+def test_what_a_function_holds_is_free_when_it_ends(build: Callable[[], object]) -> None:
+    def hold() -> weakref.ref[torch.Tensor]:
+        images = torch.zeros(2)
+        build()
+        return weakref.ref(images)
+
+    assert hold()() is None

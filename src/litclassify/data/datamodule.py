@@ -1,5 +1,6 @@
 """What every data module shares: arguments, stages, loaders and prediction on files."""
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -390,9 +391,11 @@ class ImageDataModule(LightningDataModule, ABC):
         return share > self.batch_size and share % self.batch_size == 1
 
     def _save_plain_hyperparameters(self) -> None:
-        self.save_hyperparameters(logger=False)
+        # Looking for the frame, Lightning would keep it, and all that its callers hold, until garbage is collected:
+        # loaders that are collected then wait for their processes in vain.
+        self.save_hyperparameters(logger=False, frame=inspect.currentframe())
         # The command line stores transforms as the config they came from. Transforms built in Python are
         # objects, which torch.load(weights_only=True) refuses: those are left out.
         keys = ["train_transform", "eval_transform"]
         objects = [key for key in keys if not all(isinstance(t, str | dict) for t in self.hparams[key] or [])]
-        self.save_hyperparameters(logger=False, ignore=objects)
+        self.save_hyperparameters(logger=False, ignore=objects, frame=inspect.currentframe())

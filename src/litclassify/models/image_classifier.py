@@ -1,5 +1,6 @@
 """The LightningModule that trains, evaluates and applies an image classifier."""
 
+import inspect
 import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypedDict
@@ -151,7 +152,9 @@ class ImageClassifier(LightningModule):
         # The command line stores the configuration of these; outside it they are objects, which a checkpoint
         # that loads without unpickling cannot hold.
         from_config = _given_hyperparameters.get() is not None
-        self.save_hyperparameters(logger=False, ignore=() if from_config else self.object_arguments)
+        ignored = () if from_config else self.object_arguments
+        # Looking for the frame, Lightning would keep it, and all that its callers hold, until garbage is collected.
+        self.save_hyperparameters(logger=False, ignore=ignored, frame=inspect.currentframe())
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
         self.class_names = list(class_names)
