@@ -1,5 +1,6 @@
 """What all tests share: one thread each, a directory of their own, and small runs of the command line."""
 
+import gc
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +34,11 @@ def every(n: int, cases: Iterable[Any]) -> list[Any]:
         pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=[pytest.mark.slow] if i % n else [])
         for i, case in enumerate(cases)
     ]
+
+
+def pytest_collection_finish() -> None:
+    # The million objects that are imported and collected stay: the garbage collector need not look at them so often.
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)
