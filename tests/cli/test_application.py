@@ -191,6 +191,7 @@ def test_a_plain_data_module_is_asked_for_after_training(
     assert "Missing: data.\n  The checkpoint does not say" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_evaluation_computes_with_the_precision_of_training(fit: Fit) -> None:
     run = fit("--trainer.precision", "bf16-mixed", "--test_after_fit", "true")
     after_fit = json.loads((run / "metrics.json").read_text())

@@ -147,7 +147,7 @@ def test_a_prediction_whose_batches_are_all_there_does_the_last_again(monkeypatc
     assert len(read("p.csv")) == 24
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("value", every(2, [math.nan, math.inf]))
 def test_an_image_without_probabilities_ends_the_prediction_which_can_go_on(
     value: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -280,7 +280,7 @@ def test_accuracy_of_the_test_set_is_that_of_test(capsys: pytest.CaptureFixture[
     assert f"{sum(row['label'] == row['target'] for row in rows) / len(rows):.4f}" == acc
 
 
-@pytest.mark.parametrize("path", ["images/dark", "images/*/*.png", "mixed", "list.txt", "images/dark/00.png"])
+@pytest.mark.parametrize("path", every(2, ["images/dark", "images/*/*.png", "mixed", "list.txt", "images/dark/00.png"]))
 def test_without_class_folders_there_is_no_target(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree("images/dark", "mixed/dark")
     shutil.copytree("images/bright", "mixed/other")

@@ -73,7 +73,7 @@ def test_a_best_checkpoint_that_is_gone_is_not_missed(
     assert "best val_acc" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("typed", [["--runs_dir", "elsewhere"], ["--run_name", "other"]])
+@pytest.mark.parametrize("typed", every(2, [["--runs_dir", "elsewhere"], ["--run_name", "other"]]))
 def test_fit_goes_on_elsewhere_if_that_is_typed(fit: Fit, typed: list[str]) -> None:
     run = fit("--trainer.max_epochs", "1")
     main(["fit", "--ckpt_path", f"{run}/last", "--trainer.max_epochs", "2", *typed, *RESUME])
@@ -113,7 +113,7 @@ def test_a_run_goes_on_with_another_patience(fit: Fit) -> None:
     assert state["patience"] == 3
 
 
-@pytest.mark.parametrize(("words", "epochs"), [([], 2), (["--early_stopping.patience", "5"], 4)])
+@pytest.mark.parametrize(("words", "epochs"), every(2, [([], 2), (["--early_stopping.patience", "5"], 4)]))
 def test_a_run_that_had_stopped_goes_on_if_it_is_given_patience(fit: Fit, words: list[str], epochs: int) -> None:
     run = fit("--early_stopping.patience", "1", "--early_stopping.min_delta", "1", "--trainer.max_epochs", "9")
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
@@ -174,11 +174,14 @@ def test_what_the_state_of_the_optimizer_holds_cannot_be_changed(
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        (["--model.optimizer.lr", "0.77"], "model.optimizer.lr is 0.77, but"),
-        (["--model.network.hidden_features", "[7]"], "its weights do not fit model.network"),
-        (["--early_stopping.monitor", "val_nothing"], "early_stopping.monitor is 'val_nothing'"),
-    ],
+    every(
+        3,
+        [
+            (["--model.optimizer.lr", "0.77"], "model.optimizer.lr is 0.77, but"),
+            (["--model.network.hidden_features", "[7]"], "its weights do not fit model.network"),
+            (["--early_stopping.monitor", "val_nothing"], "early_stopping.monitor is 'val_nothing'"),
+        ],
+    ),
 )
 def test_a_refused_continuation_leaves_the_run_as_it_was(
     fit: Fit, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
@@ -204,7 +207,9 @@ def test_a_one_cycle_schedule_is_as_long_as_the_run_was_when_it_began(
     assert changed(run, before) == []
 
 
-@pytest.mark.parametrize(("interval", "unit", "epochs"), [("step", 5, 4), ("epoch", 1, 3)])  # 5 steps an epoch.
+@pytest.mark.parametrize(
+    ("interval", "unit", "epochs"), every(2, [("step", 5, 4), ("epoch", 1, 3)])
+)  # 5 steps an epoch.
 def test_a_schedule_that_goes_by_another_length_goes_on_where_it_says(
     fit: Fit, caplog: pytest.LogCaptureFixture, interval: str, unit: int, epochs: int
 ) -> None:
@@ -238,7 +243,7 @@ def test_a_schedule_that_goes_on_as_it_was_says_nothing(fit: Fit, caplog: pytest
     assert "the learning rate goes on" not in caplog.text
 
 
-@pytest.mark.parametrize("total_steps", [9, 10])
+@pytest.mark.parametrize("total_steps", every(2, [9, 10]))
 def test_a_one_cycle_schedule_that_is_given_too_short_a_length_is_refused(fit: Fit, total_steps: int) -> None:
     words = ["--model.lr_scheduler.max_lr", "0.01", "--model.lr_scheduler.total_steps", str(total_steps)]
     with nullcontext() if total_steps == 10 else pytest.raises(SystemExit, match="2"):

@@ -36,6 +36,7 @@ def run_of(name: str) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_it_goes_on_with_more_time_as_if_it_had_not_ended(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

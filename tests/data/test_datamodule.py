@@ -245,6 +245,7 @@ def test_sizes_that_are_asked_for_are_silent(transforms):
     Digits(image_size=16, **transforms).setup("fit")
 
 
+@pytest.mark.slow
 def test_sizes_that_differ_are_explained_by_workers_too(make_folder, make_image):
     root = make_folder({"cat": 9, "dog": 9})
     make_image("root/cat/large.png", size=(50, 50))

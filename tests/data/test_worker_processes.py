@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import every
 
 # What is registered last comes first: this waits where the workers have been ended, and Python has not joined them yet.
 LEFT_OPEN = """
@@ -18,7 +19,7 @@ print("ends", flush=True)
 """
 
 
-@pytest.mark.parametrize("end", ["", "raise RuntimeError"])
+@pytest.mark.parametrize("end", every(2, ["", "raise RuntimeError"]))
 def test_a_program_ends_though_its_loader_is_open(end: str, class_folders: Path) -> None:
     """It would wait for ever for processes that ignore the signal with which Python ends them, or tell of their end."""
     program = subprocess.run(

@@ -154,7 +154,7 @@ def test_a_search_for_a_rate_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "400", "--seconds", "0.05"]]
+    "what", every(2, [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "400", "--seconds", "0.05"]])
 )
 def test_a_search_says_nothing_of_its_trainings(what: list[str], caplog: pytest.LogCaptureFixture) -> None:
     main(["find", *what, *SMALL])
@@ -212,7 +212,7 @@ def test_mistakes_in_the_config_are_those_of_fit(what: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    "what", [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "800", "--seconds", "0.01"]]
+    "what", every(2, [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "800", "--seconds", "0.01"]])
 )
 def test_a_picture_is_drawn_where_it_is_asked_for(what: list[str], tmp_path: Path) -> None:
     main(["find", *what, *SMALL, "--picture", "curve.png"])
@@ -242,10 +242,13 @@ def test_a_batch_size_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 
 @pytest.mark.parametrize(
     "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
-        RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. "),
-    ],
+    every(
+        2,
+        [
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+            RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. "),
+        ],
+    ),
 )
 def test_missing_memory_ends_the_search(
     error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -265,7 +268,7 @@ def test_missing_memory_ends_the_search(
 
 
 @pytest.mark.parametrize(
-    "what", [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "400", "--seconds", "0.05"]]
+    "what", every(2, [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "400", "--seconds", "0.05"]])
 )
 def test_what_a_training_freezes_is_frozen_in_the_search(what: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     trained, forward = set(), MLP.forward
@@ -284,11 +287,21 @@ def test_what_a_training_freezes_is_frozen_in_the_search(what: list[str], monkey
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ["--trainer.limit_train_batches", "0.1"],
-        ["--trainer.limit_train_batches", "0", "--trainer.overfit_batches", "0.1"],
-        ["--model.batch_mixing", "MixUp", "--model.batch_mixing.off_last_epochs", "15", "--trainer.max_epochs", "20"],
-    ],
+    every(
+        2,
+        [
+            ["--trainer.limit_train_batches", "0.1"],
+            ["--trainer.limit_train_batches", "0", "--trainer.overfit_batches", "0.1"],
+            [
+                "--model.batch_mixing",
+                "MixUp",
+                "--model.batch_mixing.off_last_epochs",
+                "15",
+                "--trainer.max_epochs",
+                "20",
+            ],
+        ],
+    ),
 )
 def test_parts_of_a_run_do_not_shorten_a_search(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(["find", "lr", *SMALL, "--num_steps", "12", *words])

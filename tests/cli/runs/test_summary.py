@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import SMALL
+from tests.conftest import SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.runs.invocation import shell_command
@@ -45,7 +45,7 @@ def test_metrics_of_test_stand_with_four_decimals(fit: Fit, capsys: pytest.Captu
     assert exact["test_loss"] != round(exact["test_loss"], 4)
 
 
-@pytest.mark.parametrize("command", ["test", "validate"])
+@pytest.mark.parametrize("command", every(2, ["test", "validate"]))
 def test_verbose_false_prints_no_metrics(command: str, fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
     run = fit()
     capsys.readouterr()

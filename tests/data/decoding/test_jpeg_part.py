@@ -181,6 +181,7 @@ assert equal and os.waitpid(pid, 0)[1] == 0
 """
 
 
+@pytest.mark.slow
 def test_it_is_loaded_without_a_word_and_works_in_a_forked_process(tmp_path: Path) -> None:
     path = tmp_path / "image.jpg"
     path.write_bytes(FILES[0])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import every
 
 from litclassify.cli import main
 from litclassify.data.splitting.held_out import digest
@@ -32,7 +33,7 @@ def test_the_same_images_are_not_warned_of(run: Path, class_folders: Path, tmp_p
     main(["test", *here, "--data.val_split", "0.3"])
 
 
-@pytest.mark.parametrize("command", ["test", "validate", "predict"])
+@pytest.mark.parametrize("command", every(3, ["test", "validate", "predict"]))
 def test_images_that_have_come_are_warned_of(command: str, run: Path, class_folders: Path) -> None:
     add_images(class_folders)
     split = "val" if command == "validate" else "test"
@@ -40,7 +41,7 @@ def test_images_that_have_come_are_warned_of(command: str, run: Path, class_fold
         main([command, "--ckpt_path", str(run)])
 
 
-@pytest.mark.parametrize("words", [["--data.seed", "1"], ["--data.test_split", "0.5"]])
+@pytest.mark.parametrize("words", every(2, [["--data.seed", "1"], ["--data.test_split", "0.5"]]))
 def test_another_draw_is_warned_of(words: list[str], run: Path) -> None:
     with pytest.warns(UserWarning, match="The test images are not those that were held out"):
         main(["test", "--ckpt_path", str(run), *words])
