@@ -10,6 +10,7 @@ from tests.cli.conftest import Mistake
 
 from litclassify.cli import main
 from litclassify.cli.checkpoints.path import best_checkpoints
+from litclassify.cli.commands.average import cosine_similarity
 
 Fit = Callable[..., Path]
 NETWORK = ["--model.network", "ResNet9", "--model.network.in_channels", "1", "--model.network.width", "2"]
@@ -43,6 +44,19 @@ def test_the_average_is_tested_and_predicts_without_a_config(fit: Fit) -> None:
     assert "test_acc" in json.loads(metrics.read_text())
     main(["predict", "--ckpt_path", "soup.ckpt", "--output", "soup.csv", *QUIET])
     assert Path("soup.csv").is_file()
+
+
+def test_networks_that_have_nothing_in_common_are_warned_of(fit: Fit) -> None:
+    run, other = (fit(*NETWORK, *SHORT, "--seed_everything", seed) for seed in ("1", "2"))
+    with pytest.warns(UserWarning, match=r"little in common \(cosine similarity -?0\.[01]"):
+        main(["average", str(run), str(other), "--top", "1", "--output", "soup.ckpt"])
+
+
+def test_similarity_is_the_cosine_of_all_weights() -> None:
+    first, other = ({"w": torch.randn(3, 4), "b": torch.ones(3), "n": torch.tensor(3)} for _ in range(2))
+    expected = torch.cosine_similarity(first["w"].flatten(), other["w"].flatten(), dim=0)
+    assert cosine_similarity(first, other) == pytest.approx(float(expected), abs=1e-6)
+    assert cosine_similarity(first, {**first, "w": 3 * first["w"]}) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("monitor", "mode"), [("val_acc", "max"), ("val_loss", "min")])
