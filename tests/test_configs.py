@@ -14,7 +14,7 @@ from tests.conftest import CONFIGS
 
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
 # Two trainings each.
-FAST = ("digits.yaml", "multi_label.yaml")
+FAST = ("digits.yaml",)
 MOSTLY_SLOW = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in RECIPES]
 FRAGMENTS = sorted(path.name for path in (CONFIGS / "trainer").glob("*.yaml"))
 # A few batches on the CPU, whatever the recipe says.

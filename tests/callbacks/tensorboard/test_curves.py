@@ -75,6 +75,7 @@ def test_configuration_stands_in_its_own_order(events: EventAccumulator) -> None
     assert keys != sorted(keys)
 
 
+@pytest.mark.slow
 def test_no_empty_table_of_hyperparameters_lies_in_the_run(fit: Fit) -> None:
     run = fit("--test_after_fit", "true")
     main(["test", "--ckpt_path", str(run), "--trainer.enable_progress_bar", "false"])

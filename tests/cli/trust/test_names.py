@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.conftest import SMALL
+from tests.conftest import SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.runs.invocation import shell_command
@@ -70,7 +70,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", every(2, COMMANDS))
 def test_a_terminal_shows_names_and_obeys_none(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     text = printed(capfd, *COMMANDS[command])
     assert [character for character in set(text) if not character.isprintable() and character != "\n"] == []
