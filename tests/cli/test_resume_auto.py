@@ -209,15 +209,20 @@ def test_checkpoints_from_which_it_could_never_go_on_are_refused(
     assert not runs()
 
 
+def finished_run() -> tuple[Path, dict[str, Any]]:
+    """Give the one run, which has finished, and its config."""
+    (run,) = runs()
+    assert (run / "finished").exists()
+    return run, yaml.safe_load((run / "config.fit.yaml").read_text())
+
+
 def test_the_rate_that_the_first_part_of_a_run_found_holds_in_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     found = RateSearch([0.1 * n for n in range(1, 13)], [1.0] * 12, {"model.optimizer.lr": 0.033})
     monkeypatch.setattr("litclassify.cli.search.searches.search_rate", lambda *_: found)
     stop(15, "--find_lr", "true")
     monkeypatch.setattr("litclassify.cli.search.searches.search_rate", lambda *_: pytest.fail("searched again"))
     main([*AUTO, "--find_lr", "true"])
-    (run,) = runs()
-    assert (run / "finished").exists()
-    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    _, config = finished_run()
     assert config["model"]["init_args"]["optimizer"]["init_args"]["lr"] == 0.033
     assert config["find_lr"] is False
 
@@ -233,9 +238,7 @@ def test_the_batch_size_that_the_first_part_of_a_run_found_holds_in_the_others(
     stop(15, "--find_batch_size", "true")
     monkeypatch.setattr("litclassify.cli.search.searches.search_size", lambda *_: pytest.fail("searched again"))
     main([*AUTO, "--find_batch_size", "true"])
-    (run,) = runs()
-    assert (run / "finished").exists()
-    config = yaml.safe_load((run / "config.fit.yaml").read_text())
+    run, config = finished_run()
     assert config["data"]["init_args"]["batch_size"] == 64
     assert config["find_batch_size"] is False
     stored = read_checkpoint(run / "checkpoints/last.ckpt").config

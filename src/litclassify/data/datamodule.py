@@ -391,8 +391,7 @@ class ImageDataModule(LightningDataModule, ABC):
         return share > self.batch_size and share % self.batch_size == 1
 
     def _save_plain_hyperparameters(self) -> None:
-        # Looking for the frame, Lightning would keep it, and all that its callers hold, until garbage is collected:
-        # loaders that are collected then wait for their processes in vain.
+        # Looking for the frame, Lightning would keep it, and all that its callers hold, until garbage is collected.
         self.save_hyperparameters(logger=False, frame=inspect.currentframe())
         # The command line stores transforms as the config they came from. Transforms built in Python are
         # objects, which torch.load(weights_only=True) refuses: those are left out.

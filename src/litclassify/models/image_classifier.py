@@ -170,9 +170,7 @@ class ImageClassifier(LightningModule):
         self.criterion = criterion
         self.optimization = Optimization(optimizer, lr_scheduler, lr_interval, parameter_groups)
         self._register_normalisation(mean, std)
-        self.train_metrics = self._make_metrics("train_")
-        self.val_metrics = self._make_metrics("val_")
-        self.test_metrics = self._make_metrics("test_")
+        self.train_metrics, self.val_metrics, self.test_metrics = map(self._make_metrics, ("train_", "val_", "test_"))
         self.batch_mixing = batch_mixing
         self.test_time_augmentation = test_time_augmentation
         self._check_parts(image_shape)
