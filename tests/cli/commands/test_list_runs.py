@@ -80,6 +80,12 @@ def test_a_run_that_has_hardly_begun_is_listed(tmp_path: Path, rows: str, listed
     assert (name, epochs) == ("a/stamp", "1/3" if "0.5" in rows else "0/3")
 
 
+def test_of_a_finished_run_without_a_table_of_metrics_no_epochs_are_told(fit: Fit, listed: Listed) -> None:
+    fit("--trainer.logger", "false", "--trainer.max_epochs", "1")
+    ((_, state, *_),) = listed()
+    assert state == "done"
+
+
 def test_runs_stand_in_the_order_of_their_time_stamps(tmp_path: Path) -> None:
     for name, stamp in (("b", "2026-01-01"), ("a", "2026-01-02"), ("deeper/c", "2025-12-31")):
         make_run(tmp_path / name / stamp)

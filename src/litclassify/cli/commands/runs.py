@@ -80,5 +80,7 @@ def _print(runs: Sequence[Run], runs_dir: Path, sort: str | None) -> None:
 
 
 def _state(run: Run) -> str:
+    if run.finished and not run.epochs:
+        return "done"  # Its logger was another than that of metrics.csv.
     reached = f"{run.epochs}/{run.max_epochs}" if run.max_epochs is not None else str(run.epochs)
     return f"{reached} done" if run.finished else reached
