@@ -32,23 +32,25 @@ def load_safely(path: Path, mistake: str, remedy: str = "", mmap: bool = False) 
         raise UserError(" ".join(filter(None, (f"{mistake}: {_reason(error)}", remedy)))) from error
 
 
-def load_safetensors(path: Path, mistake: str) -> dict[str, Tensor]:
+def load_safetensors(path: Path, given: str) -> dict[str, Tensor]:
     """Load a file of the package safetensors, which holds tensors alone; timm brings that package.
 
     Args:
         path: The file.
-        mistake: How the message starts if it cannot be loaded; the reason follows.
+        given: How the message starts if it cannot be loaded, up to the file.
 
     Raises:
-        UserError: The file is damaged, or is of another kind.
+        UserError: The file is damaged, or is of another kind, or the package is not installed.
     """
-    from safetensors import SafetensorError  # noqa: PLC0415 - few need it, and not all have it
-    from safetensors.torch import load_file  # noqa: PLC0415
-
+    try:
+        from safetensors import SafetensorError  # noqa: PLC0415 - few need it, and not all have it
+        from safetensors.torch import load_file  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UserError(f"{given} needs safetensors: pip install safetensors") from error
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{mistake}: {error}.") from error
+        raise UserError(f"{given} can't be read: {error}.") from error
     return tensors
 
 

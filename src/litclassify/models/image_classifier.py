@@ -104,8 +104,9 @@ class ImageClassifier(LightningModule):
         class_weights: What rare classes weigh in the loss, by the training images: `Balanced` or `EffectiveNumber`.
             The loss gets it as its `weight`, in validation and test, too. Null leaves the loss as it is.
         class_counts: Training images of each class. Null if `class_weights` is. Likewise from the data.
-        init_from: Checkpoint whose network's weights to start from, as far as names and shapes agree; what was taken
-            and what was not is printed. It is not resumed: training starts at its first epoch. Null starts fresh.
+        init_from: Checkpoint, or file with a state dict, whose network's weights to start from, as far as names and
+            shapes agree; what was taken and what was not is printed. It is not resumed: training starts at its first
+            epoch. Null starts fresh.
 
     Raises:
         UserError: Fewer than two classes, a `mean` without `std`, or a network or criterion that does not take what

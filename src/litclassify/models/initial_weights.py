@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
-from litclassify.files.safe_loading import load_safely
+from litclassify.files.state_dicts import PARALLEL_PREFIX, read_state_dict
 
 # Where an ImageClassifier keeps its network.
 NETWORK_PREFIX = "network."
@@ -49,20 +49,14 @@ def start_from(network: nn.Module, path: str) -> None:
 
 
 def read_network_state(path: str) -> dict[str, Tensor]:
-    """Read a network's weights from a checkpoint of an `ImageClassifier`, or from a bare state dict.
+    """Read a network's weights from a checkpoint of an `ImageClassifier`, or as `read_state_dict` does.
 
     Raises:
         UserError: There is no such file, or it holds no weights that load without unpickling.
     """
-    if not Path(path).is_file():
-        raise UserError(f"model.init_from '{path}' is no file. Give a checkpoint file.")
-    content = load_safely(Path(path), f"model.init_from '{path}' is no checkpoint that can be loaded safely")
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
-    weights = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    network = {
-        name.removeprefix(NETWORK_PREFIX): value for name, value in weights.items() if name.startswith(NETWORK_PREFIX)
-    }
-    return network or weights
+    if not Path(path).expanduser().is_file():
+        raise UserError(f"model.init_from is {path!r}, which is no file. Give a checkpoint file.")
+    return read_state_dict(path, "model.init_from", (NETWORK_PREFIX, PARALLEL_PREFIX))
 
 
 def transfer(network: nn.Module, state: Mapping[str, Tensor]) -> Transfer:

@@ -1,6 +1,5 @@
 """The networks of timm, for any number of classes and channels."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,12 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from litclassify.errors import UserError
-from litclassify.files.safe_loading import load_safely, load_safetensors
+from litclassify.files.state_dicts import PARALLEL_PREFIX, read_state_dict
 from litclassify.networks.factory import Network
 from litclassify.suggestions import nearest, some_of
 
 # Before the names of timm's own in the checkpoints of this application, of Lightning and of DistributedDataParallel.
-_PREFIXES = ("network.model.", "model.", "module.")
+_PREFIXES = ("network.model.", "model.", PARALLEL_PREFIX)
 # How timm's networks refuse an argument that their kind does not have, and what that is called here.
 _ARGUMENTS = {"img_size": "image_size", "drop_path_rate": "drop_path_rate", "drop_rate": "drop_rate"}
 
@@ -172,22 +171,7 @@ def _from_file(timm: ModuleType, name: str, weights: str, num_classes: int, argu
 
 
 def _read_weights(weights: str) -> dict[str, Tensor]:
-    path = Path(weights).expanduser()
-    given = f"model.network.weights is {weights!r}, "
-    if not path.is_file():
-        raise UserError(f"{given}which is no file. Give a state dict, or set model.network.pretrained to true.")
-    if path.suffix == ".safetensors":
-        return load_safetensors(path, f"{given}but that file can't be read")
-    content = load_safely(path, f"{given}but that file can't be read with torch.load(weights_only=True)")
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    state = (
-        {name: value for name, value in content.items() if isinstance(value, Tensor)}
-        if isinstance(content, Mapping)
-        else {}
-    )
-    if not state:
-        raise UserError(f"{given}but that file holds no state dict. Save one: torch.save(network.state_dict(), path).")
-    prefix = next((prefix for prefix in _PREFIXES if any(name.startswith(prefix) for name in state)), "")
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    if not Path(weights).expanduser().is_file():
+        remedy = "Give a state dict, or set model.network.pretrained to true."
+        raise UserError(f"model.network.weights is {weights!r}, which is no file. {remedy}")
+    return read_state_dict(weights, "model.network.weights", _PREFIXES)

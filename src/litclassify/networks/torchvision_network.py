@@ -15,7 +15,7 @@ from torchvision.models.maxvit import MaxVitBlock
 from torchvision.models.vision_transformer import Encoder
 
 from litclassify.errors import UserError
-from litclassify.files.safe_loading import load_safely
+from litclassify.files.state_dicts import read_state_dict
 from litclassify.networks.factory import Network
 from litclassify.networks.layer_stages import last_layer, layer_stages
 from litclassify.suggestions import nearest, some_of
@@ -46,10 +46,10 @@ class TorchvisionNetwork(Network):
         name: Name in torchvision's list of models, such as `resnet18`, `efficientnet_b0` or `vit_b_16`. See
             https://docs.pytorch.org/vision/stable/models.html#classification.
         weights: Weights to start from: a name that torchvision has for this model (`DEFAULT`,
-            `IMAGENET1K_V1`), downloaded once into `$TORCH_HOME`, or the path of a local file (.pth, .pt,
-            .ckpt) with a state dict, bare or under the key `state_dict` or `model`. The head's weights are
-            used where they have `num_classes` outputs, else the head starts fresh. None: all weights start
-            fresh.
+            `IMAGENET1K_V1`), downloaded once into `$TORCH_HOME`, or the path of a local file
+            (.safetensors, or .pth, .pt, .ckpt with a state dict, bare or under the key `state_dict` or `model`). The
+            head's weights are used where they have `num_classes` outputs, else the head starts fresh. None: all weights
+            start fresh.
         in_channels: Channels of an image. With weights for 3 channels and another number here, the first
             convolution is adapted: summed over red, green and blue for 1 channel, which keeps its response to
             gray images, else repeated in that order and scaled by 3 / in_channels.
@@ -112,9 +112,8 @@ def read_weights(name: str, weights: str) -> dict[str, Tensor]:
     }
     if weights in entries:
         return _download(weights, entries[weights])
-    path = Path(weights).expanduser()
-    if path.is_file():
-        return _read_file(path)
+    if Path(weights).expanduser().is_file():
+        return read_state_dict(weights, "model.network.weights")
     raise UserError(
         f"model.network.weights is {weights!r}, which is neither a file nor a name of weights for "
         f"{name}. Names: {', '.join(entries)}. Give one of them, or the path of a local state dict."
@@ -199,21 +198,6 @@ def _download(weights: str, entry: models.WeightsEnum) -> dict[str, Tensor]:
             f"Connect to the internet, or download that file elsewhere and give its path."
         ) from error
     return state
-
-
-def _read_file(path: Path) -> dict[str, Tensor]:
-    given = f"model.network.weights is {str(path)!r}, but that file"
-    content = load_safely(
-        path,
-        f"{given} can't be read with torch.load(weights_only=True)",
-        remedy="Save a state dict: torch.save(network.state_dict(), path).",
-    )
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, dict) or not any(isinstance(value, Tensor) for value in content.values()):
-        raise UserError(f"{given} holds no state dict. Save one: torch.save(network.state_dict(), path).")
-    return content
 
 
 def _rename(state: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
