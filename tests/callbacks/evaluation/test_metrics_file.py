@@ -22,15 +22,27 @@ class Undefined(LightningModule):
         self.log_dict({"test_acc": 0.5, "test_kappa": torch.nan, "test_loss": torch.inf, "other": 1.0})
 
 
+def measure(file: Path) -> None:
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, callbacks=[MetricsFile(file)])
+    trainer.test(Undefined(), [torch.zeros(1)], verbose=False)
+
+
 def test_what_is_no_number_is_null_with_the_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "metrics.json"
-    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, callbacks=[MetricsFile(file)])
     with caplog.at_level("INFO"):
-        trainer.test(Undefined(), [torch.zeros(1)], verbose=False)
+        measure(file)
     metrics = json.loads(file.read_text(), parse_constant=refuse)
     assert metrics == {"test_acc": 0.5, "test_kappa": None, "test_loss": None}
     assert "metrics.json holds null for what JSON has no number for: test_kappa (nan), test_loss (inf)." in caplog.text
     assert read_metrics(file) == {"test_acc": 0.5}
+
+
+def test_who_reads_the_file_meanwhile_has_all_of_the_earlier_one(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"test_acc": 0.25}')
+    with (tmp_path / "metrics.json").open() as reader:
+        measure(tmp_path / "metrics.json")
+        assert json.load(reader) == {"test_acc": 0.25}
+    assert read_metrics(tmp_path / "metrics.json") == {"test_acc": 0.5}
 
 
 def test_a_single_image_has_nothing_to_be_ranked_before(caplog: pytest.LogCaptureFixture) -> None:

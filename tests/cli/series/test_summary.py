@@ -1,4 +1,5 @@
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def test_metrics_that_a_run_lacks_are_estimated_from_the_others(tmp_path: Path) 
     assert (summary.estimates["val_acc"].n, summary.estimates["test_acc"].n) == (2, 1)
     assert "| std | 0.1414 | 0.0000 | - |" in summary.markdown()
     assert summary.best == "seed_1"
+
+
+def test_who_reads_a_summary_meanwhile_has_all_of_the_earlier_one(tmp_path: Path) -> None:
+    series = series_of(tmp_path, {0: 0.5})
+    files = [tmp_path / f"summary.{suffix}" for suffix in ("md", "csv", "json")]
+    for file in files:
+        file.write_text("earlier")
+    with ExitStack() as readers:
+        opened = [readers.enter_context(file.open()) for file in files]
+        Summary(series).write()
+        assert [reader.read() for reader in opened] == ["earlier"] * 3
+    assert json.loads(files[2].read_text())["best"] == "seed_0"
 
 
 def test_the_table_fits_80_columns_and_is_divided_where_it_does_not(

@@ -7,6 +7,8 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
+from litclassify.files.durable_files import replacing
+
 
 class MetricsFile(Callback):
     """Write every test metric to a JSON file.
@@ -23,7 +25,8 @@ class MetricsFile(Callback):
         """Write `{"test_acc": 0.98, …}`, with null for what is no finite number, and say so: JSON has no others."""
         logged = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
         metrics = {name: value if math.isfinite(value) else None for name, value in logged.items()}
-        self.path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        with replacing(self.path) as file:
+            file.write((json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode())
         nulls = [f"{name} ({logged[name]})" for name, value in metrics.items() if value is None]
         if nulls:
             rank_zero_info(f"{self.path.name} holds null for what JSON has no number for: {', '.join(nulls)}.")

@@ -16,6 +16,7 @@ from litclassify.cli.results.run import read_run
 from litclassify.cli.runs.directory import METRICS_JSON, SUMMARY
 from litclassify.cli.runs.series import Series
 from litclassify.cli.series.estimate import Estimate, estimate
+from litclassify.files.durable_files import replacing
 from litclassify.files.log_files import METRICS_CSV
 from litclassify.tables import number_text, print_table
 
@@ -65,10 +66,10 @@ class Summary:
 
     def write(self) -> None:
         """Write `summary.md`, `summary.csv` and `summary.json`."""
-        file = self.series.folder / SUMMARY
-        file.with_suffix(".md").write_text(self.markdown(), encoding="utf-8")
-        file.with_suffix(".csv").write_text(self._csv(), encoding="utf-8", newline="")
-        file.write_text(json.dumps(self._json(), indent=2) + "\n", encoding="utf-8")
+        json_text = json.dumps(self._json(), indent=2) + "\n"
+        for suffix, text in {".md": self.markdown(), ".csv": self._csv(), ".json": json_text}.items():
+            with replacing((self.series.folder / SUMMARY).with_suffix(suffix)) as file:
+                file.write(text.encode())
 
     def print(self) -> None:
         """Print the table, as several below each other where a terminal is too narrow for one."""
