@@ -126,6 +126,20 @@ def rest(lines: list[str], name: str) -> list[str]:
     return [line.removeprefix(name).strip() for line in starting(lines, name)]
 
 
+@pytest.mark.parametrize("spoil", [lambda file: file.write_bytes(b"damaged"), Path.unlink], ids=["damaged", "gone"])
+def test_a_training_ends_well_without_a_best_checkpoint_to_read(
+    spoil: Callable[[Path], object], printed: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil_all(run_dir: Path) -> None:
+        for file in (run_dir / "checkpoints").iterdir():
+            spoil(file)
+
+    assert "(epoch " in rest(printed(), "best val_acc")[0]
+    monkeypatch.setattr("litclassify.cli.application.mark_finished", spoil_all)
+    (score,) = rest(printed(), "best val_acc")
+    assert 0 <= float(score) <= 1
+
+
 def test_view_it_needs_tensorboard(printed: Callable[..., list[str]]) -> None:
     assert rest(printed(), "view it") == ["tensorboard --logdir runs"]
     assert rest(printed("--trainer.logger", "false"), "view it") == []

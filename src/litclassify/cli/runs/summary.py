@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
@@ -20,7 +20,8 @@ from litclassify.cli.runs.invocation import shell_command
 from litclassify.cli.runs.slurm import requeue_job
 from litclassify.cli.trust.flag import opening_words
 from litclassify.data import ImageDataModule
-from litclassify.errors import InterruptedBySignal
+from litclassify.errors import InterruptedBySignal, UserError
+from litclassify.files.safe_loading import load_safely
 
 Rows = Iterator[tuple[str, str]]
 
@@ -100,8 +101,8 @@ def _best(checkpoint: ModelCheckpoint) -> Rows:
     if checkpoint.monitor is None or checkpoint.best_model_score is None:
         return
     score = f"{float(checkpoint.best_model_score):.4f}"
-    if Path(checkpoint.best_model_path).is_file():  # It may have been moved away meanwhile.
-        epoch = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True, mmap=True)["epoch"]
+    with suppress(UserError):  # It may have been moved away meanwhile, or be damaged: what was trained is still told.
+        epoch = load_safely(Path(checkpoint.best_model_path), "the best checkpoint", mmap=True)["epoch"]
         score += f" (epoch {epoch})"
     yield f"best {checkpoint.monitor}", score
 
