@@ -12,11 +12,12 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from litclassify.audit.hashing import SIDE, perceptual_hashes
-from litclassify.files.image_formats import check_depth, known_formats
+from litclassify.files.image_formats import known_formats
 from litclassify.files.regular_file import open_regular
+from litclassify.files.upright_images import orientation, upright
 
 # Sharpness and tones of photographs are measured at this size, which makes them comparable.
 LONGER_SIDE = 256
@@ -94,7 +95,7 @@ def gray_of(images: Pixels) -> npt.NDArray[np.float32]:
 def open_upright(content: BinaryIO) -> Image.Image:
     """Read an image as training does: upright, 8 bits, in RGB, on white."""
     with Image.open(content, formats=known_formats()) as file:
-        return _upright(file)
+        return upright(file, "RGB")
 
 
 def _measure_pixels(pixels: Pixels) -> Measures:
@@ -115,22 +116,12 @@ def _measure_file(path: str) -> Measures:
             found.format, found.mode = image.format or "", image.mode
             found.width, found.height = image.size
             found.frames = getattr(image, "n_frames", 1)
-            found.turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            found.turned = orientation(image) != 1
             found.transparent = image.has_transparency_data
-            _measure_upright(found, _upright(image))
+            _measure_upright(found, upright(image, "RGB"))
     except Exception as error:  # Pillow's readers raise whatever their parsing meets; an audit goes on.
         found.error, found.thumbnail = _reason(error, content), None
     return found
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    check_depth(image)
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):
-        upright = Image.fromarray((np.asarray(upright).clip(0, 65535) >> 8).astype(np.uint8))
-    if upright.has_transparency_data:
-        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright.convert("RGBA"))
-    return upright.convert("RGB")
 
 
 def _measure_upright(found: Measures, image: Image.Image) -> None:

@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from litclassify.data.decoding.plain_jpeg import PlainJpeg
 from litclassify.errors import UserError
-from litclassify.files.image_formats import check_depth, known_formats
+from litclassify.files.image_formats import known_formats
 from litclassify.files.regular_file import open_regular
+from litclassify.files.upright_images import orientation, upright
 
 RGB = 3
 JPEG_REDUCTIONS = (8, 4, 2)
@@ -169,53 +170,30 @@ def _reason(error: Exception) -> str:
 
 
 def _decode(file: Image.Image, num_channels: int) -> Tensor:
-    return _as_tensor(np.array(_upright(file, num_channels)))
+    return _as_tensor(np.array(upright(file, _mode(num_channels))))
 
 
 def _decode_reduced(file: JpegImageFile, num_channels: int, window: Window) -> Tensor:
-    factor, orientation = window.reduction, _orientation(file)
+    factor, turn = window.reduction, orientation(file)
     height, width = (pixels / factor for pixels in _upright_size(file))
     file.draft(None, (file.width // factor, file.height // factor))
-    image = _upright(file, num_channels)
+    image = upright(file, _mode(num_channels))
     # JPEG rounds sizes up, by pixels at the stored right and bottom.
-    left = window.left / factor + (image.width - width if orientation in LEFT_IS_AN_END else 0)
-    top = window.top / factor + (image.height - height if orientation in TOP_IS_AN_END else 0)
+    left = window.left / factor + (image.width - width if turn in LEFT_IS_AN_END else 0)
+    top = window.top / factor + (image.height - height if turn in TOP_IS_AN_END else 0)
     box = (left, top, left + window.width / factor, top + window.height / factor)
     # Only Pillow resizes from a box with fractions of pixels, which keeps the window exact.
     return _as_tensor(np.array(image.resize(window.size[::-1], Image.Resampling.BILINEAR, box)))
 
 
-def _upright(file: Image.Image, num_channels: int) -> Image.Image:
-    check_depth(file)
-    # Without need, exif_transpose and convert would copy the image.
-    image = file if _orientation(file) == 1 else ImageOps.exif_transpose(file)
-    image = _flatten(_to_8_bits(image))
-    mode = "RGB" if num_channels == RGB else "L"
-    return image if image.mode == mode else image.convert(mode)
+def _mode(num_channels: int) -> str:
+    return "RGB" if num_channels == RGB else "L"
 
 
 def _upright_size(file: Image.Image) -> tuple[int, int]:
-    return file.size if _orientation(file) in QUARTER_TURNS else file.size[::-1]
-
-
-def _orientation(file: Image.Image) -> int:
-    orientation: int = file.getexif().get(ExifTags.Base.Orientation, 1)
-    return orientation
+    return file.size if orientation(file) in QUARTER_TURNS else file.size[::-1]
 
 
 def _as_tensor(pixels: npt.NDArray[np.uint8]) -> Tensor:
     image = torch.from_numpy(pixels)
     return image[None] if image.ndim == 2 else image.permute(2, 0, 1)  # noqa: PLR2004 - grayscale has no channels
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    # Pillow opens 16-bit grayscale as mode I or I;16, and would clip values over 255 instead of scaling them.
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
