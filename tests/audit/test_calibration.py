@@ -6,8 +6,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
 
-from litclassify.audit.calibration import ROWS_AT_ONCE, Floats
 from litclassify.audit.calibration import calibrated as calibrated_in_parts
+from litclassify.temperature import ROWS_AT_ONCE, Floats
 
 GENERATOR = np.random.default_rng(0)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from litclassify.audit.calibration import Floats, calibrated
+from litclassify.audit.calibration import calibrated
 from litclassify.audit.features import Features, thumbnail_features
 from litclassify.audit.finding import Finding
 from litclassify.audit.hashing import SIDE
@@ -14,6 +14,7 @@ from litclassify.audit.inventory import Sample
 from litclassify.audit.measures import Measures
 from litclassify.data.splitting.folds import stratified_folds
 from litclassify.errors import UserError
+from litclassify.temperature import Floats
 
 FOLDS = 5
 SHRINKAGE = 0.05

@@ -2,7 +2,6 @@
 
 from litclassify.evaluation.answers import answers
 from litclassify.evaluation.bootstrap import FROM_COUNTS, Interval, bootstrap_intervals
-from litclassify.evaluation.calibration import fit_temperature
 from litclassify.evaluation.evaluation import ClassCounts, Evaluation, class_counts
 from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
 from litclassify.evaluation.label_metrics import (
@@ -28,7 +27,6 @@ __all__ = [
     "bootstrap_intervals",
     "class_counts",
     "class_table",
-    "fit_temperature",
     "label_intervals",
     "label_summary",
     "some_label_metrics",

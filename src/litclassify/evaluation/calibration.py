@@ -4,13 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from litclassify.evaluation.evaluation import Evaluation, Floats
 
 NUM_BINS = 15
-# Outside of it, probabilities are all alike, or all 0 and 1.
-TEMPERATURES = (0.01, 100.0)
 
 
 class Bins(NamedTuple):
@@ -52,17 +49,3 @@ def brier_score(evaluation: Evaluation) -> float:
     of_targets = probabilities[np.arange(len(evaluation)), evaluation.targets].astype(np.float64)
     squares = np.einsum("nk,nk->n", probabilities, probabilities, dtype=np.float64)
     return float((squares - 2 * of_targets + 1).mean())
-
-
-def fit_temperature(evaluation: Evaluation) -> float:
-    """Give the temperature at which the mean loss is lowest; accuracy stays as it is.
-
-    Source: as for `reliability_bins`, section 4.2.
-    """
-
-    def loss(log_temperature: float) -> float:
-        return float(evaluation.at_temperature(float(np.exp(log_temperature))).losses.mean())
-
-    lowest, highest = np.log(TEMPERATURES)
-    found = minimize_scalar(loss, bounds=(lowest, highest), method="bounded", options={"xatol": 1e-5})
-    return float(np.exp(found.x))

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
+from litclassify.temperature import in_parts
+
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-# More images do not stay in the processor's cache from one step of a function to its next.
-ROWS_AT_ONCE = 1024
 
 
 class ClassCounts(NamedTuple):
@@ -120,8 +120,7 @@ class Evaluation:
 
     def _of_logits(self, function: Callable[[Floats], Floats]) -> Floats:
         """Give what a function of each image's logits gives for all images."""
-        starts = range(0, max(1, len(self)), ROWS_AT_ONCE)
-        return np.concatenate([function(self.logits[start : start + ROWS_AT_ONCE]) for start in starts])
+        return np.concatenate([function(logits) for logits in in_parts(self.logits)])
 
     @cached_property
     def confusion(self) -> Integers:

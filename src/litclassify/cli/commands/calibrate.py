@@ -15,8 +15,9 @@ from litclassify.cli.checkpoints.io import DurableCheckpointIO
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.errors import UserError
-from litclassify.evaluation import AnyEvaluation, Evaluation, class_table, fit_temperature, summary
+from litclassify.evaluation import AnyEvaluation, Evaluation, class_table, summary
 from litclassify.tables import print_table
+from litclassify.temperature import fit_temperature
 
 ARGUMENT = "calibration_temperature"
 SHOWN = ("ece", "nll", "brier", "acc")
@@ -98,7 +99,7 @@ class Calibration(ClassificationCLI):
         before = self.validation.evaluation.at_temperature(1.0)
         if len(before) < MIN_IMAGES:
             raise UserError(f"calibrate needs at least {MIN_IMAGES} validation images, got {len(before)}.")
-        after = before.at_temperature(fit_temperature(before))
+        after = before.at_temperature(fit_temperature(before.logits, before.targets))
         content = load(self.checkpoint.path)
         content["hyper_parameters"] = {**content["hyper_parameters"], ARGUMENT: after.temperature}
         target = self.output or self.checkpoint.path
