@@ -37,7 +37,7 @@ def test_a_table_that_lacks_rows_is_none(parts: Parts) -> None:
     with pytest.raises(UserError, match="3 of 4 predictions were found"):
         join_parts(parts, SCHEMA, expected_rows=4)
     assert parts.table.read_text() == "an earlier table"
-    assert parts.paths[0].exists()
+    assert set(parts.table.parent.iterdir()) == {parts.table, *parts.paths}
 
 
 def test_a_process_that_outlives_its_command_writes_into_no_part_of_the_next(parts: Parts) -> None:

@@ -1,4 +1,6 @@
+import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,21 @@ def test_what_is_no_file_is_left_out(sorted_folder: Path, tmp_path: Path) -> Non
     for path in (tmp_path, tmp_path / "gone.jpg"):
         sorter.place(str(path), None)
     assert contents(sorted_folder) == {}
+
+
+def test_a_copy_that_fails_leaves_nothing(images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def full(source: str, target: Path) -> None:
+        target.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(shutil, "copy2", full)
+    with pytest.raises(UserError, match="cannot be written: No space left"):
+        sort(tmp_path / "sorted", images)
+    assert contents(tmp_path / "sorted") == {}
 
 
 def test_links_share_the_file(images: list[str], tmp_path: Path) -> None:

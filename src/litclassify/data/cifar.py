@@ -7,6 +7,7 @@ Source: https://www.cs.toronto.edu/~kriz/cifar.html
 import os
 import shutil
 import tarfile
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from litclassify.data.augmentation.transforms import TransformList
 from litclassify.data.downloaded import DownloadedDataModule
 from litclassify.data.in_memory_datamodule import DataFacts
 from litclassify.errors import UserError
+from litclassify.files.durable_files import replacing
 
 IMAGE_BYTES = 3 * 32 * 32
 
@@ -166,7 +168,5 @@ def extract_files(archive: str, folder: str, names: list[str], target: str) -> N
             content = tar.extractfile(member) if member else None
             if content is None:
                 raise UserError(f"'{archive}' holds no file '{folder}/{name}'. Delete it and download it again.")
-            partial = os.path.join(target, f"{name}.part")
-            with open(partial, "wb") as file:
+            with replacing(Path(target, name)) as file:
                 shutil.copyfileobj(content, file)
-            os.replace(partial, os.path.join(target, name))  # A file by its own name is always complete.

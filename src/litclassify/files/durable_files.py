@@ -1,4 +1,4 @@
-"""Files that have their name when they are complete and on the disk, and not before."""
+"""Files that have their name when they are complete, and on the disk where that matters, and not before."""
 
 import os
 import shutil
@@ -18,15 +18,30 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: The folder cannot be written to, or is full.
     """
+    with completing(file) as partial_file, partial_file.open("w+b") as output:
+        yield output
+        output.flush()
+        os.fsync(output.fileno())
+    _sync_folder(file.parent)
+
+
+@contextmanager
+def completing(file: Path) -> Iterator[Path]:
+    """Write a file under another name: it gets its own when all is written, and a failure leaves neither.
+
+    Nothing waits for the disk: for many files that can be had again.
+
+    Yields:
+        The other name, under which there is no file yet.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
     partial_file = _partial(file)
     partial_file.unlink(missing_ok=True)  # What a kill has left may be a second name of another file.
     try:
-        with partial_file.open("w+b") as output:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
+        yield partial_file
         partial_file.replace(file)
-        _sync_folder(file.parent)
     except BaseException:
         partial_file.unlink(missing_ok=True)
         raise

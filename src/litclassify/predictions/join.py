@@ -1,9 +1,9 @@
 """From parts to the table."""
 
-import os
 from collections.abc import Sequence
 
 from litclassify.errors import UserError
+from litclassify.files.durable_files import completing
 from litclassify.predictions.formats import open_table
 from litclassify.predictions.outcome import Outcome
 from litclassify.predictions.parts import Parts
@@ -31,19 +31,18 @@ def join_parts(
         UserError: There are more or fewer.
     """
     outcome = Outcome(parts.table)
-    joined = parts.table.with_name(f".{parts.table.name}.joined")
-    with open_table(joined, parts.table.suffix, schema) as write:
-        for rows in parts.joined_rows():
-            if sorter is not None:
-                _sort(sorter, paths[outcome.rows : outcome.rows + len(rows)], rows, schema)
-            outcome.add(rows, schema)
-            write(rows)
-    if expected_rows not in (None, outcome.rows):
-        raise UserError(
-            f"--output '{parts.table}': {outcome.rows} of {expected_rows} predictions were found. Another command has "
-            "written to the same file at the same time; give each its own."
-        )
-    os.replace(joined, parts.table)
+    with completing(parts.table) as joined:
+        with open_table(joined, parts.table.suffix, schema) as write:
+            for rows in parts.joined_rows():
+                if sorter is not None:
+                    _sort(sorter, paths[outcome.rows : outcome.rows + len(rows)], rows, schema)
+                outcome.add(rows, schema)
+                write(rows)
+        if expected_rows not in (None, outcome.rows):
+            raise UserError(
+                f"--output '{parts.table}': {outcome.rows} of {expected_rows} predictions were found. Another command "
+                "has written to the same file at the same time; give each its own."
+            )
     parts.remove()
     return outcome
 

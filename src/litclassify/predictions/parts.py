@@ -5,12 +5,12 @@ A part is a text file: a line that says what is predicted, with what, and then a
 
 import glob
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice, takewhile, zip_longest
 from pathlib import Path
 
+from litclassify.files.durable_files import completing
 from litclassify.predictions.schema import Row
 
 Origin = Mapping[str, str]
@@ -29,14 +29,12 @@ class Part:
     def __init__(self, path: Path, origin: Origin, kept_batches: int = 0) -> None:
         self.path = path
         # A file of its own: a process that outlived its command may still write to the earlier one.
-        fresh = path.with_name(f"{path.name}.new")
-        with fresh.open("wb") as new:
+        with completing(path) as fresh, fresh.open("wb") as new:
             if kept_batches == 0:
                 new.write(_line(origin))
             else:
                 with path.open("rb") as lines:
                     new.writelines(islice(lines, 1 + kept_batches))
-        os.replace(fresh, path)
         self._file = path.open("ab")
 
     def write_batch(self, rows: Sequence[Row]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from litclassify.errors import UserError
+from litclassify.files.durable_files import completing
 
 UNREADABLE = "unreadable"
 UNLABELLED = "unlabelled"
@@ -127,6 +128,5 @@ def _is_same(source: str, target: Path) -> bool:
 
 def _copy(source: str, target: Path) -> None:
     """Copy a file, so that no part of it ever has the name of the whole."""
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.copy2(source, partial)
-    os.replace(partial, target)
+    with completing(target) as partial:
+        shutil.copy2(source, partial)

@@ -1,6 +1,5 @@
 """An image and its explanation as a file."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from litclassify.evaluation.figures import as_rgb, overlay
+from litclassify.files.durable_files import completing
 
 # Smaller images are enlarged, to be seen without a magnifier.
 SIDE = 224
@@ -29,6 +29,5 @@ def write_picture(path: Path, image: NDArray[Any], activation_map: NDArray[np.fl
         for pixels in (as_rgb(image), overlay(image, activation_map))
     )
     gap = np.full((len(left), GAP, 3), 255, dtype=np.uint8)
-    partial = path.with_name(f".{path.name}.partial")
-    Image.fromarray(np.hstack([left, gap, right])).save(partial, format="PNG")
-    os.replace(partial, path)
+    with completing(path) as partial:
+        Image.fromarray(np.hstack([left, gap, right])).save(partial, format="PNG")
