@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from urllib.parse import unquote
 
 from litclassify.errors import UserError
 from litclassify.files.durable_files import completing
@@ -21,7 +20,7 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt")
 
 
 def folder_of_class(name: str) -> str:
-    """Give the name of the folder of a class, from which `class_of_folder` gives the class.
+    """Give the name of the folder of a class, from which `urllib.parse.unquote` gives the class.
 
     It is a name in every file system, of a folder below the one it is in, and neither hidden nor one of the folders for
     images without a class. Where that takes it, a character becomes `%` and two hexadecimal digits, as in URLs.
@@ -38,11 +37,6 @@ def folder_of_class(name: str) -> str:
 def escape_forbidden(name: str) -> str:
     """Give `%` and the code for each character that file systems do not allow everywhere."""
     return "".join(_escape(character) if character in FORBIDDEN else character for character in name)
-
-
-def class_of_folder(folder: str) -> str:
-    """Give the class whose folder this is."""
-    return unquote(folder)
 
 
 def _escape(character: str) -> str:
