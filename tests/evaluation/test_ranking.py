@@ -13,7 +13,7 @@ def test_a_thinned_curve_runs_along_the_whole_one(positives: int) -> None:
     assert len(thinned.hits) <= 202
     assert thinned.hits[0] == thinned.false_alarms[0] == 0
     assert (thinned.hits[-1], thinned.false_alarms[-1]) == (positives, 10_000 - positives)
-    point_before = np.searchsorted(-thinned.thresholds, -curve.thresholds, side="right") - 1
+    point_before = np.searchsorted(*(each.hits + each.false_alarms for each in (thinned, curve)), side="right") - 1
     for whole, drawn in (
         (curve.recall, thinned.recall),
         (curve.false_positive_rate, thinned.false_positive_rate),

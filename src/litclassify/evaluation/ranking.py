@@ -19,8 +19,6 @@ class Curve(NamedTuple):
     """Positives at or above the threshold."""
     false_alarms: Floats
     """Negatives at or above the threshold."""
-    thresholds: Floats
-    """The lowest score that counts as positive; infinity first."""
 
     @property
     def recall(self) -> Floats:
@@ -63,11 +61,7 @@ def threshold_curve(scores: Floats, positives: NDArray[np.bool_]) -> Curve:
     last_of_equals = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
     hits = np.cumsum(positives[order], dtype=np.float64)[last_of_equals]
     false_alarms = last_of_equals + 1 - hits
-    return Curve(
-        hits=np.append(0.0, hits),
-        false_alarms=np.append(0.0, false_alarms),
-        thresholds=np.append(np.inf, ranked[last_of_equals]),
-    )
+    return Curve(hits=np.append(0.0, hits), false_alarms=np.append(0.0, false_alarms))
 
 
 def area_under_roc(curve: Curve) -> float:
