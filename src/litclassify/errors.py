@@ -39,6 +39,13 @@ class InterruptedBySignal(SystemExit):
         self.checkpoint = checkpoint
 
 
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an exception and those from which it comes, the one that was raised first last."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def reason_of(error: Exception) -> str:
     """Give the words of an exception, without what torch may say of its own code, and objects as their class."""
     text = str(error).partition("\nException raised from")[0].strip()

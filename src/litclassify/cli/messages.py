@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from litclassify.cli import own_variables
 from litclassify.cli.parsing.errors import explain
-from litclassify.errors import UserError
+from litclassify.errors import UserError, chain_of
 from litclassify.terminal import printable
 
 PACKAGE = Path(__file__).parents[1]
@@ -30,9 +30,7 @@ def exit_with_message(error: UserError) -> NoReturn:
 
 def _place_in_own_code(error: BaseException) -> str:
     """Say where in a file of the user's an exception was raised; nothing where that was in an installed package."""
-    root: BaseException = error
-    while (cause := root.__cause__ or root.__context__) is not None:
-        root = cause
+    *_, root = chain_of(error)
     frames = [frame for frame in traceback.extract_tb(root.__traceback__) if _is_users(frame.filename)]
     if not frames:
         return ""
@@ -59,9 +57,7 @@ def own_error(error: Exception) -> UserError:
     jsonargparse wraps the exception of a nested class in its tree of all types tried; the class's own stands among
     the causes. One from a worker process carries that process's traceback before its own text.
     """
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, UserError):
-        cause = cause.__cause__ or cause.__context__
+    cause = next((cause for cause in chain_of(error) if isinstance(cause, UserError)), None)
     if cause is None:
         return explain(str(error))
     return UserError(str(cause).rpartition(f"{type(cause).__name__}: ")[2], cause.key)

@@ -11,7 +11,7 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import nn
 
-from litclassify.errors import UserError
+from litclassify.errors import UserError, chain_of
 from litclassify.files.safe_loading import load_safely
 from litclassify.models.image_classifier import ImageClassifier
 from litclassify.models.initial_weights import NETWORK_PREFIX
@@ -115,12 +115,7 @@ def _network(config: Any, given: str) -> NetworkFactory:
     try:
         network: NetworkFactory = parser.instantiate_classes(parser.parse_object({"network": config})).network
     except (ArgumentError, ImportError, ValueError, TypeError) as error:
-        reason = str(_root_cause(error)).strip().partition("\n")[0]
+        *_, root = chain_of(error)  # jsonargparse wraps what was raised in all the types that it tried.
+        reason = str(root).strip().partition("\n")[0]
         raise UserError(f"{given} names a network that cannot be built: {reason}") from error
     return network
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """Give what was raised first: jsonargparse wraps it in all the types that it tried."""
-    cause = error.__cause__ or error.__context__
-    return error if cause is None else _root_cause(cause)

@@ -2,8 +2,9 @@
 
 import re
 import traceback
-from collections.abc import Iterator
 from enum import Enum
+
+from litclassify.errors import chain_of
 
 # What the kernel ends for want of memory: of the machine, or of what processes share.
 KILLED = re.compile(r"DataLoader worker .* (killed by signal: Killed|Bus error)")
@@ -32,20 +33,13 @@ def how_a_worker_ended(error: BaseException) -> WorkerEnd | None:
     process, whose handler knows the reason; by a look at the workers, which may find the handler's exception under way
     or not; and by the connection over which the worker hands its tensors, before either.
     """
-    reasons = [str(reason) for reason in reasons_of(error)]
+    reasons = [str(reason) for reason in chain_of(error)]
     if any(KILLED.search(reason) for reason in reasons):
         return WorkerEnd.KILLED
     if any(CRASHED.search(reason) for reason in reasons):
         return None
     lost = isinstance(error, ConnectionError | EOFError) and _is_of_a_loader(error)
     return WorkerEnd.UNKNOWN if lost or ENDED.search(reasons[0]) else None
-
-
-def reasons_of(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an exception and those from which it comes."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _is_of_a_loader(error: BaseException) -> bool:

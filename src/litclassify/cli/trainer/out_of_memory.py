@@ -13,9 +13,9 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities.memory import is_cuda_out_of_memory, is_out_of_cpu_memory
 
 from litclassify.cli.own_variables import OOM_MARK
-from litclassify.cli.trainer.ended_workers import WorkerEnd, how_a_worker_ended, reasons_of
+from litclassify.cli.trainer.ended_workers import WorkerEnd, how_a_worker_ended
 from litclassify.cli.trainer.precision import FULL, MIXED
-from litclassify.errors import UserError
+from litclassify.errors import UserError, chain_of
 
 # What Lightning's checks do not know: libraries of CUDA that find no memory for themselves, and Apple's GPUs.
 GPU_FULL = re.compile(r"CU(BLAS|DNN)_STATUS_ALLOC_FAILED|MPS backend out of memory")
@@ -79,7 +79,7 @@ def memory_of_parts_explained(config: Namespace) -> Iterator[None]:
         yield
     except (RuntimeError, MemoryError, ValueError) as error:
         # jsonargparse makes a ValueError of what a class raises. A UserError has been explained.
-        raised = takewhile(lambda reason: not isinstance(reason, UserError), reasons_of(error))
+        raised = takewhile(lambda reason: not isinstance(reason, UserError), chain_of(error))
         ran_out = next(filter(is_out_of_memory, raised), None)
         if ran_out is None:
             raise
