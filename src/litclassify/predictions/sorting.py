@@ -1,16 +1,14 @@
 """Images sorted into folders by what is predicted for them."""
 
-import errno
 import filecmp
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from litclassify.errors import UserError
 from litclassify.files.durable_files import completing
+from litclassify.files.output_places import make_writable, write_refusals_named
 
 UNREADABLE = "unreadable"
 UNLABELLED = "unlabelled"
@@ -58,17 +56,7 @@ class FolderSorter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with self._refusals_named():
-            folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    @contextmanager
-    def _refusals_named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(f"--sort_into '{self.folder}' cannot be written: {error.strerror}.") from error
+        make_writable("--sort_into", folder)
 
     def place(self, path: str, labels: Iterable[str] | None) -> None:
         """Put a file into the folder of each of its labels.
@@ -84,7 +72,7 @@ class FolderSorter:
             return
         folders = [UNREADABLE] if labels is None else [folder_of_class(label) for label in labels] or [UNLABELLED]
         for name in folders:
-            with self._refusals_named():
+            with write_refusals_named("--sort_into", self.folder):
                 (self.folder / name).mkdir(exist_ok=True)
                 _put(path, self.folder / name)
 

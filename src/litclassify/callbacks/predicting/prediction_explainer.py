@@ -1,9 +1,6 @@
 """Pictures of where images show the classes that are predicted for them."""
 
-import errno
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from litclassify.callbacks.evaluation.activation_maps import activation_layer, activation_maps
 from litclassify.callbacks.sharding import is_sharded
 from litclassify.errors import UserError
+from litclassify.files.output_places import make_writable, write_refusals_named
 from litclassify.models import ImageClassifier, Prediction
 from litclassify.predictions import PredictionSource, escape_forbidden, places_of_process
 from litclassify.suggestions import nearest, some_of
@@ -67,10 +65,7 @@ class PredictionExplainer(Callback):
         if is_sharded(trainer):
             name = type(trainer.strategy).__name__
             raise UserError(f"--explain needs the whole network, and {name} divides it: take trainer.strategy ddp.")
-        with self._refusals_named():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.folder, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        make_writable("--explain", self.folder)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on where an interrupted prediction ended."""
@@ -108,7 +103,7 @@ class PredictionExplainer(Callback):
         probabilities = outputs["probabilities"][readable].gather(1, classes[:, None])[:, 0].tolist()
         labels = [self.class_names[index] for index in classes.tolist()]
         pixels = (shown if shown.dtype == torch.uint8 else shown.float()).cpu().numpy()  # NumPy has no bfloat16.
-        with self._refusals_named():
+        with write_refusals_named("--explain", self.folder):
             for i, label, probability, image, one in zip(readable, labels, probabilities, pixels, maps, strict=True):
                 name = f"{names[i]}_{_short(label)}_{probability:.2f}.png"
                 write_picture(self.folder / name, image, one)
@@ -125,13 +120,6 @@ class PredictionExplainer(Callback):
         places = places_of_process(self.source, trainer.global_rank, trainer.world_size)[start : start + count]
         paths = self.source.predict_dataset.paths
         return [f"{place:06d}_{_short(Path(paths[place]).stem)}" for place in places]
-
-    @contextmanager
-    def _refusals_named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(f"--explain '{self.folder}' cannot be written: {error.strerror}.") from error
 
 
 def _short(name: str) -> str:

@@ -1,7 +1,6 @@
 """Predictions as a file: one row per image."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 from litclassify.callbacks.evaluation.loader_images import paths_of
 from litclassify.callbacks.undefined_answers import undefined_answers
 from litclassify.errors import UserError
+from litclassify.files.output_places import write_refusals_named
 from litclassify.models import Prediction
 from litclassify.predictions import (
     FolderSorter,
@@ -116,7 +116,7 @@ class PredictionWriter(BasePredictionWriter):
         Raises:
             UserError: Nothing can be written there.
         """
-        with _refusals_named(self.path):
+        with write_refusals_named("--output", self.path):
             self._part = Part(self._parts.paths[trainer.global_rank], self.origin, self._kept_batches)
 
     def write_on_batch_end(
@@ -154,7 +154,7 @@ class PredictionWriter(BasePredictionWriter):
         self._part.close()
         trainer.strategy.barrier()
         if trainer.is_global_zero:
-            with _refusals_named(self.path):
+            with write_refusals_named("--output", self.path):
                 self.outcome = self._join(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -179,7 +179,7 @@ class PredictionWriter(BasePredictionWriter):
         assert self.source is not None
         if trainer.limit_predict_batches != 1.0:
             return 0  # The limit would count from there.
-        with _refusals_named(self.path):
+        with write_refusals_named("--output", self.path):
             finished, difference = self._parts.finished_batches(self.origin)
         if difference:
             rank_zero_info(f"Starting anew: '{self.path}' was begun with other settings: {difference}.")
@@ -223,14 +223,6 @@ def _check_place(path: Path) -> None:
         raise UserError(f"--output '{path}' lies in a directory that does not exist: create '{path.parent}'.")
     if path.is_dir():
         raise UserError(f"--output '{path}' cannot be written: it is a directory.")
-
-
-@contextmanager
-def _refusals_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"--output '{path}' cannot be written: {error.strerror}.") from error
 
 
 def _names(loaders: Any, dataloader_idx: int, indices: Iterable[int]) -> list[str]:
