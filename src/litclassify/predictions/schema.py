@@ -10,8 +10,15 @@ from torch import Tensor
 from litclassify.errors import UserError
 from litclassify.models import Prediction
 
+DEFAULT_SEPARATOR = ";"
+"""Of the labels of an image, where its data do not say."""
 Row = list[Any]
 """Text, numbers and None where there is nothing to say, in the order of the columns."""
+
+
+def separator_of(data: object) -> str:
+    """Give what stands between the labels of an image where they are written: as in its table, if it is of one."""
+    return getattr(data, "label_separator", None) or DEFAULT_SEPARATOR
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class Schema:
         return _writable(self.class_names[index])
 
     def _joined(self, label: str | Sequence[str]) -> str:
-        return _writable(label if isinstance(label, str) else (self.label_separator or ";").join(label))
+        return _writable(label if isinstance(label, str) else (self.label_separator or DEFAULT_SEPARATOR).join(label))
 
 
 def _writable(text: str) -> str:

@@ -111,11 +111,6 @@ def evaluation_of(classifier: ImageClassifier, logits: NDArray[np.float32], targ
     return Evaluation(logits, targets, classifier.class_names, classifier.calibration_temperature)
 
 
-def separator_of(trainer: Trainer) -> str:
-    """Give what stands between the labels of an image where they are written: as in its table, if it is of one."""
-    return getattr(trainer.datamodule, "label_separator", None) or ";"  # type: ignore[attr-defined]
-
-
 def check_classifier(callback: Callback, pl_module: LightningModule) -> None:
     """Refuse a model that is no classifier of images.
 

@@ -8,13 +8,14 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from litclassify.callbacks.evaluation.activation_maps import maps_if_any
 from litclassify.callbacks.evaluation.evaluation_callback import EvaluationCallback
-from litclassify.callbacks.evaluation.evaluation_collector import EvaluationCollector, check_classifier, separator_of
+from litclassify.callbacks.evaluation.evaluation_collector import EvaluationCollector, check_classifier
 from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.evaluation import AnyEvaluation, LabelEvaluation, class_table, summary_of
 from litclassify.evaluation.predictions_file import write_label_predictions, write_predictions
 from litclassify.models import ImageClassifier
+from litclassify.predictions import separator_of
 
 RECORDS = ("config.*.yaml", "environment.*.json")
 
@@ -91,7 +92,7 @@ class TestReport(EvaluationCallback[AnyEvaluation]):
             report_output.print_first_rows(report.table("labels" if pl_module.multi_label else "classes"))
         self.page = report_output.write_report(report, folder)
         if isinstance(evaluation, LabelEvaluation):
-            write_label_predictions(evaluation, paths, folder, separator_of(trainer))
+            write_label_predictions(evaluation, paths, folder, separator_of(trainer.datamodule))  # type: ignore[attr-defined]
         else:
             write_predictions(evaluation, paths, folder)
         for writer in tensorboard_writers(trainer):

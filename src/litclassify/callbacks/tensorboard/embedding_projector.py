@@ -17,7 +17,7 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from litclassify.callbacks.evaluation.evaluation_collector import check_classifier, evaluation_of, separator_of
+from litclassify.callbacks.evaluation.evaluation_collector import check_classifier, evaluation_of
 from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.feature_collector import FeatureCollector
 from litclassify.callbacks.tensorboard.writers import has_tensorboard, tensorboard_writers
@@ -25,6 +25,7 @@ from litclassify.errors import UserError
 from litclassify.evaluation import AnyEvaluation, answers
 from litclassify.models import ImageClassifier
 from litclassify.networks import head_module_of
+from litclassify.predictions import separator_of
 
 CONFIG = "projector_config.pbtxt"
 COLUMNS = ["target", "prediction", "right", "path"]
@@ -122,7 +123,7 @@ class EmbeddingProjector(Callback):
             features, pictures, targets, logits = gathered
             evaluation = evaluation_of(pl_module, logits, targets)
             paths = image_paths(loader, self._indices(len(targets), trainer), split)
-            rows = _rows(evaluation, paths, separator_of(trainer))
+            rows = _rows(evaluation, paths, separator_of(trainer.datamodule))  # type: ignore[attr-defined]
             for writer in tensorboard_writers(trainer):
                 _project(writer, split, trainer.global_step, features, torch.from_numpy(pictures) / 255, rows)
 

@@ -14,7 +14,7 @@ from litclassify.cli.runs.directory import PREDICTIONS
 from litclassify.data import ImageDataModule
 from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
-from litclassify.predictions import Origin, Outcome
+from litclassify.predictions import Origin, Outcome, separator_of
 from litclassify.terminal import printable
 
 # What says where images are, or how they are loaded: the list of images counts, and that is known in itself.
@@ -63,7 +63,7 @@ def _writer(
         model.class_names,
         config.top_k,
         config.probabilities,
-        label_separator=(getattr(data, "label_separator", None) or ";") if model.multi_label else None,
+        label_separator=separator_of(data) if model.multi_label else None,
         source=source,
         origin=origin,
         sort_into=None if config.sort_into is None else Path(config.sort_into),
