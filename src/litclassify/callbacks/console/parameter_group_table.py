@@ -8,13 +8,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich import get_console
 from rich.table import Table
 
+from litclassify.callbacks.parameter_names import short_name
+
 
 class ParameterGroupTable(Callback):
     """Print the groups of parameters before training, where there is more than one."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print them after callbacks of the config have frozen what they freeze."""
-        names = {id(parameter): _short(name) for name, parameter in pl_module.named_parameters()}
+        names = {id(parameter): short_name(name) for name, parameter in pl_module.named_parameters()}
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
         if len(groups) > 1 and trainer.is_global_zero:
             get_console().print(table_of(groups, names))
@@ -55,7 +57,3 @@ def _layers(names: list[str]) -> str:
     common = [level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels)]
     first = names[0].rpartition(".")[0] or names[0]
     return ".".join(common) or (f"{first}, …" if len(names) > 1 else first)
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("network.").removeprefix("model.")

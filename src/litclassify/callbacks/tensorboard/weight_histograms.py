@@ -5,6 +5,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
+from litclassify.callbacks.parameter_names import short_name
 from litclassify.callbacks.sharding import is_sharded
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.errors import UserError
@@ -44,13 +45,13 @@ class WeightHistograms(Callback):
             scale = _gradient_scale(trainer, optimizer)
             for name, parameter in pl_module.named_parameters():
                 if parameter.grad is not None:
-                    _show(trainer, f"gradients/{_short(name)}", parameter.grad / scale)
+                    _show(trainer, f"gradients/{short_name(name)}", parameter.grad / scale)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the weights."""
         if self._is_due(trainer):
             for name, parameter in pl_module.named_parameters():
-                _show(trainer, f"weights/{_short(name)}", parameter.detach())
+                _show(trainer, f"weights/{short_name(name)}", parameter.detach())
 
     def _is_due(self, trainer: Trainer) -> bool:
         return trainer.is_global_zero and (trainer.current_epoch + 1) % self.every_n_epochs == 0
@@ -66,7 +67,3 @@ def _show(trainer: Trainer, tag: str, values: Tensor) -> None:
     finite = values[values.isfinite()].float().cpu()
     for writer in tensorboard_writers(trainer) if len(finite) else ():
         writer.add_histogram(tag, finite, trainer.global_step)
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("network.").removeprefix("model.")
