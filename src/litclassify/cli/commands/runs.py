@@ -10,6 +10,7 @@ from pathlib import Path
 from litclassify.cli.command_names import COMMANDS
 from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.config.metric_names import best_mode
+from litclassify.cli.own_variables import PREFIX
 from litclassify.cli.results.run import Run, read_runs
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
@@ -17,7 +18,7 @@ from litclassify.tables import number_text, print_table
 
 SHOWN = ("val_loss", "val_acc", "test_acc")
 # As fit takes it; environment_variables.py, which says so for all arguments, loads torch.
-RUNS_DIR_VARIABLE = "LITCLASSIFY_RUNS_DIR"
+RUNS_DIR_VARIABLE = f"{PREFIX}RUNS_DIR"
 
 
 def main(words: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from litclassify.cli.runs.directory import discard_unused, has_checkpoint, has_results, lock_for_training
+from litclassify.cli.runs.directory import SUMMARY, discard_unused, has_checkpoint, has_results, lock_for_training
 from litclassify.cli.runs.invocation import shell_command
 from litclassify.cli.runs.series import Series
 from litclassify.cli.series.mean_curves import write_mean_curves
@@ -81,5 +81,5 @@ def _report(series: Series, typed: Sequence[str]) -> None:
     commands = {"view it": shlex.join(["tensorboard", "--logdir", folder])}
     if len(series.finished) < len(series.exit_codes):
         commands["go on"] = shell_command(typed, ["fit", *opening_words(typed), "--ckpt_path", folder])
-    for name, command in {"results": str(series.folder / "summary.json"), **commands}.items():
+    for name, command in {"results": str(series.folder / SUMMARY), **commands}.items():
         Console(highlight=False, markup=False).print(f"{name:<14} {command}", soft_wrap=True)
