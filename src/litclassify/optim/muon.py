@@ -10,6 +10,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 from torch.optim import Optimizer
 
+from litclassify.bfloat16 import computes_bfloat16
 from litclassify.errors import UserError
 from litclassify.optim.cuda_graph import RecordedFunction
 from litclassify.optim.fused import build_optimizer
@@ -75,10 +76,7 @@ def _orthogonalize_alike(matrices: list[Tensor], steps: int) -> list[Tensor]:
 
 def _compute_dtype(device: torch.device) -> torch.dtype:
     """Choose bfloat16 where the device computes it itself: half the time on a CPU for 512x4608, without it slower."""
-    if device.type == "cuda":
-        return torch.bfloat16
-    has_bf16 = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if has_bf16 else torch.float32
+    return torch.bfloat16 if computes_bfloat16(device.type) else torch.float32
 
 
 class Muon(Optimizer):

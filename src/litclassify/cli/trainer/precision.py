@@ -5,6 +5,8 @@ from typing import Literal
 import torch
 from lightning.pytorch.cli import LightningArgumentParser
 
+from litclassify.bfloat16 import computes_bfloat16
+
 AUTO = "auto"
 FULL = "32-true"
 MIXED = "bf16-mixed"
@@ -28,11 +30,9 @@ def automatic_precision(accelerator: object) -> tuple[str, str]:
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         name = torch.cuda.get_device_name()
-        return _choice(torch.cuda.is_bf16_supported(including_emulation=False), name)
+        return _choice(computes_bfloat16("cuda"), name)
     if accelerator == "cpu" or (accelerator == "auto" and not torch.backends.mps.is_available()):
-        # Without such instructions oneDNN takes bfloat16 too, and is slower than with float32.
-        has_bf16 = torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()  # type: ignore[no-untyped-call]
-        return _choice(has_bf16, "the CPU")
+        return _choice(computes_bfloat16("cpu"), "the CPU")
     return _choice(False, f"accelerator {accelerator}")
 
 
