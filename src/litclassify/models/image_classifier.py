@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from litclassify.batch_mixing import BatchMixing
 from litclassify.class_weights import ClassWeights, weighted
 from litclassify.errors import UserError, refusal_of
+from litclassify.lightning_state import logs_now
 from litclassify.losses import divisor_of
 from litclassify.metrics import ClassificationMetrics, MultiLabelMetrics
 from litclassify.models.criterion_check import check_criterion
@@ -267,7 +268,7 @@ class ImageClassifier(LightningModule):
         """Give the mean loss of a batch, a scalar."""
         loss, _ = self._shared_step(self.mixed(batch, batch_idx), self.train_metrics, None)
         # Where nothing is written, self.log costs more than the step of a small network.
-        if self.trainer._logger_connector.should_update_logs:
+        if logs_now(self.trainer):
             self.log("train_loss_step", loss)  # With prog_bar=True Lightning would wait for the device.
         return loss
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from litclassify.errors import UserError, refusal_of
+from litclassify.lightning_state import validates_by_the_clock
 from litclassify.models.initial_weights import NETWORK_PREFIX
 from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config, span_of
 
@@ -95,7 +96,7 @@ def check_every_epoch_is_validated(monitor: str, trainer: Trainer) -> None:
     """
     if not monitor.startswith("val_") or not trainer.enable_validation:
         return
-    if getattr(trainer, "_val_check_time_interval", None) is not None:
+    if validates_by_the_clock(trainer):
         given, allowed = "a time", "a number of batches, or a part of an epoch"
     elif trainer.check_val_every_n_epoch is None:
         trainer.fit_loop.setup_data()

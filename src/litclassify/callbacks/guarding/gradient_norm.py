@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from litclassify.callbacks.guarding.loss_spikes import LATEST, SpikeDetector
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
+from litclassify.lightning_state import logs_now, steps_taken
 
 # A norm takes 4% of the step of a small network, in CPU time.
 MIN_INTERVAL_S = 1.0
@@ -31,13 +32,13 @@ class GradientNorm(Callback):
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Measure, if it is time to."""
         now_s = time.perf_counter()
-        if now_s < self._next_s or not trainer._logger_connector.should_update_logs:
+        if now_s < self._next_s or not logs_now(trainer):
             return
         self._next_s = now_s + MIN_INTERVAL_S
         gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
         if gradients:
             norm = torch.nn.utils.get_total_norm(gradients).item()
-            step = trainer.fit_loop.epoch_loop._batches_that_stepped
+            step = steps_taken(trainer)
             # Into TensorBoard alone, as it goes by the clock.
             for writer in tensorboard_writers(trainer):
                 writer.add_scalar("grad_norm", norm, step)

@@ -21,6 +21,7 @@ from litclassify.callbacks.guarding.undone_step import (
     spoil_for_scaler,
 )
 from litclassify.errors import UserError
+from litclassify.lightning_state import logs_now, steps_taken
 
 # What only a training needs that goes on: `stop` is spared these calls at every step.
 HOOKS_TO_GO_ON = ("on_train_batch_start", "on_before_backward", "on_after_backward", "on_before_optimizer_step")
@@ -95,12 +96,12 @@ class LossGuard(Callback):
         if self._batch_is_bad:
             self._take_back(trainer, pl_module)
         elif loss is not None:
-            step = trainer.fit_loop.epoch_loop._batches_that_stepped
+            step = steps_taken(trainer)
             if self._at_once:
                 self._examine(trainer, loss.item(), batch_idx, step)
                 return
             self._unseen.append((loss, batch_idx, step))
-            if trainer.is_last_batch or trainer._logger_connector.should_update_logs:
+            if trainer.is_last_batch or logs_now(trainer):
                 self._look(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -177,8 +178,8 @@ class LossGuard(Callback):
         rank, is_finite = _first_of_all(trainer, int(math.isfinite(value)))
         if is_finite:
             return
-        loop = trainer.fit_loop.epoch_loop
-        bad = self._describe(trainer, value, loop.batch_idx, loop._batches_that_stepped, rank)
+        batch_idx = trainer.fit_loop.epoch_loop.batch_idx
+        bad = self._describe(trainer, value, batch_idx, steps_taken(trainer), rank)
         if len(self.left_out) == self.limit:
             raise self._end(trainer, f"Training stopped after {self.limit} batches that were left out: {bad}.")
         names = not_finite(pl_module.named_parameters()) if self.policy == "skip" else ""

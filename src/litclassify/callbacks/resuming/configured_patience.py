@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 from litclassify.callbacks.resuming.metric_names import is_of_training_epoch, is_of_validation
 from litclassify.callbacks.resuming.training_state import KEY as TRAINING_STATE
+from litclassify.lightning_state import epoch_is_whole, validates_by_the_clock
 
 MIN_DELTA = "early_stopping_min_delta"
 
@@ -41,14 +42,13 @@ class ConfiguredPatience(Callback):
             return
         if is_of_training_epoch(self.early_stopping.monitor):
             self.early_stopping._check_on_train_epoch_end = True
-        elif is_of_validation(self.early_stopping.monitor) or _goes_by_the_clock(trainer):
+        elif is_of_validation(self.early_stopping.monitor) or validates_by_the_clock(trainer):
             self.early_stopping._check_on_train_epoch_end = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let it pass over training metrics of a part of an epoch, which goes on when the training is resumed."""
-        is_whole = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
         if not self._says_when and is_of_training_epoch(self.early_stopping.monitor):
-            self.early_stopping._check_on_train_epoch_end = is_whole
+            self.early_stopping._check_on_train_epoch_end = epoch_is_whole(trainer)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning's state lacks, in a place from which evaluations do not ask for it."""
@@ -84,7 +84,3 @@ class ConfiguredPatience(Callback):
             return False
         value = torch.tensor(self._stopped_at)
         return bool(value.isnan() or self.early_stopping.monitor_op(sign * value, sign * threshold))
-
-
-def _goes_by_the_clock(trainer: Trainer) -> bool:
-    return getattr(trainer, "_val_check_time_interval", None) is not None

@@ -19,6 +19,7 @@ from litclassify.callbacks.resuming.metric_names import is_of_training_epoch, is
 from litclassify.errors import UserError
 from litclassify.files.durable_files import link, sync
 from litclassify.files.log_files import log_files
+from litclassify.lightning_state import epoch_is_whole
 
 PREVIOUS = "previous.ckpt"
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
@@ -154,7 +155,7 @@ class ResumableCheckpoint(ModelCheckpoint):
 
         `max_steps` ends one so; who stops a training otherwise validates it.
         """
-        if trainer.fit_loop.epoch_loop._num_ready_batches_reached():
+        if epoch_is_whole(trainer):
             return False
         monitor = str(self.monitor)
         return is_of_training_epoch(monitor) or (is_of_validation(monitor) and not trainer.should_stop)

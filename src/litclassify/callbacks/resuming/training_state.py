@@ -23,6 +23,7 @@ from litclassify.callbacks.resuming import (
     stored_progress,
 )
 from litclassify.errors import UserError
+from litclassify.lightning_state import epoch_is_whole
 
 KEY = "training_state"
 
@@ -93,7 +94,7 @@ class TrainingState(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the state of an epoch that ends in its middle, as with `max_steps`: its end clears the sums."""
-        if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
+        if not epoch_is_whole(trainer):
             self._within_epoch = process_state(pl_module)
 
 

@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.profilers import Profiler
 
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
+from litclassify.lightning_state import logs_now, steps_taken
 
 # What Lightning calls it to take the next training batch from the loader.
 FETCH = ".train_dataloader_next"
@@ -43,7 +44,7 @@ class SpeedMonitor(Callback):
     ) -> None:
         """Count a batch, and log if it is time to."""
         self._images += len(batch[0])
-        if trainer.is_last_batch or (self._seconds() > MIN_INTERVAL_S and trainer._logger_connector.should_update_logs):
+        if trainer.is_last_batch or (self._seconds() > MIN_INTERVAL_S and logs_now(trainer)):
             self._log(trainer)
             self._begin()
 
@@ -66,7 +67,7 @@ class SpeedMonitor(Callback):
         # Into TensorBoard alone: what a run writes as metrics.csv is the same every time.
         for writer in tensorboard_writers(trainer):
             for name, value in metrics.items():
-                writer.add_scalar(name, value, trainer.fit_loop.epoch_loop._batches_that_stepped)
+                writer.add_scalar(name, value, steps_taken(trainer))
 
 
 class FetchTimer(Profiler):

@@ -22,6 +22,7 @@ from litclassify.cli.trust.flag import opening_words
 from litclassify.data import ImageDataModule
 from litclassify.errors import InterruptedBySignal, UserError
 from litclassify.files.safe_loading import load_safely
+from litclassify.lightning_state import steps_taken
 
 Rows = Iterator[tuple[str, str]]
 
@@ -34,7 +35,7 @@ def print_early_end(trainer: Trainer, first_step: int | None) -> None:
         trainer: The trainer, straight after `fit`: loading a checkpoint puts its callbacks back to that time.
         first_step: The step that a resumed training went on with; None for others.
     """
-    if first_step is not None and trainer.fit_loop.epoch_loop._batches_that_stepped == first_step:
+    if first_step is not None and steps_taken(trainer) == first_step:
         text = "Nothing was left to train: the checkpoint is the end of its run. "
         text += "To go on, raise trainer.max_epochs or trainer.max_steps."
         Console(highlight=False).print(Text(text), soft_wrap=True)
