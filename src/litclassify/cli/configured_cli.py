@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any, ClassVar
 
-from jsonargparse._util import import_object
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -20,6 +19,7 @@ from litclassify.cli.arguments import (
 )
 from litclassify.cli.checkpoints.checks import check_recorded_paths
 from litclassify.cli.command_line import CommandLine
+from litclassify.cli.config.classes import import_named
 from litclassify.cli.config.integers import check_integers
 from litclassify.cli.config.published import PUBLISHED, check_loader, check_targets, published_value
 from litclassify.cli.messages import own_error
@@ -97,7 +97,7 @@ class ConfiguredCLI(LightningCLI):
     def _published(self, name: str, data: LightningDataModule) -> Any:
         """Give what the model takes under `name`: the checkpoint's value where there is one, else the data's."""
         check_loader(data, self.subcommand)
-        check_targets(data, import_object(self.config[self.subcommand].model.class_path))
+        check_targets(data, import_named(self.config[self.subcommand].model.class_path))
         stored = {} if self.checkpoint is None else self.checkpoint.published
         weighs_classes = self.config[self.subcommand].get("model.init_args.class_weights") is not None
         predicts = self.subcommand == "predict"
@@ -118,7 +118,7 @@ class ConfiguredCLI(LightningCLI):
         self.config = parser.parse_args(self.command_line.words_with_checkpoint())
         config = self.config[self.config.subcommand]
         check_integers(config.as_dict())
-        name_monitors(config, getattr(import_object(config.model.class_path), "monitor", ImageClassifier.monitor))
+        name_monitors(config, getattr(import_named(config.model.class_path), "monitor", ImageClassifier.monitor))
         if self.config.subcommand == "fit":
             check_modes(config)
 

@@ -4,10 +4,10 @@ import sys
 from typing import Any
 
 from jsonargparse import Namespace
-from jsonargparse._util import import_object
 from lightning.pytorch import LightningDataModule, Trainer
 
 from litclassify.cli.commands.command_parser import CommandParser
+from litclassify.cli.config.classes import import_named
 from litclassify.cli.config.files import config_file, read_config
 from litclassify.cli.dry_run import DryRun
 from litclassify.models import ImageClassifier
@@ -57,7 +57,7 @@ class Rehearsal(DryRun):
         network = self.config[self.subcommand].model.init_args.network
         if isinstance(network, Namespace):
             default = BUILDER_WEIGHTS if network.class_path.startswith("torchvision.models.") else ()
-            for name in getattr(import_object(network.class_path), "initial_weights", default):
+            for name in getattr(import_named(network.class_path), "initial_weights", default):
                 network.init_args[name] = None
 
     def run_searches(self) -> None:

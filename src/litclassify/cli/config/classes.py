@@ -1,6 +1,7 @@
 """The classes that a config can name, and their arguments.
 
-jsonargparse has no public way to ask for either; pinning `jsonargparse<4.54` keeps the private names in place.
+jsonargparse has no public way to ask for either, nor to import and to convert as it does; pinning `jsonargparse<4.54`
+keeps the private names in place.
 """
 
 import inspect
@@ -81,6 +82,17 @@ def imported_class(class_path: str) -> type | None:
     module, _, name = class_path.rpartition(".")
     cls = getattr(sys.modules.get(module), name, None)
     return cls if isinstance(cls, type) else None
+
+
+def import_named(path: str) -> Any:
+    """Give the class or function that a config names, under the rules for what it may name."""
+    return import_object(path)
+
+
+def apply_types(parser: ArgumentParser, config: Namespace) -> Namespace:
+    """Give a config with values as the types of their arguments have them, after some were put in by hand."""
+    applied: Namespace = parser._apply_actions(config)
+    return applied
 
 
 def as_yaml(value: Any) -> Any:

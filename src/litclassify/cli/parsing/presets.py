@@ -3,10 +3,9 @@
 from typing import Any, get_args
 
 from jsonargparse import ArgumentParser, Namespace
-from jsonargparse._util import import_object
 from torchvision.transforms import v2
 
-from litclassify.cli.config.classes import argument_defaults
+from litclassify.cli.config.classes import apply_types, argument_defaults, import_named
 from litclassify.data.arguments import as_height_width
 from litclassify.data.augmentation.presets import Preset, Step, preset_steps
 from litclassify.data.datamodule import ImageDataModule
@@ -26,7 +25,7 @@ def spell_out_presets(parser: ArgumentParser, config: Namespace, subcommand: str
     listed = given if isinstance(given, list) else [given]
     if image_size is None or not any(_is_preset(item) for item in listed):
         return config
-    size, cls = as_height_width(image_size), import_object(config[f"{key}.class_path"])
+    size, cls = as_height_width(image_size), import_named(config[f"{key}.class_path"])
     if not issubclass(cls, ImageDataModule):
         return config
     config[f"{key}.init_args.train_transform"] = [
@@ -34,8 +33,7 @@ def spell_out_presets(parser: ArgumentParser, config: Namespace, subcommand: str
         for item in listed
         for transform in (map(_as_config, preset_steps(item, size, cls.views(size))) if _is_preset(item) else [item])
     ]
-    spelled_out: Namespace = parser._apply_actions(config)
-    return spelled_out
+    return apply_types(parser, config)
 
 
 def _is_preset(value: Any) -> bool:

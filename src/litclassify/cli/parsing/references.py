@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser, Namespace
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from litclassify.cli.config.classes import apply_types
 from litclassify.cli.config.keys import as_typed, flatten
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest
@@ -49,8 +50,7 @@ def resolve_references(parser: ArgumentParser, config: Namespace) -> Namespace:
         raise UserError(f"{as_typed(error.full_key or '')}: {str(error.msg).splitlines()[0]}.") from error
     if resolver is not None:
         _check_addresses(root, resolver)
-    resolved: Namespace = parser._apply_actions(values)
-    return resolved
+    return apply_types(parser, values)
 
 
 def _calls_resolver(text: str) -> bool:
