@@ -160,7 +160,8 @@ Operation = tuple[str, float]
 class BatchAutoAugment(BatchTransform):
     """`TrivialAugmentWide` and `RandAugment`: operations that are drawn for each image.
 
-    Images with the same operation are transformed together.
+    Images with the same operation are transformed together. torchvision draws one for all of a batch, and has what
+    there is to draw, and how to apply it, in private names alone: https://github.com/pytorch/vision/issues/8484
 
     Args:
         transform: The transform that it stands for.
