@@ -11,9 +11,10 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from litclassify.cli.command_line import CommandLine, group_words
+from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import Command
 from litclassify.cli.dry_run import ParsersOnly
+from litclassify.cli.flags import group_words
 from litclassify.cli.own_variables import OOM_MARK
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, discard_unused
 from litclassify.cli.series.command import (

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 
-from litclassify.cli.command_line import CommandLine, group_words
+from litclassify.cli.command_line import CommandLine
 from litclassify.cli.commands import Command
 from litclassify.cli.dry_run import ParsersOnly
+from litclassify.cli.flags import group_words
 from litclassify.cli.parsing.environment_variables import key_of, variables_for_arguments
 from litclassify.cli.runs.directory import SERIES, create_run_dir
 from litclassify.cli.runs.launchers import is_one_of_several
