@@ -49,14 +49,13 @@ def _drawn_counts(confusion: NDArray[np.int64], resamples: int, generator: np.ra
     targets, predictions = confusion.nonzero()
     images = confusion[targets, predictions]
     total, num_classes = images.sum(), len(confusion)
-    drawn = np.zeros((3, resamples, num_classes))
+    hits, support, predicted = np.zeros((3, resamples, num_classes))
     for i in range(resamples):
         cells = generator.multinomial(total, images / total)
-        for j, (classes, counted) in enumerate(
-            ((targets, cells * (targets == predictions)), (targets, cells), (predictions, cells))
-        ):
-            drawn[j, i] = np.bincount(classes, weights=counted, minlength=num_classes)
-    return ClassCounts(*drawn)
+        hits[i] = np.bincount(targets, cells * (targets == predictions), num_classes)
+        support[i] = np.bincount(targets, cells, num_classes)
+        predicted[i] = np.bincount(predictions, cells, num_classes)
+    return ClassCounts(hits, support, predicted)
 
 
 def interval_of(values: Floats) -> Interval:
