@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.demos.boring_classes import BoringModel
 from tests.callbacks.evaluation.test_test_report import PICTURES
 from tests.callbacks.observed import events, train
+from tests.models.test_image_classifier import quiet_trainer
 
 from litclassify.callbacks import ValidationReport
 from litclassify.errors import UserError
@@ -47,6 +49,18 @@ def test_epochs_are_chosen(tmp_path: Path, every: int, expected: list[int]) -> N
 def test_without_validation_there_is_nothing_to_show(tmp_path: Path) -> None:
     train(tmp_path, ValidationReport(), limit_val_batches=0)
     assert steps(tmp_path) == []
+
+
+def test_another_model_is_refused_before_training(tmp_path: Path) -> None:
+    class Untrained(BoringModel):
+        def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+            raise AssertionError("it trains")
+
+    trainer = quiet_trainer(
+        max_epochs=1, num_sanity_val_steps=0, callbacks=[ValidationReport()], default_root_dir=tmp_path
+    )
+    with pytest.raises(UserError, match="ValidationReport is for an ImageClassifier, got Untrained: leave it out"):
+        trainer.fit(Untrained())
 
 
 @pytest.mark.parametrize("argument", [{"every_n_epochs": 0}, {"gallery": -1}])

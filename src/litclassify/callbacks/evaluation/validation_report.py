@@ -29,9 +29,12 @@ class ValidationReport(EvaluationCallback[AnyEvaluation]):
         self.every_n_epochs = every_n_epochs
         self.gallery = gallery
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what it cannot report on, and forget the validation before."""
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse what it cannot report on, before training, if there is any."""
         check_classifier(self, pl_module)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the validation before."""
         self._begin(collects=self._is_due(trainer) and has_tensorboard(trainer))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
