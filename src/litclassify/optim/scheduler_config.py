@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -67,28 +67,44 @@ def scheduler_config(
     before = [float(group["lr"]) for group in optimizer.param_groups]
     rates = {group["lr"] / group.get("lr_scale", 1.0) for group in optimizer.param_groups}
     _, given = _unwrapped(factory)
+    _check_begins_at_the_start(given)
+    scheduler = factory(optimizer, **_rates_by_group(given, optimizer), **arguments)
+    _check_schedule(scheduler, optimizer, interval, rates)
+    _warn_of_overruled_rates(scheduler, before)
+    if not isinstance(scheduler, ReduceLROnPlateau):
+        return {"scheduler": scheduler, "interval": interval}
+    monitor = getattr(scheduler, "monitor", DEFAULT_PLATEAU_MONITOR)
+    frequency = epochs_per_validation if monitor.startswith("val_") else 1
+    return {"scheduler": scheduler, "interval": interval, "monitor": monitor, "frequency": frequency}
+
+
+def _check_begins_at_the_start(given: Mapping[str, Any]) -> None:
     if given.get("last_epoch", -1) != -1:
         raise UserError(
             f"model.lr_scheduler.last_epoch must be -1, got {given['last_epoch']}: a schedule goes on where it was by "
             "fit --ckpt_path."
         )
-    scheduler = factory(optimizer, **_rates_by_group(given, optimizer), **arguments)
+
+
+def _check_schedule(scheduler: LRScheduler, optimizer: Optimizer, interval: str, rates: Collection[float]) -> None:
+    """Refuse a schedule that does not go with the optimizer, or with when it steps.
+
+    Args:
+        scheduler: Any schedule, built.
+        optimizer: What it drives.
+        interval: Unit in which it advances.
+        rates: Learning rates of the optimizer before it was built, without the scales of groups.
+    """
     if len(rates) > 1 and len({group["initial_lr"] for group in optimizer.param_groups}) == 1:
         raise UserError(
             f"model.lr_scheduler: {type(scheduler).__name__} gives all parameters one learning rate, but "
             f"model.optimizer has {len(rates)}: {sorted(rates)}. Take one that scales them, such as WarmupCosine."
         )
-    _warn_of_overruled_rates(scheduler, before)
-    if not isinstance(scheduler, ReduceLROnPlateau):
-        return {"scheduler": scheduler, "interval": interval}
-    if interval == "step":
+    if isinstance(scheduler, ReduceLROnPlateau) and interval == "step":
         raise UserError(
             "ReduceLROnPlateau goes by a metric that is measured once an epoch, got lr_interval 'step': "
             "set model.lr_interval to 'epoch'."
         )
-    monitor = getattr(scheduler, "monitor", DEFAULT_PLATEAU_MONITOR)
-    frequency = epochs_per_validation if monitor.startswith("val_") else 1
-    return {"scheduler": scheduler, "interval": interval, "monitor": monitor, "frequency": frequency}
 
 
 def _warn_of_overruled_rates(scheduler: LRScheduler, given: list[float]) -> None:
