@@ -13,7 +13,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau, StepLR
 
 from litclassify.errors import UserError
-from litclassify.optim import WarmupCosine, WarmupPolynomial, warmup_cosine, warmup_polynomial
+from litclassify.optim import WarmupCosine, WarmupPolynomial, scheduler_config, warmup_cosine, warmup_polynomial
 
 
 class Rates(Callback):
@@ -131,6 +131,15 @@ def test_plateau_takes_validations_by_the_batch_where_each_epoch_has_one(interva
 def test_plateau_of_a_training_metric_takes_any_validations() -> None:
     by_train_loss = partial(LightningPlateau, monitor="train_loss")
     assert rates(lr_scheduler=by_train_loss, val_check_interval="00:01:00:00") == pytest.approx([0.1] * 12)
+
+
+def test_plateau_scales_groups_with_rates_of_their_own() -> None:
+    first, second = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    optimizer = SGD([{"params": [first], "lr": 0.1}, {"params": [second], "lr": 0.2}])
+    plateau = scheduler_config(partial(ReduceLROnPlateau, patience=0), optimizer, "epoch")["scheduler"]
+    for loss in (1.0, 1.0):
+        plateau.step(loss)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.01, 0.02])
 
 
 def test_plateau_by_the_step_is_refused() -> None:

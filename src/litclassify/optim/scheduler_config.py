@@ -95,7 +95,8 @@ def _check_schedule(scheduler: LRScheduler, optimizer: Optimizer, interval: str,
         interval: Unit in which it advances.
         rates: Learning rates of the optimizer before it was built, without the scales of groups.
     """
-    if len(rates) > 1 and len({group["initial_lr"] for group in optimizer.param_groups}) == 1:
+    groups = optimizer.param_groups  # ReduceLROnPlateau gives them no initial_lr.
+    if len(rates) > 1 and len({group.get("initial_lr", group["lr"]) for group in groups}) == 1:
         raise UserError(
             f"model.lr_scheduler: {type(scheduler).__name__} gives all parameters one learning rate, but "
             f"model.optimizer has {len(rates)}: {sorted(rates)}. Take one that scales them, such as WarmupCosine."
