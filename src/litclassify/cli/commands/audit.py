@@ -54,10 +54,7 @@ def main(words: list[str]) -> None:
         UserError: The command line or the data module refuses what is given.
     """
     arguments, rest = _parser().parse_known_args(words)
-    if not 0.5 < arguments.likeness <= 1:  # noqa: PLR2004
-        raise UserError(f"--likeness must be above 0.5 and at most 1, got {arguments.likeness}.")
-    if is_one_of_several():
-        raise UserError("audit is one process, which starts others itself: call it without torchrun or srun.")
+    _check(arguments.likeness)
     if arguments.ckpt_path is not None:
         rest += ["--ckpt_path", arguments.ckpt_path]
     application = DataOnly(["fit", *rest])
@@ -82,11 +79,7 @@ def main(words: list[str]) -> None:
         sys.stdout.write("\nLabels were not judged: with data.label_separator an image may have several.\n")
     if arguments.output is not None:
         write_report(audit, arguments.output, inventory.root or type(data).__name__)
-        sys.stdout.write(f"\nThe report is '{arguments.output / HTML}'.")
-        if inventory.can_exclude and audit.excluded:
-            exclude = shlex.quote(str(arguments.output / EXCLUDE))
-            sys.stdout.write(f" To train without {len(audit.excluded)} images: --data.exclude {exclude}")
-        sys.stdout.write("\n")
+        print_places(audit, arguments.output)
     if arguments.strict and not audit.findings.keys().isdisjoint(STRICT):
         raise SystemExit(1)
 
@@ -150,6 +143,13 @@ class DataOnly(ParsersOnly):
         return data
 
 
+def _check(likeness: float) -> None:
+    if not 0.5 < likeness <= 1:  # noqa: PLR2004
+        raise UserError(f"--likeness must be above 0.5 and at most 1, got {likeness}.")
+    if is_one_of_several():
+        raise UserError("audit is one process, which starts others itself: call it without torchrun or srun.")
+
+
 def _make_folder(folder: Path, data: ImageDataModule) -> None:
     if isinstance(data, ImageFolder):
         data.check_is_no_class("--output", str(folder))
@@ -184,6 +184,15 @@ def print_summary(audit: Audit) -> None:
             sys.stdout.write(f"  {_line(one)}\n")
         if len(found) > EXAMPLES:
             sys.stdout.write(f"  … {len(found) - EXAMPLES} more\n")
+
+
+def print_places(audit: Audit, folder: Path) -> None:
+    """Say where the report is, and how to train without what it lists."""
+    sys.stdout.write(f"\nThe report is '{folder / HTML}'.")
+    if audit.inventory.can_exclude and audit.excluded:
+        exclude = shlex.quote(str(folder / EXCLUDE))
+        sys.stdout.write(f" To train without {len(audit.excluded)} images: --data.exclude {exclude}")
+    sys.stdout.write("\n")
 
 
 def _line(finding: Finding) -> str:
