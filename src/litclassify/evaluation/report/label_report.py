@@ -129,16 +129,7 @@ def label_galleries(
         images, labels = _worst(wrong, badness, limit)
         if not len(images):
             continue
-        examples = [
-            LabelExample(
-                image=image,
-                path=paths[i],
-                label=evaluation.class_names[k],
-                probability=float(evaluation.probabilities[i, k]),
-                others=[evaluation.class_names[j] for j in np.flatnonzero(others[i]).tolist()],
-            )
-            for i, k, image in zip(images.tolist(), labels.tolist(), read(images.tolist()), strict=True)
-        ]
+        examples = _examples(evaluation, paths, read, images, labels, others)
         pictures += gallery(examples, title, note, read_maps, labels[:explained, None], EXPLAINED)
     return pictures
 
@@ -155,6 +146,28 @@ EXPLAINED = (
     "Where in the first of them the classifier sees the label: Grad-CAM, from dark blue for nothing to yellow for the "
     "most in the image."
 )
+
+
+def _examples(
+    evaluation: LabelEvaluation,
+    paths: Sequence[str],
+    read: ReadImages,
+    images: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    others: Bools,
+) -> list[LabelExample]:
+    """Give images (n,), a label of each (n,), and what of all labels is to be seen beside, (N, K)."""
+    names = evaluation.class_names
+    return [
+        LabelExample(
+            image=image,
+            path=paths[i],
+            label=names[k],
+            probability=float(evaluation.probabilities[i, k]),
+            others=[names[j] for j in np.flatnonzero(others[i]).tolist()],
+        )
+        for i, k, image in zip(images.tolist(), labels.tolist(), read(images.tolist()), strict=True)
+    ]
 
 
 def _worst(wrong: Bools, badness: Floats, limit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
