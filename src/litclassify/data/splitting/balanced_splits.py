@@ -94,22 +94,16 @@ def grouped_split(targets: Ints | Bools, groups: Ints, sizes: Sequence[int], see
     Raises:
         UserError: A part that is to have images gets no group.
     """
-    images, labels = np.nonzero(targets) if targets.ndim > 1 else (np.arange(len(targets)), targets)
-    # As if all images had one more label: sizes are kept as classes are.
-    num_labels = int(labels.max(initial=0)) + 2
-    images = np.concatenate([images, np.arange(len(targets))])
-    labels = np.concatenate([labels, np.full(len(targets), num_labels - 1)])
+    images, labels = _labels_of_images(targets)
 
     def draw(left: Ints, size: int, rng: np.random.RandomState) -> Bools:
         names, members, sizes_of_groups = np.unique(groups[left], return_inverse=True, return_counts=True)
         group_of = np.full(len(targets), -1)
         group_of[left] = members
         here = group_of[images] >= 0
-        cells, counts = np.unique(group_of[images[here]] * num_labels + labels[here], return_counts=True)
-        units, columns = np.divmod(cells, num_labels)
-        holdings = Holdings(units, columns, counts / np.bincount(labels[here])[columns])
+        holdings = _holdings_of_groups(group_of[images[here]], labels[here])
         barred = np.zeros(len(names), dtype=np.bool_)
-        barred[units[holdings.amounts == 1]] = True
+        barred[holdings.units[holdings.amounts == 1]] = True
         chosen = _choose(holdings, np.full(len(names), size / len(left)), rng, barred=barred)
         chosen = _correct_size(chosen, holdings, sizes_of_groups, size, rng)
         if size > 0 and not chosen.any():
@@ -138,6 +132,22 @@ def _deal(total: int, sizes: Sequence[int], seed: int, draw: Draw) -> list[list[
 def _with_label_of_all(targets: Bools) -> Bools:
     """Multi-hot labels (N, K + 1), the last of which all images have: sizes are then kept as labels are."""
     return np.column_stack([targets, np.ones(len(targets), dtype=np.bool_)])
+
+
+def _labels_of_images(targets: Ints | Bools) -> tuple[Ints, Ints]:
+    """Give an image (M,) and its label (M,) for each label that it has, and for one more that all images have."""
+    images, labels = np.nonzero(targets) if targets.ndim > 1 else (np.arange(len(targets)), targets)
+    label_of_all = int(labels.max(initial=0)) + 1
+    everything = np.arange(len(targets))
+    return np.concatenate([images, everything]), np.concatenate([labels, np.full(len(targets), label_of_all)])
+
+
+def _holdings_of_groups(groups: Ints, labels: Ints) -> Holdings:
+    """Give what groups hold, from the group (M,) of each image and the label (M,) that it has."""
+    num_labels = int(labels.max()) + 1
+    cells, counts = np.unique(groups * num_labels + labels, return_counts=True)
+    units, columns = np.divmod(cells, num_labels)
+    return Holdings(units, columns, counts / np.bincount(labels)[columns])
 
 
 def _choose(
