@@ -1,6 +1,5 @@
 """What an evaluated classifier is worth: figures, tables and pictures from its logits and the targets."""
 
-from litclassify.evaluation.answers import answers
 from litclassify.evaluation.bootstrap import FROM_COUNTS, Interval, bootstrap_intervals
 from litclassify.evaluation.evaluation import ClassCounts, Evaluation, class_counts
 from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
@@ -23,7 +22,6 @@ __all__ = [
     "Evaluation",
     "Interval",
     "LabelEvaluation",
-    "answers",
     "bootstrap_intervals",
     "class_counts",
     "class_table",

@@ -138,6 +138,11 @@ class Evaluation:
         positives: Bools = self.targets == k
         return positives
 
+    def answers(self, separator: str) -> tuple[list[str], list[str]]:
+        """Give the target and the prediction of each image by name, N each, one class, which needs no separator."""
+        names = np.array(self.class_names, dtype=object)
+        return names[self.targets].tolist(), names[self.predicted].tolist()
+
     def at_temperature(self, temperature: float) -> "Evaluation":
         """Give the same, with probabilities at another temperature."""
         return Evaluation(self.logits, self.targets, self.class_names, temperature)

@@ -38,6 +38,12 @@ class LabelEvaluation:
         return self.predicted_above(self.threshold)
 
     @cached_property
+    def confidences(self) -> Floats:
+        """Probability of the most probable label, float32 (N,)."""
+        confidences: Floats = self.probabilities.max(axis=1)
+        return confidences
+
+    @cached_property
     def correct(self) -> Bools:
         """Whether all labels of an image are right, (N,)."""
         correct: Bools = (self.predicted == self.targets).all(axis=1)
@@ -72,6 +78,12 @@ class LabelEvaluation:
     def positives(self, k: int) -> Bools:
         """Which images have label k, (N,)."""
         return self.targets[:, k]
+
+    def answers(self, separator: str) -> tuple[list[str], list[str]]:
+        """Give the labels of each image and those predicted by name, N each, in one text with a separator."""
+        names = np.array(self.class_names, dtype=object)
+        targets, predicted = ([separator.join(names[row]) for row in rows] for rows in (self.targets, self.predicted))
+        return targets, predicted
 
 
 AnyEvaluation = Evaluation | LabelEvaluation

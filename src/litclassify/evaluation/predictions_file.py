@@ -4,28 +4,22 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from litclassify.evaluation.answers import answers
-from litclassify.evaluation.evaluation import Evaluation, Floats
-from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
+from litclassify.evaluation.label_evaluation import AnyEvaluation
 
 NAME = "test_predictions.csv"
 COLUMNS = ("path", "target", "label", "confidence", "loss")
 
 
-def write_predictions(evaluation: Evaluation, paths: Sequence[str], run: Path) -> None:
-    """Write path, target, prediction, confidence and loss of each image."""
-    _write(run, paths, evaluation, evaluation.confidences)
+def write_predictions(evaluation: AnyEvaluation, paths: Sequence[str], run: Path, separator: str) -> None:
+    """Write path, target, prediction, confidence and loss of each image.
 
-
-def write_label_predictions(evaluation: LabelEvaluation, paths: Sequence[str], run: Path, separator: str) -> None:
-    """Write the same of images with several labels, which stand in one cell; confidence is the highest probability."""
-    _write(run, paths, evaluation, evaluation.probabilities.max(axis=1), separator)
-
-
-def _write(
-    run: Path, paths: Sequence[str], evaluation: AnyEvaluation, confidences: Floats, separator: str = ""
-) -> None:
-    columns = (paths, *answers(evaluation, separator), confidences.tolist(), evaluation.losses.tolist())
+    Args:
+        evaluation: Of N images.
+        paths: Of each.
+        run: Directory of the run.
+        separator: What stands between several labels of an image, in one cell.
+    """
+    columns = (paths, *evaluation.answers(separator), evaluation.confidences.tolist(), evaluation.losses.tolist())
     with (run / NAME).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

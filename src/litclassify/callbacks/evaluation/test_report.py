@@ -13,7 +13,7 @@ from litclassify.callbacks.evaluation.loader_images import image_paths, single_l
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.errors import UserError
 from litclassify.evaluation import AnyEvaluation, LabelEvaluation, class_table, summary_of
-from litclassify.evaluation.predictions_file import write_label_predictions, write_predictions
+from litclassify.evaluation.predictions_file import write_predictions
 from litclassify.models import ImageClassifier
 from litclassify.predictions import separator_of
 
@@ -91,10 +91,7 @@ class TestReport(EvaluationCallback[AnyEvaluation]):
         if self.verbose:
             report_output.print_first_rows(report.table("labels" if pl_module.multi_label else "classes"))
         self.page = report_output.write_report(report, folder)
-        if isinstance(evaluation, LabelEvaluation):
-            write_label_predictions(evaluation, paths, folder, separator_of(trainer.datamodule))  # type: ignore[attr-defined]
-        else:
-            write_predictions(evaluation, paths, folder)
+        write_predictions(evaluation, paths, folder, separator_of(trainer.datamodule))  # type: ignore[attr-defined]
         for writer in tensorboard_writers(trainer):
             report_output.show(writer, report.pictures, report.tables, "test", trainer.global_step)
             report_output.show_pr_curves(writer, evaluation, table, "test", trainer.global_step)

@@ -22,7 +22,7 @@ from litclassify.callbacks.evaluation.loader_images import image_paths, single_l
 from litclassify.callbacks.tensorboard.feature_collector import FeatureCollector
 from litclassify.callbacks.tensorboard.writers import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
-from litclassify.evaluation import AnyEvaluation, answers
+from litclassify.evaluation import AnyEvaluation
 from litclassify.models import ImageClassifier
 from litclassify.networks import head_module_of
 from litclassify.predictions import separator_of
@@ -137,7 +137,7 @@ class EmbeddingProjector(Callback):
 def _rows(evaluation: AnyEvaluation, paths: Sequence[str], separator: str) -> list[list[str]]:
     """Say of each image what `COLUMNS` names."""
     right = ["right" if correct else "wrong" for correct in evaluation.correct.tolist()]
-    rows = [list(row) for row in zip(*answers(evaluation, separator), right, paths, strict=True)]
+    rows = [list(row) for row in zip(*evaluation.answers(separator), right, paths, strict=True)]
     return [[" ".join(text.split()) for text in row] for row in rows]  # Tabs and line ends separate what is written.
 
 
