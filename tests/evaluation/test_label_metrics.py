@@ -12,8 +12,8 @@ from litclassify.evaluation import (
     LabelEvaluation,
     class_table,
     label_intervals,
-    label_summary,
-    some_label_metrics,
+    some_metrics,
+    summary,
 )
 from litclassify.metrics import MultiLabelMetrics
 from tests.evaluation.evaluations import LABELS, labels_at_random, labels_of, scores_of
@@ -52,7 +52,7 @@ def test_scores_of_labels_are_those_of_scikit_learn(evaluation: LabelEvaluation)
 
 def test_a_label_that_all_images_have_counts_in_the_map_and_not_in_the_auroc() -> None:
     table = class_table(LABELS["a label that all have"])
-    figures = label_summary(LABELS["a label that all have"], table)
+    figures = summary(LABELS["a label that all have"], table)
     assert figures["map"] == pytest.approx((table.average_precision[:-1].sum() + 1) / 5)
     assert figures["auroc"] == pytest.approx(table.auroc[:-1].mean())
 
@@ -77,7 +77,7 @@ def test_figures_of_all_labels_are_those_of_scikit_learn(evaluation: LabelEvalua
     for average, ending in (("macro", ""), ("micro", "_micro")):
         scores = sklearn.precision_recall_fscore_support(*pair, average=average, zero_division=0)
         expected |= dict(zip((f"precision{ending}", f"recall{ending}", f"f1{ending}"), scores[:3], strict=True))
-    figures = label_summary(evaluation, class_table(evaluation))
+    figures = summary(evaluation, class_table(evaluation))
     assert figures.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(figures[name], value, **ALIKE, err_msg=name)
@@ -88,7 +88,7 @@ def test_figures_are_those_that_the_classifier_logs(evaluation: LabelEvaluation)
     metrics = MultiLabelMetrics(len(evaluation.class_names), "", threshold=evaluation.threshold, ranked=True)
     metrics.add(torch.tensor(0.0), torch.from_numpy(evaluation.logits), torch.from_numpy(evaluation.targets))
     metrics.finish()
-    figures = label_summary(evaluation, class_table(evaluation))
+    figures = summary(evaluation, class_table(evaluation))
     for name in ("acc", "exact_match", "f1", "f1_micro", "map"):
         np.testing.assert_allclose(float(metrics[name].compute()), figures[name], **ALIKE, err_msg=name)
 
@@ -107,7 +107,7 @@ def test_a_label_that_is_ruled_out_costs_nothing_where_it_is_missing() -> None:
 
 @EVERY
 def test_every_figure_lies_in_its_interval(evaluation: LabelEvaluation) -> None:
-    figures, intervals = label_summary(evaluation, class_table(evaluation)), label_intervals(evaluation, 250)
+    figures, intervals = summary(evaluation, class_table(evaluation)), label_intervals(evaluation, 250)
     assert intervals.keys() == figures.keys() - {"auroc", "map"}
     for name, (low, high) in intervals.items():
         assert low - 1e-6 <= figures[name] <= high + 1e-6, name
@@ -141,8 +141,8 @@ def test_a_label_is_predicted_above_the_threshold_and_not_at_it() -> None:
 
 @EVERY
 def test_some_metrics_are_those_of_all(evaluation: LabelEvaluation) -> None:
-    expected = label_summary(evaluation, class_table(evaluation))
-    assert tuple(expected) == LABEL_METRICS
+    expected = summary(evaluation, class_table(evaluation))
+    assert tuple(expected) == LABEL_METRICS.names
     for names in (["recall_micro", "exact_match"], ["f1", "map"]):
-        some = some_label_metrics(evaluation, names)
+        some = some_metrics(evaluation, names)
         assert some == pytest.approx({name: expected[name] for name in names}, nan_ok=True)

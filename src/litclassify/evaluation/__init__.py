@@ -1,19 +1,13 @@
 """What an evaluated classifier is worth: figures, tables and pictures from its logits and the targets."""
 
-from litclassify.evaluation.bootstrap import FROM_COUNTS, Interval, bootstrap_intervals
+from litclassify.evaluation.bootstrap import Interval, bootstrap_intervals
 from litclassify.evaluation.evaluation import ClassCounts, Evaluation, class_counts
 from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
-from litclassify.evaluation.label_metrics import (
-    LABEL_METRICS,
-    label_intervals,
-    label_summary,
-    some_label_metrics,
-    summary_of,
-)
-from litclassify.evaluation.metrics import METRICS, ClassTable, class_table, some_metrics, summary
+from litclassify.evaluation.label_metrics import LABEL_METRICS, label_intervals
+from litclassify.evaluation.metrics import METRICS, ClassTable, class_table
+from litclassify.evaluation.summaries import some_metrics, summary
 
 __all__ = [
-    "FROM_COUNTS",
     "LABEL_METRICS",
     "METRICS",
     "AnyEvaluation",
@@ -26,9 +20,6 @@ __all__ = [
     "class_counts",
     "class_table",
     "label_intervals",
-    "label_summary",
-    "some_label_metrics",
     "some_metrics",
     "summary",
-    "summary_of",
 ]

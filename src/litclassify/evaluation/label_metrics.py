@@ -1,6 +1,7 @@
 """The figures that describe an evaluation of several labels."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -8,8 +9,8 @@ from litclassify.evaluation import class_scores
 from litclassify.evaluation.bootstrap import SEED, Interval, interval_of
 from litclassify.evaluation.class_scores import pooled
 from litclassify.evaluation.evaluation import ClassCounts, Floats
-from litclassify.evaluation.label_evaluation import AnyEvaluation, LabelEvaluation
-from litclassify.evaluation.metrics import ClassTable, class_table, mean_of_known, summary
+from litclassify.evaluation.label_evaluation import LabelEvaluation
+from litclassify.evaluation.metrics import Metrics
 
 # Each takes 4 bytes for each image.
 DRAWS_AT_ONCE = 100
@@ -28,46 +29,26 @@ FROM_COUNTS: Mapping[str, Callable[[ClassCounts], Floats]] = {
 }
 """Those that follow from how many images have each label, and were predicted to, and both."""
 
-RANKED: Mapping[str, Callable[[ClassTable], Floats]] = {
-    "auroc": lambda table: table.auroc,
-    "map": lambda table: table.average_precision,
-}
-"""Those that sort the images once for each label."""
-LABEL_METRICS = (*FROM_IMAGES, *FROM_COUNTS, *RANKED)
-"""Names of the figures of all labels together."""
+
+def _mean_over_images(values: Callable[[LabelEvaluation], Floats], evaluation: LabelEvaluation) -> float:
+    return float(values(evaluation).mean())
 
 
-def summary_of(evaluation: AnyEvaluation, table: ClassTable) -> dict[str, float]:
-    """Give the figures of all classes, or all labels, together: those of `summary`, or of `label_summary`."""
-    if isinstance(evaluation, LabelEvaluation):
-        return label_summary(evaluation, table)
-    return summary(evaluation, table)
+LABEL_METRICS = Metrics[LabelEvaluation](
+    names=(*FROM_IMAGES, *FROM_COUNTS, "auroc", "map"),
+    from_counts=FROM_COUNTS,
+    from_images={name: partial(_mean_over_images, values) for name, values in FROM_IMAGES.items()},
+    ranked={
+        "auroc": lambda table: table.auroc,
+        "map": lambda table: table.average_precision,
+    },
+)
+"""Of images with several labels.
 
-
-def label_summary(evaluation: LabelEvaluation, table: ClassTable) -> dict[str, float]:
-    """Give the figures of all labels together, by name.
-
-    `acc` is the share of right decisions on an image and a label, `exact_match` that of images with all labels right.
-    `precision`, `recall` and `f1` are means over all labels, `…_micro` those of all decisions together. `auroc` and
-    `map` (of the average precision) are means over the labels that have them.
-    """
-    return {name: _metric(name, evaluation, table) for name in LABEL_METRICS}
-
-
-def some_label_metrics(evaluation: LabelEvaluation, names: Iterable[str]) -> dict[str, float]:
-    """Give some of the figures of `label_summary`, without the time that the others take."""
-    names = list(names)
-    table = class_table(evaluation) if RANKED.keys() & names else None
-    return {name: _metric(name, evaluation, table) for name in names}
-
-
-def _metric(name: str, evaluation: LabelEvaluation, table: ClassTable | None) -> float:
-    if name in RANKED:
-        assert table is not None
-        return mean_of_known(RANKED[name](table))
-    if name in FROM_COUNTS:
-        return float(FROM_COUNTS[name](evaluation.counts))
-    return float(FROM_IMAGES[name](evaluation).mean())
+`acc` is the share of right decisions on an image and a label, `exact_match` that of images with all labels right.
+`precision`, `recall` and `f1` are means over all labels, `…_micro` those of all decisions together. `auroc` and `map`
+(of the average precision) are means over the labels that have them.
+"""
 
 
 def label_intervals(evaluation: LabelEvaluation, resamples: int) -> dict[str, Interval]:

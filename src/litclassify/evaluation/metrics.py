@@ -1,16 +1,19 @@
 """The figures that describe an evaluation."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from litclassify.evaluation import class_scores
 from litclassify.evaluation.bootstrap import FROM_COUNTS
 from litclassify.evaluation.calibration import brier_score, expected_calibration_error
-from litclassify.evaluation.evaluation import Evaluation, Floats
+from litclassify.evaluation.evaluation import ClassCounts, Evaluation, Floats
 from litclassify.evaluation.label_evaluation import AnyEvaluation
 from litclassify.evaluation.ranking import Curve, area_under_roc, average_precision, threshold_curve
+
+AnEvaluation = TypeVar("AnEvaluation", bound=AnyEvaluation)
 
 
 @dataclass(frozen=True)
@@ -51,50 +54,53 @@ def class_table(evaluation: AnyEvaluation) -> ClassTable:
     )
 
 
-METRICS = (
-    *("acc", "precision", "recall", "f1", "kappa", "mcc", "auroc", "average_precision"),
-    *("nll", "ece", "brier"),
+@dataclass(frozen=True)
+class Metrics(Generic[AnEvaluation]):
+    """The figures of all classes together, or of all labels: by name, from what each follows."""
+
+    names: Sequence[str]
+    """All of them, in order."""
+    from_counts: Mapping[str, Callable[[ClassCounts], Floats]]
+    """From how many images have each class, and were predicted to, and both."""
+    from_images: Mapping[str, Callable[[AnEvaluation], float]]
+    """Means over images, or from bins of them."""
+    ranked: Mapping[str, Callable[[ClassTable], Floats]]
+    """Means over classes of what sorts the images once for each class."""
+
+    def value(self, name: str, evaluation: AnEvaluation, table: ClassTable | None) -> float:
+        """Give one of them; those that are ranked need the table."""
+        if name in self.from_counts:
+            return float(self.from_counts[name](evaluation.counts))
+        if name in self.ranked:
+            assert table is not None
+            return mean_of_known(self.ranked[name](table))
+        return self.from_images[name](evaluation)
+
+
+METRICS = Metrics[Evaluation](
+    names=(
+        *("acc", "precision", "recall", "f1", "kappa", "mcc", "auroc", "average_precision"),
+        *("nll", "ece", "brier"),
+    ),
+    from_counts=FROM_COUNTS,
+    from_images={
+        "acc": lambda evaluation: float(evaluation.correct.mean()),
+        "nll": lambda evaluation: float(evaluation.losses.mean()),
+        "ece": lambda evaluation: expected_calibration_error(evaluation.confidences, evaluation.correct),
+        "brier": brier_score,
+    },
+    ranked={
+        "auroc": lambda table: table.auroc,
+        "average_precision": lambda table: table.average_precision,
+    },
 )
-"""Names of the figures of all classes together."""
-FROM_IMAGES: Mapping[str, Callable[[Evaluation], float]] = {
-    "acc": lambda evaluation: float(evaluation.correct.mean()),
-    "nll": lambda evaluation: float(evaluation.losses.mean()),
-    "ece": lambda evaluation: expected_calibration_error(evaluation.confidences, evaluation.correct),
-    "brier": brier_score,
-}
-"""Those that are means over images, or come from bins of them."""
-RANKED: Mapping[str, Callable[[ClassTable], Floats]] = {
-    "auroc": lambda table: table.auroc,
-    "average_precision": lambda table: table.average_precision,
-}
-"""Those that sort the images once for each class."""
+"""Of images with one class each.
 
-
-def summary(evaluation: Evaluation, table: ClassTable) -> dict[str, float]:
-    """Give the figures of all classes together, by name.
-
-    `precision`, `recall`, `f1`, `auroc` and `average_precision` are means over classes. A class that is predicted but
-    has no images counts as 0 in the first three: without any such, `recall` is the balanced accuracy.
-    Of probabilities, `nll` is the mean negative log likelihood, `ece` the expected calibration error over 15 bins and
-    `brier` the Brier score in [0, 2].
-    """
-    return {name: _metric(name, evaluation, table) for name in METRICS}
-
-
-def some_metrics(evaluation: Evaluation, names: Iterable[str]) -> dict[str, float]:
-    """Give some of the figures of `summary`, without the time that the others take."""
-    names = list(names)
-    table = class_table(evaluation) if RANKED.keys() & names else None
-    return {name: _metric(name, evaluation, table) for name in names}
-
-
-def _metric(name: str, evaluation: Evaluation, table: ClassTable | None) -> float:
-    if name in FROM_COUNTS:
-        return float(FROM_COUNTS[name](evaluation.counts))
-    if name in RANKED:
-        assert table is not None
-        return mean_of_known(RANKED[name](table))
-    return FROM_IMAGES[name](evaluation)
+`precision`, `recall`, `f1`, `auroc` and `average_precision` are means over classes. A class that is predicted but has
+no images counts as 0 in the first three: without any such, `recall` is the balanced accuracy. Of probabilities, `nll`
+is the mean negative log likelihood, `ece` the expected calibration error over 15 bins and `brier` the Brier score in
+[0, 2].
+"""
 
 
 def mean_of_known(values: Floats) -> float:

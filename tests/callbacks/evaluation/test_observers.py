@@ -30,7 +30,7 @@ OBSERVERS: dict[str, Make] = {
     "NetworkGraph": NetworkGraph,
     "SampleImages": SampleImages,
     "SpeedMonitor": SpeedMonitor,
-    "ValidationMetrics": lambda: ValidationMetrics([name for name in METRICS if name != "acc"]),
+    "ValidationMetrics": lambda: ValidationMetrics([name for name in METRICS.names if name != "acc"]),
     "ValidationReport": lambda: ValidationReport(every_n_epochs=2, gallery=2),
     "WeightHistograms": WeightHistograms,
 }

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
-from litclassify.evaluation import LabelEvaluation, class_table, label_intervals, label_summary
+from litclassify.evaluation import LabelEvaluation, class_table, label_intervals, summary
 from litclassify.evaluation.report import (
     Report,
     ReportTable,
@@ -20,7 +20,7 @@ from tests.evaluation.test_metrics import UNDEFINED
 
 def tables_of(evaluation: LabelEvaluation) -> dict[str, ReportTable]:
     table = class_table(evaluation)
-    tables = label_tables(evaluation, table, label_summary(evaluation, table), label_intervals(evaluation, 20))
+    tables = label_tables(evaluation, table, summary(evaluation, table), label_intervals(evaluation, 20))
     return {table.key: table for table in tables}
 
 

@@ -12,7 +12,7 @@ from litclassify.callbacks.evaluation.evaluation_collector import EvaluationColl
 from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.writers import tensorboard_writers
 from litclassify.errors import UserError
-from litclassify.evaluation import AnyEvaluation, LabelEvaluation, class_table, summary_of
+from litclassify.evaluation import AnyEvaluation, LabelEvaluation, class_table, summary
 from litclassify.evaluation.predictions_file import write_predictions
 from litclassify.models import ImageClassifier
 from litclassify.predictions import separator_of
@@ -23,8 +23,8 @@ RECORDS = ("config.*.yaml", "environment.*.json")
 class TestReport(EvaluationCallback[AnyEvaluation]):
     """Log further metrics of a test, and write what it found into the run.
 
-    Metrics are those of `litclassify.evaluation.summary`: `test_f1`, `test_ece` and so on; of several labels, those of
-    `label_summary`. The run gets `report.html`, `report.md` with the figures and tables as files in `report/`, and
+    Metrics are those of `litclassify.evaluation.METRICS`: `test_f1`, `test_ece` and so on; of several labels, those of
+    `LABEL_METRICS`. The run gets `report.html`, `report.md` with the figures and tables as files in `report/`, and
     `test_predictions.csv`; TensorBoard the same figures, and curves of precision and recall.
 
     The logits of all test images are held for it: 4 bytes for each image and class.
@@ -63,7 +63,7 @@ class TestReport(EvaluationCallback[AnyEvaluation]):
         """Log the metrics."""
         self._evaluation = self._gather(trainer, pl_module, trainer.test_dataloaders)
         self._table = class_table(self._evaluation)
-        self._metrics = summary_of(self._evaluation, self._table)
+        self._metrics = summary(self._evaluation, self._table)
         assert isinstance(pl_module, ImageClassifier)
         own = set(pl_module.test_metrics.keys())  # Which the classifier logs itself.
         logged = {f"test_{name}": value for name, value in self._metrics.items()}

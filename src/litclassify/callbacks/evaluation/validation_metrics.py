@@ -12,21 +12,18 @@ from litclassify.callbacks.evaluation.evaluation_collector import (
 )
 from litclassify.errors import UserError
 from litclassify.evaluation import (
-    FROM_COUNTS,
     LABEL_METRICS,
     METRICS,
     AnyEvaluation,
     ClassCounts,
-    LabelEvaluation,
-    some_label_metrics,
     some_metrics,
 )
 from litclassify.models import ImageClassifier
 from litclassify.suggestions import nearest
 
 # The classifier itself logs val_acc.
-NAMES = tuple(name for name in METRICS if name != "acc")
-LABEL_NAMES = tuple(name for name in LABEL_METRICS if name != "acc")
+NAMES = tuple(name for name in METRICS.names if name != "acc")
+LABEL_NAMES = tuple(name for name in LABEL_METRICS.names if name != "acc")
 ALL_NAMES = tuple(dict.fromkeys((*NAMES, *LABEL_NAMES)))
 # Those of probabilities take several times as long.
 DEFAULT_NAMES = ("f1",)
@@ -61,7 +58,7 @@ class ValidationMetrics(EvaluationCallback[AnyEvaluation | ClassCounts]):
                 _check(name, NAMES, "a metric of images with one class each")
         own = set(pl_module.val_metrics.keys())  # Which the classifier logs itself.
         self._further = [name for name in self.names if f"val_{name}" not in own]
-        needs_logits = pl_module.multi_label or not FROM_COUNTS.keys() >= set(self._further)
+        needs_logits = pl_module.multi_label or not METRICS.from_counts.keys() >= set(self._further)
         self._outputs = EvaluationCollector() if needs_logits else PredictionCounter()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -74,9 +71,7 @@ class ValidationMetrics(EvaluationCallback[AnyEvaluation | ClassCounts]):
             return
         found = self._gather(trainer, pl_module, trainer.val_dataloaders)
         if isinstance(found, ClassCounts):
-            metrics = {name: float(FROM_COUNTS[name](found)) for name in self._further}
-        elif isinstance(found, LabelEvaluation):
-            metrics = some_label_metrics(found, self._further)
+            metrics = {name: float(METRICS.from_counts[name](found)) for name in self._further}
         else:
             metrics = some_metrics(found, self._further)
         logged = {f"val_{name}": value for name, value in metrics.items()}

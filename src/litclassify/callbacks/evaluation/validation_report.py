@@ -9,7 +9,7 @@ from litclassify.callbacks.evaluation.evaluation_collector import EvaluationColl
 from litclassify.callbacks.evaluation.loader_images import image_paths, single_loader
 from litclassify.callbacks.tensorboard.writers import has_tensorboard, tensorboard_writers
 from litclassify.errors import UserError
-from litclassify.evaluation import AnyEvaluation, class_table, summary_of
+from litclassify.evaluation import AnyEvaluation, class_table, summary
 
 
 class ValidationReport(EvaluationCallback[AnyEvaluation]):
@@ -65,7 +65,7 @@ class ValidationReport(EvaluationCallback[AnyEvaluation]):
         table, loader = class_table(evaluation), single_loader(trainer.val_dataloaders)
         paths = image_paths(loader, range(len(evaluation)), "val")
         pictures = report_output.draw(evaluation, table, loader, paths, self.gallery)
-        tables = report_output.tabulate(evaluation, table, summary_of(evaluation, table))
+        tables = report_output.tabulate(evaluation, table, summary(evaluation, table))
         for writer in tensorboard_writers(trainer):
             report_output.show(writer, pictures, tables, "val", self._step)
             report_output.show_pr_curves(writer, evaluation, table, "val", self._step)
