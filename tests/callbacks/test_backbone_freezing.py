@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from lightning.pytorch.strategies import FSDPStrategy
 from tests.conftest import SMALL, every
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch import Tensor, nn
+from torch.fx import GraphModule
 
 from litclassify.callbacks import BackboneFreezing
 from litclassify.callbacks.backbone_freezing import num_frozen_stages
@@ -105,6 +107,33 @@ def test_stages_follow_one_another() -> None:
     recorder = record(BackboneFreezing(1, unfreeze_every_n_epochs=2))
     assert recorder.trained == [names(*LAYERS[2:])] + [names(*LAYERS[1:])] * 2 + [names(*LAYERS)] * 2
     assert recorder.changed(2) == names(*LAYERS[1:])
+
+
+@pytest.mark.slow
+def test_a_compiled_network_is_trained_alike_and_stays_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+
+    def counting(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+        run = torch._dynamo.lookup_backend("aot_eager")(graph, inputs)
+
+        def counted(*arguments: Any) -> Any:
+            compiled.append(1)
+            return run(*arguments)
+
+        return counted
+
+    def trained(is_compiled: bool) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        model = classifier(network=partial(MLP, in_features=3, hidden_features=[9] * 4), compile=is_compiled)
+        trainer = quiet_trainer(max_epochs=5, callbacks=[BackboneFreezing(1, 1)], num_sanity_val_steps=0)
+        trainer.fit(model, loader(8, 4), loader(4, 4))
+        return model.network.state_dict()
+
+    torch.compiler.reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counting))
+    torch.testing.assert_close(trained(True), trained(False))
+    assert len(compiled) == 5 * (2 + 1)  # Batches of training and of validation in an epoch.
+    torch.compiler.reset()
 
 
 def test_null_never_unfreezes() -> None:
