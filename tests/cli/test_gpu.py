@@ -37,6 +37,18 @@ RANDOM = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_compiled_yet() -> None:
+    """What other tests have compiled counts towards torch's limit of versions: above it, this one would run without."""
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+
+
+def records_cuda_graphs() -> bool:
+    """Whether a compiled network has, since the test began: each record takes images or gradients."""
+    return torch._dynamo.utils.counters["inductor"]["cudagraph_recorded_non_static_inputs"] > 0
+
+
 def newest_run(runs: str = "runs") -> Path:
     return max(Path(runs).glob("*/*"), key=lambda path: path.stat().st_mtime_ns)
 
@@ -137,11 +149,16 @@ def test_a_step_waits_for_nothing(words: list[str], monkeypatch: pytest.MonkeyPa
     assert seen.count(2) == 6
 
 
-@pytest.mark.parametrize("words", [[], RANDOM])
+UNFREEZING = ["--trainer.callbacks+", "BackboneFreezing", "--trainer.callbacks.freeze_epochs", "1"]
+
+
+@pytest.mark.parametrize("words", [[], RANDOM, UNFREEZING])
 def test_cuda_graphs_compute_what_a_compiled_network_does(words: list[str]) -> None:
     options = ["--trainer.precision", "32-true", "--trainer.log_every_n_steps", "1", "--trainer.max_epochs", "2"]
     main([*TRAIN, *words, *options, "--model.compile", "true", "--runs_dir", "without"])
+    assert not records_cuda_graphs()
     main([*TRAIN, *words, *options, "--model.compile", "reduce-overhead", "--test_after_fit", "true"])
+    assert records_cuda_graphs()
     # Rounding grows from step to step.
     assert losses(newest_run())[:10] == pytest.approx(losses(newest_run("without"))[:10], rel=2e-3)
 
@@ -149,6 +166,7 @@ def test_cuda_graphs_compute_what_a_compiled_network_does(words: list[str]) -> N
 @pytest.mark.parametrize("mode", ["true", "reduce-overhead"])
 def test_a_compiled_network_trains_and_is_evaluated_in_every_way(mode: str) -> None:
     main([*TRAIN, "--trainer.precision", "bf16-mixed", "--model.compile", mode, "--model.channels_last", "true"])
+    assert records_cuda_graphs() == (mode == "reduce-overhead")
     run = newest_run()
     ckpt = ["--ckpt_path", str(run), *QUIET]
     assert results_of_test(*ckpt[:2])["test_acc"] > 0.9
