@@ -13,6 +13,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tests.chaos.comparison import differences
+from torchvision.transforms import v2
 
 from litclassify.callbacks.resuming import interruption
 from litclassify.cli import main
@@ -133,7 +134,9 @@ def _waits_are_found() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_waits_are_found")
-@pytest.mark.parametrize("words", [[], RANDOM, ["--data.device_resident", "false"]])
+@pytest.mark.parametrize(
+    "words", [[], RANDOM, ["--data.device_resident", "false"], ["--data.train_transform", "rand_augment"]]
+)
 def test_a_step_waits_for_nothing(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     step = ImageClassifier.training_step
@@ -143,6 +146,8 @@ def test_a_step_waits_for_nothing(words: list[str], monkeypatch: pytest.MonkeyPa
         return step(self, batch, batch_idx)
 
     monkeypatch.setattr(ImageClassifier, "training_step", watched)
+    # Some of torchvision's operations wait, such as those that copy a matrix to the GPU.
+    monkeypatch.setattr(v2.RandAugment, "_apply_image_or_video_transform", lambda self, images, *_: images.flip(-1))
     watch = ["--allow_import", "tests", "--trainer.callbacks+", "tests.cli.test_gpu.WaitsForNothing"]
     # In the second epoch, a step of the six is logged where gradients are accumulated.
     main([*TRAIN, *words, "--trainer.precision", "bf16-mixed", "--trainer.max_epochs", "1", *watch])
