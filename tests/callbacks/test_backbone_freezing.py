@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import FSDPStrategy
+from tests import compiled_passes
 from tests.conftest import SMALL, every
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch import Tensor, nn
-from torch.fx import GraphModule
 
 from litclassify.callbacks import BackboneFreezing
 from litclassify.callbacks.backbone_freezing import num_frozen_stages
@@ -111,16 +110,7 @@ def test_stages_follow_one_another() -> None:
 
 @pytest.mark.slow
 def test_a_compiled_network_is_trained_alike_and_stays_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[int] = []
-
-    def counting(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
-        run = torch._dynamo.lookup_backend("aot_eager")(graph, inputs)
-
-        def counted(*arguments: Any) -> Any:
-            compiled.append(1)
-            return run(*arguments)
-
-        return counted
+    passes = compiled_passes.noted(monkeypatch)
 
     def trained(is_compiled: bool) -> dict[str, Tensor]:
         torch.manual_seed(0)
@@ -129,11 +119,8 @@ def test_a_compiled_network_is_trained_alike_and_stays_compiled(monkeypatch: pyt
         trainer.fit(model, loader(8, 4), loader(4, 4))
         return model.network.state_dict()
 
-    torch.compiler.reset()
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counting))
     torch.testing.assert_close(trained(True), trained(False))
-    assert len(compiled) == 5 * (2 + 1)  # Batches of training and of validation in an epoch.
-    torch.compiler.reset()
+    assert len(passes) == 5 * (2 + 1)  # Batches of training and of validation in an epoch.
 
 
 def test_null_never_unfreezes() -> None:
