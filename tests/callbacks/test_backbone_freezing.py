@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import FSDPStrategy
+from tests import compiled_passes
 from tests.conftest import SMALL, every
 from tests.models.test_image_classifier import classifier, loader, quiet_trainer
 from torch import Tensor, nn
@@ -105,6 +106,21 @@ def test_stages_follow_one_another() -> None:
     recorder = record(BackboneFreezing(1, unfreeze_every_n_epochs=2))
     assert recorder.trained == [names(*LAYERS[2:])] + [names(*LAYERS[1:])] * 2 + [names(*LAYERS)] * 2
     assert recorder.changed(2) == names(*LAYERS[1:])
+
+
+@pytest.mark.slow
+def test_a_compiled_network_is_trained_alike_and_stays_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = compiled_passes.noted(monkeypatch)
+
+    def trained(is_compiled: bool) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        model = classifier(network=partial(MLP, in_features=3, hidden_features=[9] * 4), compile=is_compiled)
+        trainer = quiet_trainer(max_epochs=5, callbacks=[BackboneFreezing(1, 1)], num_sanity_val_steps=0)
+        trainer.fit(model, loader(8, 4), loader(4, 4))
+        return model.network.state_dict()
+
+    torch.testing.assert_close(trained(True), trained(False))
+    assert len(passes) == 5 * (2 + 1)  # Batches of training and of validation in an epoch.
 
 
 def test_null_never_unfreezes() -> None:

@@ -1,6 +1,6 @@
 """Muon against the implementations of torch and timm, and against a singular value decomposition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -88,19 +88,29 @@ class Recorded:
         return self.function(arguments)
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(31, []), (191, [5]), (192, [6]), (400, [6, 5]), (999, [6, 5, 4, 3])])
-def test_what_is_recorded_has_a_limit_in_all(limit: int, expected: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def records(num_matrices: int, frozen: Iterable[int], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of how many matrices records are made, if so many of all, 4x8 each, are frozen one step after the other."""
     monkeypatch.setattr(muon, "RecordedFunction", Recorded)
-    monkeypatch.setattr(muon, "RECORDED_UP_TO", limit)
     Recorded.made = []
     with FakeTensorMode():  # Tensors of a GPU that need none.
-        parameters = [Parameter(torch.empty(4, 8, device="cuda")) for _ in range(7)]
+        parameters = [Parameter(torch.empty(4, 8, device="cuda")) for _ in range(num_matrices + 1)]
         optimizer = Muon(parameters, partial(SGD, lr=0.1, fused=False))
-        for frozen in (0, 1, 2, 3, 2, 1, 0):
+        for num_frozen in frozen:
             for number, parameter in enumerate(parameters):
-                parameter.grad = None if number < frozen else torch.empty_like(parameter)
+                parameter.grad = None if number < num_frozen else torch.empty_like(parameter)
             optimizer.step()
-    assert Recorded.made == expected
+    return Recorded.made
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(31, []), (191, [5]), (192, [6]), (400, [6, 5]), (999, [6, 5, 4, 3])])
+def test_what_is_recorded_has_a_limit_in_all(limit: int, expected: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "RECORDED_UP_TO", limit)
+    monkeypatch.setattr(muon, "RECORD_COUNTS_FOR", 1)
+    assert records(6, (0, 1, 2, 3, 2, 1, 0), monkeypatch) == expected
+
+
+def test_few_records_are_made_of_small_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(records(20, range(20), monkeypatch)) == 16
 
 
 @pytest.mark.parametrize("adjust_lr_fn", ["original", "match_rms_adamw"])

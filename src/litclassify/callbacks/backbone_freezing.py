@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
 from lightning.pytorch.utilities import rank_zero_info
@@ -126,6 +127,12 @@ class BackboneFreezing(Callback):
         _train(_batch_norms(network, frozen), mode=False)
         if not changed:
             return
+        if network._compiled_call_impl is not None:
+            # torch keeps 8 versions of a compiled network, and runs what needs another without compiling it: those of
+            # four choices of stages, each in training and in validation (`recompile_limit` in the documentation of
+            # `torch.compile`). And torch 2.8 takes one of before, which has no gradients for what is unfrozen:
+            # https://github.com/pytorch/pytorch/issues/139476
+            torch.compiler.reset()
         for optimizer in trainer.optimizers:
             start_momentum(optimizer)
         if isinstance(trainer.strategy, DDPStrategy):

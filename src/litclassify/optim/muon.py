@@ -25,6 +25,9 @@ SCALES: dict[str, Callable[[int, int], float]] = {
 }
 # Entries of matrices: more keep a GPU busy while the program starts what comes next, and records of them hold memory.
 RECORDED_UP_TO = 2**24
+# What a record of fewer entries counts for, as it holds memory of its own for cuBLAS to work in: 32 MiB on an H100, 8
+# on other GPUs (torch's aten/src/ATen/cuda/CublasHandlePool.cpp). So there are 16 records at most.
+RECORD_COUNTS_FOR = 2**20
 
 
 def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
@@ -182,7 +185,7 @@ class Muon(Optimizer):
             return function(updates)
         kind = (steps, *((update.device, update.shape, update.stride(), update.dtype) for update in updates))
         if kind not in self._recorded:
-            entries = sum(update.numel() for update in updates)
+            entries = max(RECORD_COUNTS_FOR, sum(update.numel() for update in updates))
             if entries > self._entries_to_record:
                 return function(updates)
             self._recorded[kind] = RecordedFunction(function, updates)

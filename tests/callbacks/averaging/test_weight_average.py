@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler, ModelCheckpoint
 from lightning.pytorch.strategies import FSDPStrategy
+from tests import compiled_passes
 from tests.models.test_image_classifier import CLASSES, quiet_trainer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
@@ -50,15 +51,15 @@ def clone(state: State) -> State:
     return {name: value.clone() for name, value in state.items()}
 
 
-def classifier() -> ImageClassifier:
+def classifier(**arguments: object) -> ImageClassifier:
     torch.manual_seed(0)
-    return ImageClassifier(Normalised, partial(torch.optim.SGD, lr=0.5, momentum=0.9), CLASSES)
+    return ImageClassifier(Normalised, partial(torch.optim.SGD, lr=0.5, momentum=0.9), CLASSES, **arguments)
 
 
 def train(
     average: Callback, max_epochs: int = 3, resumed: Path | None = None, **arguments: object
 ) -> tuple[ImageClassifier, Witness]:
-    model, witness = classifier(), Witness()
+    model, witness = classifier(compile=arguments.pop("compile", False)), Witness()
     callbacks = [average, witness, *arguments.pop("callbacks", [])]
     trainer = quiet_trainer(max_epochs=max_epochs, limit_val_batches=1, callbacks=callbacks, **arguments)
     trainer.fit(model, DATA, DATA, ckpt_path=resumed, weights_only=True)
@@ -138,6 +139,17 @@ def test_swa_is_torchs_averaged_model_with_updated_batch_normalisation() -> None
         update_bn(DATA, averaged)
         assert_same(witness.validated[epoch], clone(averaged.module.state_dict()))
     assert_same(model.state_dict(), clone(averaged.module.state_dict()))
+
+
+@pytest.mark.slow
+def test_swa_measures_normalisations_without_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = compiled_passes.noted(monkeypatch)
+    torch._dynamo.utils.counters.clear()
+    compiled, _ = train(SWA(start=0.5), max_epochs=2, compile=True)
+    assert len(passes) == 1 + 2 * (6 + 1)  # Batches of the check of validation, and those of training and validation.
+    assert not torch._dynamo.utils.counters["graph_break"]
+    plain, _ = train(SWA(start=0.5), max_epochs=2)
+    assert_same(compiled.state_dict(), plain.state_dict())
 
 
 class FrozenNorms(Callback):

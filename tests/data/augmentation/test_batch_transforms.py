@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
@@ -105,6 +107,28 @@ def with_draws(augment: v2.Transform, image: Tensor, drawn: list[Operation], pat
         context.setattr(torch, "randint", lambda *_: torch.tensor(integers.pop(0)))
         context.setattr(torch, "rand", lambda *_: torch.tensor(signs.pop(0)))
         return augment(image)
+
+
+class Indices(TorchFunctionMode):
+    """Note the types of what tensors are indexed with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.types: set[type] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.__getitem__, Tensor.__setitem__):
+            self.types.add(type(args[1]))
+        return func(*args, **(kwargs or {}))
+
+
+def test_auto_augment_chooses_images_by_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is copied to the GPU on the way, which waits for it; so do some of torchvision's operations."""
+    monkeypatch.setattr(v2.RandAugment, "_apply_image_or_video_transform", lambda self, images, *_: images)
+    with Indices() as indices:
+        VectorizedTransforms([BatchAutoAugment(v2.RandAugment())])(images(), randomness())
+    assert Tensor in indices.types
+    assert list not in indices.types
 
 
 @pytest.mark.parametrize("augment", [v2.TrivialAugmentWide(), v2.RandAugment()])

@@ -63,7 +63,9 @@ class SWA(WeightAverage):
         """Take them, and give the mean statistics of its own."""
         super().update(trainer, pl_module)
         self._exchange()
-        with trainer.precision_plugin.forward_context(), torch.no_grad():
+        # Compiled for this pass, it would break into pieces where normalisations read how many batches they have seen.
+        eagerly = torch.compiler.set_stance("force_eager")
+        with trainer.precision_plugin.forward_context(), torch.no_grad(), eagerly:
             _measure_anew(pl_module, _training_images(trainer))
         for norm in _training_norms(pl_module):
             _average_over_processes(trainer, norm)

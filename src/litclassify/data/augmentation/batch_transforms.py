@@ -197,8 +197,10 @@ class BatchAutoAugment(BatchTransform):
         places: dict[Operation, list[int]] = {}
         for place, operation in enumerate(operations):
             places.setdefault(operation, []).append(place)
+        groups = [torch.tensor(group) for group in places.values()]
+        on_device = torch.split(to_device(torch.cat(groups), images.device), [len(group) for group in groups])
         result = torch.empty_like(images)
-        for (name, magnitude), chosen in places.items():
+        for (name, magnitude), chosen in zip(places, on_device, strict=True):
             result[chosen] = self.transform._apply_image_or_video_transform(
                 images[chosen], name, magnitude, self.transform.interpolation, self.transform._fill
             )
