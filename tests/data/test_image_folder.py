@@ -5,6 +5,7 @@ import torch
 from torchvision.transforms import v2
 
 from litclassify.data import ImageFolder
+from litclassify.data.splitting.held_out import digest
 from litclassify.errors import UserError
 
 ONE_FOLDER = {"cat": 20, "dog": 30}
@@ -35,6 +36,19 @@ def test_root_may_be_in_the_home_folder(make_folder, monkeypatch, tmp_path):
     make_folder({"a": 5, "b": 5})
     monkeypatch.setenv("HOME", str(tmp_path))
     assert ImageFolder("~/root").class_counts == [4, 4]
+
+
+@pytest.mark.parametrize("end", ["/", "//"])
+def test_a_separator_after_root_changes_neither_paths_nor_what_is_known_of_a_draw(make_folder, end):
+    root = make_folder(ONE_FOLDER)
+    data, same = ImageFolder(root), ImageFolder(f"{root}{end}")
+    assert (same.folder, same._all_paths) == (data.folder, data._all_paths)
+    assert same.state_dict() == data.state_dict()
+    assert same.state_dict()["drawn"]["val"] == digest([path.removeprefix(root) for path in data.samples["val"].paths])
+
+
+def test_root_may_be_that_of_the_disk():
+    assert ImageFolder("/").folder == "/"
 
 
 @pytest.mark.parametrize("counts", [{"training/cat": 20, "training/dog": 30, "Valid/cat": 3, "testing/dog": 4}])

@@ -51,6 +51,16 @@ def test_tables_of_many_makes_are_read(write, header, rows, encoding, end):
     assert labels(ImageTable(write(header, rows, encoding, end))) == {path: path[:3] for path in PATHS}
 
 
+def test_a_separator_after_root_changes_neither_paths_nor_what_is_known_of_a_draw(write):
+    file = write("path,label", ROWS)
+    data, same, without = (
+        ImageTable(file, root=root) for root in (os.path.dirname(file), f"{os.path.dirname(file)}/", None)
+    )
+    assert same.folder == data.folder == without.folder
+    assert same._all_paths == data._all_paths == without._all_paths
+    assert same.state_dict() == data.state_dict() == without.state_dict()
+
+
 def test_parquet_is_read_as_csv_is(write):
     parquet = pytest.importorskip("pyarrow.parquet")
     pyarrow = pytest.importorskip("pyarrow")

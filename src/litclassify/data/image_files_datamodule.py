@@ -344,6 +344,12 @@ class ImageFilesDataModule(ImageDataModule):
         return list(values)
 
 
+def folder_at(path: str) -> str:
+    """Give the folder of images that an argument names; names in it do not depend on separators at the end."""
+    path = os.path.expanduser(path)
+    return path.rstrip(os.sep) or path[:1]
+
+
 def _resized(image_size: tuple[int, int]) -> int | tuple[int, int]:
     """What images cover of which the central crop shows 7/8, as is usual on ImageNet: 256 for 224."""
     height, width = (round(side / 0.875) for side in image_size)

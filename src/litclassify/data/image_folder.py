@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 
-from litclassify.data.image_files_datamodule import ImageFilesDataModule
+from litclassify.data.image_files_datamodule import ImageFilesDataModule, folder_at
 from litclassify.data.listing.class_folders import (
     ClassFiles,
     is_among_classes,
@@ -38,7 +38,7 @@ class ImageFolder(ImageFilesDataModule):
 
     def __init__(self, root: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.root = os.path.expanduser(root)
+        self.root = folder_at(root)
 
     @property
     def folder(self) -> str:

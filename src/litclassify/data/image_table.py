@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from litclassify.data.image_files_datamodule import ImageFilesDataModule
+from litclassify.data.image_files_datamodule import ImageFilesDataModule, folder_at
 from litclassify.data.listing.class_folders import MIN_CLASSES, quote_names
 from litclassify.data.listing.exclusions import positions_left
 from litclassify.data.listing.labelled_files import LabelledFiles, Samples
@@ -70,7 +70,7 @@ class ImageTable(ImageFilesDataModule):
     @property
     def folder(self) -> str:
         """The root, or else the folder of the table."""
-        return os.path.expanduser(os.path.dirname(self.table) if self.root is None else self.root)
+        return folder_at(os.path.dirname(self.table) if self.root is None else self.root)
 
     @property
     def multi_label(self) -> bool:
