@@ -175,7 +175,7 @@ class ImageFilesDataModule(ImageDataModule):
         Raises:
             UserError: Images cannot be read, and `on_bad_image` stops at that.
         """
-        if self.on_bad_image == "report":
+        if self.on_bad_image == "report" and stage != "predict":
             # A training may end with a test: what is wrong there is to be known now.
             self._report([*self.samples] if stage == "fit" else STAGE_SPLITS[stage])
         super().setup(stage)

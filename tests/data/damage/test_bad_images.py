@@ -288,6 +288,12 @@ def test_a_report_shows_the_first_few(root: Path) -> None:
     assert len(str(caught.value).splitlines()) <= 10
 
 
+def test_prediction_on_files_reports_nothing_and_needs_no_root(root: Path) -> None:
+    data = folder(root / "gone", on_bad_image="report", max_bad_share=None, path=str(root / "test"))
+    data.setup("predict")
+    assert len(data.predict_dataset) == 8
+
+
 NAMES = [
     b"caf\xe9.jpg",
     b"two\nlines.jpg",
