@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY, SMALL, every
 
 from litclassify.cli import main
 from litclassify.cli.own_variables import OOM_MARK
-from litclassify.cli.series.batch_halving import BatchSize
+from litclassify.cli.series.batch_halving import BatchSize, find_halving
 
 HALVE = ["--halve_batch_on_oom", "true"]
 HUNGRY = """
@@ -53,6 +53,16 @@ def test_steps_see_as_many_images(images: int, sizes: list[int]) -> None:
         size = size.smaller()
         assert size.images == expected
         assert size.images * size.batches == 2 * images
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("true", True), ("Yes", True), ("on", True), ("ON", True), ("off", False), ("no", False)]
+)
+def test_it_is_asked_for_in_any_word_of_yaml(value: str, expected: bool) -> None:
+    assert yaml.safe_load(value) is expected
+    Path("halve.yaml").write_text(f"halve_batch_on_oom: {value}")
+    for words in (["fit", "--halve_batch_on_oom", value], ["fit", "--config", "halve.yaml"]):
+        assert (find_halving(words, words) is not None) is expected
 
 
 @pytest.mark.usefixtures("hungry")

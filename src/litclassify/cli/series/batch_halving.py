@@ -88,7 +88,7 @@ def find_halving(words: list[str], typed: Sequence[str]) -> Command | None:
         typed: All of them.
     """
     line = CommandLine(words, flags_from_environment([OPTION]))
-    asked_for = (line.last_value(OPTION) or "").lower() in ("true", "yes")  # As the parser takes them.
+    asked_for = (line.last_value(OPTION) or "").lower() in ("true", "yes", "on")  # As the parser takes them.
     return partial(start, typed) if line.subcommand == ["fit"] and asked_for and not line.asks_for_help else None
 
 
