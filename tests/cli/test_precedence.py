@@ -179,6 +179,16 @@ def test_callbacks_of_a_later_file_replace_and_append(parse: Parse) -> None:
             "model.optimizer.momentum",
             0.5,
         ),
+        (
+            ["--config=recipe.yaml", "--trainer=short.yaml", "--trainer.max_epochs=3", "--trainer=long.yaml"],
+            "trainer.max_epochs",
+            3,
+        ),
+        (
+            ["--config=recipe.yaml", "--trainer=short.yaml", "--trainer.max_epochs=3", "--trainer=long.yaml"],
+            "trainer.min_epochs",
+            8,
+        ),
     ],
 )
 def test_a_flag_holds_wherever_it_stands(parse: Parse, words: list[str], key: str, value: Any) -> None:
@@ -190,6 +200,8 @@ def test_a_flag_holds_wherever_it_stands(parse: Parse, words: list[str], key: st
     }
     arguments = {"data": {"init_args": {"batch_size": 3}}, "model": {"network": {"init_args": {"width": 7}}}}
     Path("recipe.yaml").write_text(yaml.safe_dump(recipe))
+    Path("short.yaml").write_text("{max_epochs: 1, min_epochs: 1}")
+    Path("long.yaml").write_text("{max_epochs: 9, min_epochs: 8}")
     Path("batch.yaml").write_text("data: {init_args: {batch_size: 3}}")
     Path("arguments.yaml").write_text(yaml.safe_dump(arguments))
     assert value_at(parse("fit", *words), key) == value

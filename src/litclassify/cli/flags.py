@@ -71,8 +71,8 @@ def _without_replaced(flag: Flag, earlier: list[Flag]) -> list[Flag]:
 def _place(flag: Flag, earlier: list[Flag]) -> int:
     """Give where a flag goes: before the first argument of what it names, else last.
 
-    A flag that appends (`--trainer.callbacks+=X`) belongs to the arguments that follow it, and stays.
+    The arguments that follow a flag that appends (`--trainer.callbacks+=X`) belong to that one, and stay with it.
     """
     arguments = [i for i, other in enumerate(earlier) if other.name.startswith(f"{flag.name}.")]
-    named_before = any(other.name.removesuffix("+") == flag.name for other in earlier)
-    return arguments[0] if arguments and not named_before else len(earlier)
+    appended_to = any(other.name == f"{flag.name}+" for other in earlier)
+    return arguments[0] if arguments and not appended_to else len(earlier)
