@@ -40,6 +40,14 @@ def roomy(monkeypatch):
     return torch.device("cuda")
 
 
+class Noise(v2.Transform):
+    """A transform of the user's own, which has parts and draws where images lie."""
+
+    def __init__(self, transforms: list[v2.Transform]) -> None:
+        super().__init__()
+        self.transforms = transforms
+
+
 @pytest.mark.parametrize(
     ("transform", "moved"),
     [
@@ -50,6 +58,10 @@ def roomy(monkeypatch):
         # They draw from the generator of the device on which images are.
         (v2.AugMix(), False),
         (v2.Compose([v2.RandomHorizontalFlip(), v2.GaussianNoise()]), False),
+        (v2.Compose([v2.RandomOrder([v2.RandomHorizontalFlip(), v2.GaussianNoise()])]), False),
+        # What chooses draws from the generator of the CPU.
+        (v2.Compose([v2.RandomApply([v2.RandomHorizontalFlip()]), v2.RandomChoice([v2.RandomResizedCrop(2)])]), True),
+        (v2.Compose([Noise([v2.RandomHorizontalFlip()])]), False),
     ],
 )
 def test_only_what_draws_on_the_cpu_moves_by_itself(roomy, transform, moved):

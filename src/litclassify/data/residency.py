@@ -12,6 +12,8 @@ from litclassify.errors import UserError
 
 MAX_RESIDENT_SHARE = 0.25
 """Of a CUDA device's free memory, for one data set."""
+CONTAINERS = (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder)
+"""Transforms that apply others, and draw on the CPU which."""
 
 DeviceResident = bool | Literal["auto"]
 
@@ -49,8 +51,10 @@ def _drawing_where_images_lie(transform: Any) -> list[str]:
 
     Those that have a batch transform do not, and neither does RandomResizedCrop.
     """
-    parts = getattr(transform, "transforms", [transform])
-    return [type(part).__name__ for part in parts if type(part) is not v2.RandomResizedCrop and vectorize(part) is None]
+    if type(transform) in CONTAINERS:
+        return [name for part in transform.transforms for name in _drawing_where_images_lie(part)]
+    safe = type(transform) is v2.RandomResizedCrop or vectorize(transform) is not None
+    return [] if safe else [type(transform).__name__]
 
 
 def _fits(dataset: ImageTensorDataset, device: torch.device) -> bool:

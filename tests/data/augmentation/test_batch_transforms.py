@@ -213,6 +213,13 @@ def test_other_transforms_are_left_to_themselves(transform: Callable[[Tensor], T
     assert vectorize(v2.Compose([v2.RandomHorizontalFlip(), transform])) is None
 
 
+@pytest.mark.parametrize("chance", [v2.RandomApply, v2.RandomChoice, v2.RandomOrder])
+def test_parts_that_chance_chooses_are_no_list_to_apply(chance: type[v2.Transform]) -> None:
+    transform = chance([v2.RandomHorizontalFlip(), v2.RandomVerticalFlip()])
+    assert vectorize(transform) is None
+    assert vectorize(v2.Compose([transform])) is None
+
+
 def loader(transform: list[v2.Transform], draws: range, workers: int = 0, batch_size: int = 16) -> Tensor:
     batch = images()
     dataset = ImageTensorDataset(batch, torch.arange(len(batch)), v2.Compose(transform), "train")

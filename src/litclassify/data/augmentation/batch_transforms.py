@@ -249,11 +249,18 @@ def vectorize(transform: Callable[[Tensor], Tensor] | None) -> VectorizedTransfo
     Args:
         transform: `v2.Compose` of a list, or None for no transform.
     """
-    listed: Sequence[Any] = () if transform is None else getattr(transform, "transforms", (transform,))
-    found = [_batch_transform(single) for single in listed]
+    found = [_batch_transform(single) for single in _listed(transform)]
     if any(single is None for single in found):
         return None
     return VectorizedTransforms([single for single in found if single is not None])
+
+
+def _listed(transform: Any) -> Sequence[Any]:
+    """Give what is applied in order."""
+    if type(transform) is v2.Compose:
+        parts: Sequence[Any] = transform.transforms
+        return parts
+    return [] if transform is None else [transform]
 
 
 def _batch_transform(transform: Any) -> BatchTransform | None:
