@@ -44,9 +44,9 @@ class BatchMixing(ABC):
         share = _like(kept, targets)[:, None]
         return images, share * targets + (1 - share) * targets.roll(1, 0)
 
-    def is_on(self, epoch: int, max_epochs: int | None) -> bool:
-        """Whether batches of an epoch, from 0, are mixed; None or -1 for a training without an end."""
-        return self.off_last_epochs == 0 or epoch < (max_epochs or -1) - self.off_last_epochs
+    def is_on(self, epoch: int, num_epochs: int | None) -> bool:
+        """Whether batches of an epoch, from 0, of so many are mixed; None for a training without an end."""
+        return self.off_last_epochs == 0 or epoch < (num_epochs or 0) - self.off_last_epochs
 
     @abstractmethod
     def _mix(self, images: Tensor, draws: int, rng: np.random.Generator) -> tuple[Tensor, Shares]:

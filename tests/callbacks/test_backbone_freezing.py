@@ -1,8 +1,11 @@
 """What is trained in which epoch."""
 
+import os
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,8 +18,10 @@ from torch import Tensor, nn
 
 from litclassify.callbacks import BackboneFreezing
 from litclassify.callbacks.backbone_freezing import num_frozen_stages
+from litclassify.callbacks.resuming import interruption
 from litclassify.cli import main
 from litclassify.errors import UserError
+from litclassify.models import ImageClassifier
 from litclassify.networks import MLP, Network
 from litclassify.optim import ParameterGroups
 
@@ -164,20 +169,37 @@ def last_weights() -> dict[str, Tensor]:
     return torch.load(path, weights_only=True)["state_dict"]
 
 
+def stop_after(steps: int, run: Callable[[], object]) -> None:
+    """Run a training, and send it a signal in a step."""
+    calls, step = [], ImageClassifier.training_step
+
+    def send(self: ImageClassifier, *arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interruption, "SAME_S", 0.0)
+        patch.setattr(ImageClassifier, "training_step", send)
+        with pytest.raises(SystemExit):
+            run()
+
+
 @pytest.mark.parametrize(
     "gradual", [[], ["--trainer.callbacks.unfreeze_every_n_epochs=1"]], ids=["at_once", "by_stage"]
 )
-@pytest.mark.parametrize("steps", every(3, ["6", "3", "9"]))  # Of 3 an epoch: at, before and after unfreezing.
+@pytest.mark.parametrize("steps", every(3, [6, 3, 9]))  # Of 3 an epoch: at, before and after unfreezing.
 def test_a_resumed_run_ends_as_one_that_never_stopped(
-    fit: Callable[..., Path], tmp_path: Path, gradual: list[str], steps: str
+    fit: Callable[..., Path], tmp_path: Path, gradual: list[str], steps: int
 ) -> None:
     words = [*FREEZING, *gradual, "--data.batch_size", "512", "--model.network.hidden_features", "[9, 8]"]
     words += ["--trainer.max_epochs", "5", "--early_stopping", "null"]
     fit(*words)
     expected = last_weights()
     (tmp_path / "runs").rename("whole")
-    fit(*words, "--trainer.max_steps", steps)
-    main(["fit", "--ckpt_path", "last", "--trainer.max_steps", "-1", "--trainer.enable_progress_bar", "false"])
+    stop_after(steps, lambda: fit(*words))
+    main(["fit", "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"])
     for name, value in last_weights().items():
         assert torch.equal(value, expected[name]), name
 
@@ -187,20 +209,10 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(
 def test_a_run_resumed_within_an_epoch_freezes_as_in_that_epoch(
     fit: Callable[..., Path], steps: int, trained: bool
 ) -> None:
-    every_step = [
-        "--checkpoint.every_n_train_steps",
-        "1",
-        "--checkpoint.monitor",
-        "null",
-        "--checkpoint.save_top_k",
-        "1",
-    ]
-    every_step += ["--early_stopping", "null"]
-    words = ["--data.batch_size", "512", "--trainer.max_epochs", "5", *every_step]
-    fit(*FREEZING, *words, "--trainer.max_steps", str(steps))
+    words = [*FREEZING, "--data.batch_size", "512", "--trainer.max_epochs", "5"]
+    stop_after(steps, lambda: fit(*words))
     before = last_weights()["network.layers.1.weight"]
-    resumed = ["fit", "--ckpt_path", "last", "--trainer.max_steps", str(steps + 1), "--early_stopping", "null"]
-    main([*resumed, "--trainer.enable_progress_bar", "false"])
+    stop_after(1, lambda: main(["fit", "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"]))
     assert torch.equal(before, last_weights()["network.layers.1.weight"]) != trained
 
 
@@ -213,9 +225,17 @@ def test_the_summary_counts_what_is_trained(fit: Callable[..., Path], capsys: py
     assert rows == {"backbone": "frozen", "backbone_no_decay": "frozen", "head": "0.01", "head_no_decay": "0"}
 
 
-def test_stages_that_are_not_reached_are_reported(caplog: pytest.LogCaptureFixture) -> None:
-    record(BackboneFreezing(1, 4), max_epochs=3)
+@pytest.mark.parametrize("length", [{"max_epochs": 3}, {"max_epochs": 9, "max_steps": 7}])  # Of 3 an epoch.
+def test_stages_that_are_not_reached_are_reported(length: dict[str, int], caplog: pytest.LogCaptureFixture) -> None:
+    trainer = quiet_trainer(callbacks=[BackboneFreezing(1, 4)], **length)
+    trainer.fit(classifier(network=THREE_LAYERS), loader(12, 4), loader(4, 4))
     assert "the first 1 of 2 stages stay frozen in all of the 3 epochs" in caplog.text
+
+
+def test_a_run_that_max_steps_end_before_anything_is_unfrozen_is_refused() -> None:
+    trainer = quiet_trainer(max_epochs=9, max_steps=6, callbacks=[BackboneFreezing(2)])
+    with pytest.raises(UserError, match="freeze_epochs is 2, but training ends after epoch 2: nothing would be unfroz"):
+        trainer.fit(classifier(network=THREE_LAYERS), loader(12, 4), loader(4, 4))
 
 
 class Headless(nn.Module):
@@ -235,7 +255,7 @@ class Plain(nn.Sequential):
 @pytest.mark.parametrize(
     ("arguments", "network", "message"),
     [
-        ((5,), THREE_LAYERS, "freeze_epochs is 5, but trainer.max_epochs is 5: nothing would be unfrozen"),
+        ((5,), THREE_LAYERS, "freeze_epochs is 5, but training ends after epoch 5: nothing would be unfrozen"),
         ((1,), Headless, "needs the head of the network, which Headless does not say: take TorchvisionNetwork"),
         ((1,), partial(MLP, in_features=3, hidden_features=[]), "MLP has nothing else: leave it out"),
         ((1, 1), Plain, "unfreeze_every_n_epochs goes by the stages .*, which Plain does not say: leave it out"),
@@ -261,7 +281,7 @@ def test_a_trial_of_one_batch_is_no_short_run() -> None:
         ({"freeze_epochs": "-1"}, "freeze_epochs must be at least 0, got -1"),
         ({"freeze_epochs": "null", "unfreeze_every_n_epochs": "1"}, "but freeze_epochs is null, which never unfreezes"),
         ({"unfreeze_every_n_epochs": "0"}, "unfreeze_every_n_epochs must be at least 1, got 0"),
-        ({"freeze_epochs": "2"}, "freeze_epochs is 2, but trainer.max_epochs is 2: nothing would be unfrozen"),
+        ({"freeze_epochs": "2"}, "freeze_epochs is 2, but training ends after epoch 2: nothing would be unfrozen"),
     ],
 )
 def test_a_mistake_is_a_line_before_training(

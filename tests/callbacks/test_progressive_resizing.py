@@ -30,7 +30,7 @@ class Seen(nn.Module):
 
 
 def fit(
-    callback: ProgressiveResizing, max_epochs: int, fast_dev_run: bool = False, **arguments: Any
+    callback: ProgressiveResizing, max_epochs: int, fast_dev_run: bool = False, max_steps: int = -1, **arguments: Any
 ) -> list[tuple[bool, int, int]]:
     model = ImageClassifier(Seen, lambda parameters: SGD(parameters, lr=0.1), ["a", "b"], **arguments)
     model.network.sizes.clear()
@@ -38,6 +38,7 @@ def fit(
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=max_epochs,
+        max_steps=max_steps,
         fast_dev_run=fast_dev_run,
         callbacks=[callback],
         logger=False,
@@ -73,9 +74,10 @@ def test_values_outside_of_their_range_are_refused(arguments: dict[str, Any], me
         ProgressiveResizing(**arguments)
 
 
-def test_a_run_without_whole_images_is_refused() -> None:
-    with pytest.raises(UserError, match="leaves no epoch of whole images"):
-        fit(ProgressiveResizing(epochs=3), max_epochs=3)
+@pytest.mark.parametrize("length", [{"max_epochs": 3}, {"max_epochs": 9, "max_steps": 3}])
+def test_a_run_without_whole_images_is_refused(length: dict[str, int]) -> None:
+    with pytest.raises(UserError, match="leaves no epoch of whole images: training ends after epoch 3"):
+        fit(ProgressiveResizing(epochs=3), **length)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -184,11 +184,12 @@ class Recorded(nn.Module):
         return nn.functional.cross_entropy(logits, targets)
 
 
-def targets_of_a_fit(mixing: BatchMixing, max_epochs: int) -> list[Tensor]:
+def targets_of_a_fit(mixing: BatchMixing, max_epochs: int, **trainer: int) -> list[Tensor]:
     criterion = Recorded()
     model = classifier(criterion=criterion, batch_mixing=mixing)
     criterion.targets.clear()  # Those of the check.
-    quiet_trainer(max_epochs=max_epochs, num_sanity_val_steps=0).fit(model, loader(8, 4), loader(4, 4))
+    trainer = quiet_trainer(max_epochs=max_epochs, num_sanity_val_steps=0, **trainer)
+    trainer.fit(model, loader(8, 4), loader(4, 4))
     return criterion.targets
 
 
@@ -199,6 +200,11 @@ def test_training_batches_are_mixed_and_others_are_not() -> None:
 def test_last_epochs_see_images_as_they_are() -> None:
     targets = targets_of_a_fit(MixUp(off_last_epochs=1), 2)
     assert [target.dim() for target in targets] == [2, 2, 1, 1, 1, 1]
+
+
+def test_the_last_epoch_is_the_one_in_which_max_steps_end_the_run() -> None:
+    targets = targets_of_a_fit(MixUp(off_last_epochs=1), 10, max_steps=3)
+    assert [target.dim() for target in targets] == [2, 2, 1, 1]
 
 
 def test_every_batch_of_every_epoch_is_mixed_by_a_draw_of_its_own() -> None:
@@ -217,10 +223,18 @@ def test_training_accuracy_counts_the_class_of_which_an_image_has_most() -> None
     assert trainer.callback_metrics["train_acc"].item() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("max_epochs", [1, 2, -1])
-def test_mixing_in_no_epoch_is_refused(max_epochs: int) -> None:
-    trainer = quiet_trainer(max_epochs=max_epochs, max_steps=1)
-    with pytest.raises(UserError, match=rf"off_last_epochs=2 leaves no epoch to mix in: .* is {max_epochs}"):
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        ({"max_epochs": 1}, "ends after epoch 1"),
+        ({"max_epochs": 2}, "ends after epoch 2"),
+        ({"max_epochs": 9, "max_steps": 4}, "ends after epoch 2"),
+        ({"max_epochs": -1}, "has no end"),
+    ],
+)
+def test_mixing_in_no_epoch_is_refused(length: dict[str, int], said: str) -> None:
+    trainer = quiet_trainer(**length)
+    with pytest.raises(UserError, match=f"off_last_epochs=2 leaves no epoch to mix in: training {said}"):
         trainer.fit(classifier(batch_mixing=CutMix(off_last_epochs=2)), loader(8, 4), loader(4, 4))
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from litclassify.errors import UserError
-from litclassify.models import ImageClassifier, is_cut_short
+from litclassify.models import ImageClassifier, is_cut_short, num_epochs
 from litclassify.networks import head_of, stages_of
 from litclassify.optim import start_momentum
 
@@ -67,9 +67,12 @@ class BackboneFreezing(Callback):
             return
         _check_strategy(trainer)
         self.stages = self._stages_to_freeze(pl_module)
-        if not is_cut_short(trainer):
-            self._check_length(trainer.max_epochs)
         _freeze(_network_of(pl_module), *self._trained_and_frozen(trainer.current_epoch))
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare with the length of the run, which is known once its data are."""
+        if not is_cut_short(trainer):
+            self._check_length(num_epochs(trainer))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Freeze as in the epoch in which training starts: it is resumed after `setup`, maybe in the middle of one."""
@@ -98,20 +101,20 @@ class BackboneFreezing(Callback):
         below = ([name for name in stage if name in trained and name not in head] for stage in stages)
         return [stage for stage in below if stage]
 
-    def _check_length(self, max_epochs: int | None) -> None:
+    def _check_length(self, length: int | None) -> None:
         """Refuse to unfreeze after the end of the run, and say which stages it does not reach."""
-        if self.freeze_epochs is None or max_epochs is None or max_epochs < 0:
+        if self.freeze_epochs is None or length is None:
             return
-        if self.freeze_epochs >= max_epochs:
+        if self.freeze_epochs >= length:
             raise UserError(
-                f"BackboneFreezing.freeze_epochs is {self.freeze_epochs}, but trainer.max_epochs is {max_epochs}: "
+                f"BackboneFreezing.freeze_epochs is {self.freeze_epochs}, but training ends after epoch {length}: "
                 "nothing would be unfrozen. Set freeze_epochs to null if that is meant."
             )
-        left = num_frozen_stages(max_epochs - 1, len(self.stages), self.freeze_epochs, self.unfreeze_every)
+        left = num_frozen_stages(length - 1, len(self.stages), self.freeze_epochs, self.unfreeze_every)
         if left:
             rank_zero_info(
                 f"BackboneFreezing: the first {left} of {len(self.stages)} stages stay frozen in all of the "
-                f"{max_epochs} epochs."
+                f"{length} epochs."
             )
 
     def _trained_and_frozen(self, epoch: int) -> tuple[set[str], set[str]]:

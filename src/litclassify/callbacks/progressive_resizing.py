@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from litclassify.errors import UserError
-from litclassify.models import ImageClassifier, is_cut_short
+from litclassify.models import ImageClassifier, is_cut_short, num_epochs
 from litclassify.networks import check_input
 
 KEY = "ProgressiveResizing"
@@ -41,10 +41,10 @@ class ProgressiveResizing(Callback):
         """Make what goes into the network smaller, as long as it trains and the epochs last."""
         if not isinstance(pl_module, ImageClassifier):
             raise UserError(f"{KEY} is for classifiers of this package, got {type(pl_module).__name__}.")
-        max_epochs = trainer.max_epochs
-        if max_epochs is not None and 0 <= max_epochs <= self.epochs and not is_cut_short(trainer):
+        length = num_epochs(trainer)
+        if length is not None and length <= self.epochs and not is_cut_short(trainer):
             raise UserError(
-                f"{KEY}.epochs={self.epochs} leaves no epoch of whole images: trainer.max_epochs is {max_epochs}."
+                f"{KEY}.epochs={self.epochs} leaves no epoch of whole images: training ends after epoch {length}."
             )
         self._check_network(pl_module)
 

@@ -25,7 +25,7 @@ from litclassify.models.optimization import (
     Parameters,
     go_by_the_new_length,
 )
-from litclassify.models.run_length import is_cut_short
+from litclassify.models.run_length import is_cut_short, num_epochs
 from litclassify.models.schedule_checks import check_schedules_have_time, check_schedules_reach_the_end
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input, hasten_small_maps, restore_convolutions
@@ -247,11 +247,11 @@ class ImageClassifier(LightningModule):
         self.calibration_temperature = 1.0
         if self.device.type == "cpu":
             hasten_small_maps(self.network)
-        mixing, max_epochs = self.batch_mixing, self.trainer.max_epochs
-        if mixing is not None and not mixing.is_on(0, max_epochs) and not is_cut_short(self.trainer):
+        mixing, length = self.batch_mixing, num_epochs(self.trainer)
+        if mixing is not None and not mixing.is_on(0, length) and not is_cut_short(self.trainer):
             raise UserError(
-                f"model.batch_mixing.off_last_epochs={mixing.off_last_epochs} leaves no epoch to mix in: "
-                f"trainer.max_epochs is {max_epochs}."
+                f"model.batch_mixing.off_last_epochs={mixing.off_last_epochs} leaves no epoch to mix in: training "
+                f"{'has no end' if length is None else f'ends after epoch {length}'}."
             )
 
     def teardown(self, stage: str) -> None:
@@ -297,7 +297,7 @@ class ImageClassifier(LightningModule):
 
     def mixed(self, batch: Batch, batch_idx: int) -> Batch:
         """Give a training batch as the network gets it in the current epoch; the same whenever it is asked."""
-        if self.batch_mixing is None or not self.batch_mixing.is_on(self.current_epoch, self.trainer.max_epochs):
+        if self.batch_mixing is None or not self.batch_mixing.is_on(self.current_epoch, num_epochs(self.trainer)):
             return batch
         images, targets = batch
         return self.batch_mixing(

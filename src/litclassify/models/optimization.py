@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from litclassify.errors import UserError, refusal_of
 from litclassify.lightning_state import validates_by_the_clock
 from litclassify.models.initial_weights import NETWORK_PREFIX
+from litclassify.models.run_length import num_epochs
 from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config, span_of
 
 # Of a learning rate that a resumed run goes on with, over that of its checkpoint: less needs no word.
@@ -148,15 +149,10 @@ def total_steps(trainer: Trainer, interval: str) -> int:
     Raises:
         UserError: It is open.
     """
-    steps = trainer.estimated_stepping_batches
-    if interval == "epoch":
-        trainer.fit_loop.setup_data()  # Not done for the estimate where trainer.max_steps alone ends the run.
-    batches = trainer.num_training_batches
-    if steps in (-1, math.inf) or (interval == "epoch" and batches == math.inf):
+    length = num_epochs(trainer) if interval == "epoch" else trainer.estimated_stepping_batches
+    if length is None or length in (-1, math.inf):
         raise UserError(
             "model.lr_scheduler needs the length of the run, which is open: set trainer.max_epochs or "
             "trainer.max_steps, or give the schedule its total_steps."
         )
-    if interval == "step":
-        return int(steps)
-    return math.ceil(steps / math.ceil(batches / trainer.accumulate_grad_batches))
+    return max(1, int(length))  # Of no epochs at all, Lightning gives the steps of one.

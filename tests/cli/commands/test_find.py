@@ -300,6 +300,8 @@ def test_what_a_training_freezes_is_frozen_in_the_search(what: list[str], monkey
                 "--trainer.max_epochs",
                 "20",
             ],
+            ["--trainer.max_steps", "5"],
+            ["--trainer.callbacks+=BackboneFreezing", "--trainer.max_epochs", "20"],
         ],
     ),
 )

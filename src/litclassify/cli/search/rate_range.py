@@ -13,7 +13,7 @@ DIVERGED = 4
 
 
 class RateRange(Callback):
-    """Takes one step at each learning rate and records its loss, until the loss diverges.
+    """Takes one step at each learning rate, records its loss, and ends the training; before, if the loss diverges.
 
     Source: https://arxiv.org/abs/1506.01186, section 3.3.
 
@@ -41,7 +41,7 @@ class RateRange(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Record the loss, and stop where it has diverged."""
+        """Record the loss, and stop where it has diverged, or after the last rate."""
         # Lightning has divided it by the number of batches of a step.
         self._of_step.append(outputs["loss"].item() * trainer.accumulate_grad_batches)
         if trainer.global_step == len(self.losses):
@@ -49,5 +49,5 @@ class RateRange(Callback):
         self.losses.append(sum(self._of_step) / len(self._of_step))
         self._of_step.clear()
         averages = smoothed(self.losses)
-        if not averages[-1] <= DIVERGED * min(averages) or not math.isfinite(averages[-1]):
-            trainer.should_stop = True
+        diverged = not averages[-1] <= DIVERGED * min(averages) or not math.isfinite(averages[-1])
+        trainer.should_stop = diverged or len(self.losses) == len(self.rates)

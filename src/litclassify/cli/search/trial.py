@@ -35,8 +35,8 @@ def trial_trainer(settings: Mapping[str, Any], max_steps: int, callback: Callbac
 
     Args:
         settings: Arguments of the Trainer. Of its callbacks those alone take part that say which weights are trained.
-        max_steps: Where it ends.
-        callback: What looks on.
+        max_steps: How many the callback lets it take at most.
+        callback: What looks on, and ends it.
 
     Raises:
         UserError: It would take several processes, or refuses the settings.
@@ -44,8 +44,8 @@ def trial_trainer(settings: Mapping[str, Any], max_steps: int, callback: Callbac
     configured = settings["callbacks"] or []
     configured = configured if isinstance(configured, Sequence) else [configured]
     callbacks = [callback, *(other for other in configured if isinstance(other, FREEZING))]
-    # The epochs of the run, by which parts of it go, are left where they do not end the search.
-    own = {"callbacks": callbacks, "max_steps": max_steps, "max_epochs": max(max_steps, settings["max_epochs"] or 0)}
+    # By the length of the run go parts of it: it is not that of the search, and does not end it.
+    own = {"callbacks": callbacks, "max_steps": -1, "max_epochs": max(max_steps, settings["max_epochs"] or 0)}
     trainer = build_trainer(Trainer, {**settings, **SILENT, **own})
     if trainer.world_size > 1:
         raise UserError(
