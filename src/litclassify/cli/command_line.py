@@ -21,6 +21,7 @@ from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.flags import CLASSES, Flag, group_words, in_order_of_precedence
 from litclassify.cli.parsing.environment_variables import variable_of
 from litclassify.cli.parsing.stray_words import flag_for
+from litclassify.cli.runs.directory import place_of_runs
 from litclassify.errors import UserError
 
 ARGUMENTS_OF_CLASSES = tuple(f"{name}." for name in CLASSES)
@@ -77,7 +78,7 @@ class CommandLine:
         Raises:
             UserError: It is missing or cannot be read, or the subcommand cannot do without.
         """
-        given = self.last_value("ckpt_path")
+        given = self.ckpt_path
         if self.asks_for_help:
             return None
         if given is None:
@@ -88,13 +89,19 @@ class CommandLine:
         return read_checkpoint(resolve_checkpoint(given, self._runs_dir))
 
     @property
+    def ckpt_path(self) -> str | None:
+        """What is given as `--ckpt_path`, or in a config file, with the home folder for `~`; None without one."""
+        given = self.last_value("ckpt_path")
+        return None if given is None else os.path.expanduser(given)
+
+    @property
     def _runs_dir(self) -> Path:
         root, runs_dir = (self.last_value(name) for name in ("trainer.default_root_dir", "runs_dir"))
         try:
             places: Any = OmegaConf.to_container(OmegaConf.create([root or "", runs_dir or "runs"]), resolve=True)
         except OmegaConfBaseException as error:
             raise UserError(f"runs_dir: {str(error).splitlines()[0]}", "runs_dir") from error
-        return Path(*places)
+        return place_of_runs(*places)
 
     def words_with_checkpoint(self) -> list[str]:
         """Give the words with the checkpoint's configuration first and its resolved path last.

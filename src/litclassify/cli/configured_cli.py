@@ -126,7 +126,7 @@ class ConfiguredCLI(LightningCLI):
         """Resume the newest run of this name that is unfinished, as if its checkpoint had been typed."""
         if self.command_line.asks_for_help:
             return
-        given = self.command_line.last_value("ckpt_path")
+        given = self.command_line.ckpt_path
         if given is not None:
             raise UserError(f"--resume auto looks for a run itself: leave out --ckpt_path '{given}', or --resume.")
         config = parser.parse_args(self.command_line.words)

@@ -12,7 +12,7 @@ from litclassify.cli.checkpoints.continuation import Continuation
 from litclassify.cli.checkpoints.places import check_way_is_free, local_folders
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.keys import short_name
-from litclassify.cli.runs.directory import CHECKPOINTS, name_of_run, newest_finished_run, run_dir_of
+from litclassify.cli.runs.directory import CHECKPOINTS, name_of_run, newest_finished_run, place_of_runs, run_dir_of
 from litclassify.cli.runs.launch import hold_checkpoints, run_to_resume, save_record
 from litclassify.errors import UserError
 
@@ -30,7 +30,7 @@ def parent_of_runs(config: Namespace, command_line: CommandLine) -> Path:
     name = config.run_name or _name_of(command_line.config_files) or short_name(config.data.class_path).lower()
     if not name.isprintable() or name.startswith("~") or Path(name).is_absolute() or ".." in Path(name).parts:
         raise UserError(f"run_name must name a folder below runs_dir, got {name!r}.", "run_name")
-    return Path(config.trainer.default_root_dir or "", config.runs_dir, name)
+    return place_of_runs(config.trainer.default_root_dir, config.runs_dir) / name
 
 
 def _name_of(configs: list[Path]) -> str | None:
@@ -48,7 +48,7 @@ def is_wanted(run: Path, config: Namespace, command_line: CommandLine) -> bool:
     """
     if "run_name" in command_line.typed_places:
         return parent_of_runs(config, command_line).resolve() == run.parent.resolve()
-    runs_dir = Path(config.trainer.default_root_dir or "", config.runs_dir)
+    runs_dir = place_of_runs(config.trainer.default_root_dir, config.runs_dir)
     return "runs_dir" not in command_line.typed_places or runs_dir.resolve() in run.resolve().parents
 
 

@@ -51,10 +51,10 @@ class CheckpointTeacher(Teacher):
         Raises:
             UserError: There is no such file, it cannot be read, or has other classes.
         """
-        given = f"model.teacher.ckpt_path '{self.ckpt_path}'"
-        if not Path(self.ckpt_path).is_file():
+        given, file = f"model.teacher.ckpt_path '{self.ckpt_path}'", Path(self.ckpt_path).expanduser()
+        if not file.is_file():
             raise UserError(f"{given} is no file. {REMEDY}")
-        content = load_safely(Path(self.ckpt_path), f"{given} is no checkpoint that can be loaded safely", REMEDY)
+        content = load_safely(file, f"{given} is no checkpoint that can be loaded safely", REMEDY)
         stored = content.get("hyper_parameters", {}) if isinstance(content, Mapping) else {}
         if "network" not in stored:
             raise UserError(f"{given} does not say what its network is. {REMEDY}")

@@ -33,15 +33,16 @@ def main(words: list[str]) -> None:
     parser.add_argument("--sort", metavar="METRIC", help="Metric to sort by, best last; best is the monitored one.")
     parser.add_argument("--reverse", action="store_true", help="The other way round.")
     arguments = parser.parse_args(words)
-    if not arguments.runs_dir.is_dir():
-        raise UserError(f"--runs_dir: there is no directory '{arguments.runs_dir}'.")
-    runs = read_runs(arguments.runs_dir)
+    runs_dir = arguments.runs_dir.expanduser()
+    if not runs_dir.is_dir():
+        raise UserError(f"--runs_dir: there is no directory '{runs_dir}'.")
+    runs = read_runs(runs_dir)
     if not runs:
-        sys.stdout.write(f"No runs under '{arguments.runs_dir}'. Make one with fit.\n")
+        sys.stdout.write(f"No runs under '{runs_dir}'. Make one with fit.\n")
         return
     if arguments.sort is not None:
         runs = sort_by(runs, arguments.sort)
-    _print(runs[::-1] if arguments.reverse else runs, arguments.runs_dir, arguments.sort)
+    _print(runs[::-1] if arguments.reverse else runs, runs_dir, arguments.sort)
 
 
 def sort_by(runs: Sequence[Run], metric: str) -> list[Run]:

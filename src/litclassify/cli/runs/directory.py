@@ -44,6 +44,11 @@ def environment_name(subcommand: str) -> str:
     return f"environment.{subcommand}.json"
 
 
+def place_of_runs(default_root_dir: str | None, runs_dir: str) -> Path:
+    """Give the directory that holds all runs, with the home folder for `~`."""
+    return Path(default_root_dir or "").expanduser() / Path(runs_dir).expanduser()
+
+
 def create_run_dir(parent: Path) -> Path:
     """Create a directory that no other launch has, named by the present time.
 

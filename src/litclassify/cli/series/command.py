@@ -32,7 +32,7 @@ def find_series(words: list[str], typed: Sequence[str]) -> Command | None:
     line = CommandLine(words, flags_from_environment(LOOKED_AT))
     if line.subcommand != ["fit"] or line.asks_for_help:
         return None
-    given = line.last_value("ckpt_path")
+    given = line.ckpt_path
     if given is not None and (Path(given) / SERIES).is_file():
         return partial(go_on, Path(given), typed)
     if all(line.last_value(option) is None for option in OPTIONS.values()):

@@ -45,7 +45,7 @@ def _explainer(config: Namespace, model: ImageClassifier, source: ImageDataModul
         if config.explain_class is not None:
             raise UserError("--explain_class has no effect without --explain DIR.")
         return []
-    return [PredictionExplainer(Path(config.explain), model.class_names, config.explain_class, source)]
+    return [PredictionExplainer(Path(config.explain).expanduser(), model.class_names, config.explain_class, source)]
 
 
 def _writer(
@@ -59,14 +59,14 @@ def _writer(
     if source is not None and not model.multi_label:
         source.folder_classes = model.class_names
     return PredictionWriter(
-        Path(config.output or run_dir / PREDICTIONS),
+        Path(config.output or run_dir / PREDICTIONS).expanduser(),
         model.class_names,
         config.top_k,
         config.probabilities,
         label_separator=separator_of(data) if model.multi_label else None,
         source=source,
         origin=origin,
-        sort_into=None if config.sort_into is None else Path(config.sort_into),
+        sort_into=None if config.sort_into is None else Path(config.sort_into).expanduser(),
     )
 
 
