@@ -99,6 +99,7 @@ def test_mistakes_are_named(fit: Fit, capsys: pytest.CaptureFixture[str]) -> Non
         (str(run), str(wider), "--output", "soup.ckpt"): "are of different networks: they differ in 'network'",
         (str(one), "--output", "soup.ckpt"): "at least 2 checkpoints, got 1",
         (str(one), str(one), "--output", "soup.ckpt"): "at least 2 checkpoints, got 1",
+        (str(one), str(one.resolve()), "--output", "soup.ckpt"): "at least 2 checkpoints, got 1",
         (str(one), "nope.ckpt", "--output", "soup.ckpt"): "'nope.ckpt' does not exist",
         (str(run), "--top", "0", "--output", "soup.ckpt"): "--top must be at least 1, got 0",
         (str(one), str(other), "--output", str(one)): "is a directory, or one of the checkpoints",

@@ -1,6 +1,7 @@
 """`compare` puts runs side by side."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,6 +126,7 @@ def test_series_without_results_are_refused(make_series: MakeSeries, mistake: Mi
 def test_mistakes_are_refused(make_run: MakeRun, mistake: Mistake, tmp_path: Path) -> None:
     run = make_run("a", 1)
     assert "at least 2 runs, got 1" in mistake("compare", run, run)
+    assert "at least 2 runs, got 1" in mistake("compare", run, os.path.relpath(run))
     assert "'results' is no run: it has no config.fit.yaml" in mistake("compare", run, "results")
     assert "RUN" in mistake("compare")
 

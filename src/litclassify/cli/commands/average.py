@@ -43,7 +43,8 @@ def main(words: list[str]) -> None:
     arguments = parser.parse_args(words)
     if arguments.top is not None and arguments.top < 1:
         raise UserError(f"--top must be at least 1, got {arguments.top}.")
-    files = list(dict.fromkeys(file for given in arguments.given for file in _files(Path(given), arguments.top)))
+    found = [file for given in arguments.given for file in _files(Path(given), arguments.top)]
+    files = list({file.resolve(): file for file in found}.values())
     if len(files) < 2:  # noqa: PLR2004
         raise UserError(f"An average takes at least 2 checkpoints, got {len(files)}: {', '.join(map(str, files))}.")
     if arguments.output.is_dir() or arguments.output.resolve() in [file.resolve() for file in files]:

@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
     parser = CommandParser("compare", COMMANDS["compare"])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="Directory of a run, or of several seeds.")
     given = parser.parse_args(words).runs
-    folders = list(dict.fromkeys(given))
+    folders = list({folder.resolve(): folder for folder in given}.values())
     if len(folders) < 2:  # noqa: PLR2004
         raise UserError(f"compare takes at least 2 runs, got {len(folders)}.")
     compared = dict(zip(_shortened(folders), map(read_compared, folders), strict=True))
