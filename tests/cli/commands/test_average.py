@@ -102,7 +102,9 @@ def test_mistakes_are_named(fit: Fit, capsys: pytest.CaptureFixture[str]) -> Non
         (str(one), str(one.resolve()), "--output", "soup.ckpt"): "at least 2 checkpoints, got 1",
         (str(one), "nope.ckpt", "--output", "soup.ckpt"): "'nope.ckpt' does not exist",
         (str(run), "--top", "0", "--output", "soup.ckpt"): "--top must be at least 1, got 0",
-        (str(one), str(other), "--output", str(one)): "is a directory, or one of the checkpoints",
+        (str(one), str(other), "--top", "1", "--output", "soup.ckpt"): "--top 1 has no effect: it is for directories",
+        (str(one), str(other), "--output", str(one)): f"--output '{one}' is one of the checkpoints to average",
+        (str(one), str(other), "--output", str(run)): f"--output '{run}' is a directory",
     }.items():
         capsys.readouterr()
         with pytest.raises(SystemExit, match="2"):

@@ -34,7 +34,7 @@ def main(words: list[str]) -> None:
     """Write the average of checkpoints.
 
     Raises:
-        UserError: There are fewer than two, or they are of different networks.
+        UserError: There are fewer than two, they are of different networks, or an option does not go with them.
     """
     parser = CommandParser("average", DESCRIPTION)
     parser.add_argument("given", nargs="+", metavar="RUN_OR_FILE", help="Run directory (its best ones), or checkpoint.")
@@ -43,12 +43,16 @@ def main(words: list[str]) -> None:
     arguments = parser.parse_args(words)
     if arguments.top is not None and arguments.top < 1:
         raise UserError(f"--top must be at least 1, got {arguments.top}.")
+    if arguments.top is not None and not any(Path(given).is_dir() for given in arguments.given):
+        raise UserError(f"--top {arguments.top} has no effect: it is for directories of runs. Leave it out.")
     found = [file for given in arguments.given for file in _files(Path(given), arguments.top)]
     files = list({file.resolve(): file for file in found}.values())
     if len(files) < 2:  # noqa: PLR2004
         raise UserError(f"An average takes at least 2 checkpoints, got {len(files)}: {', '.join(map(str, files))}.")
-    if arguments.output.is_dir() or arguments.output.resolve() in [file.resolve() for file in files]:
-        raise UserError(f"--output '{arguments.output}' is a directory, or one of the checkpoints to average.")
+    if arguments.output.is_dir():
+        raise UserError(f"--output '{arguments.output}' is a directory: name a file.")
+    if arguments.output.resolve() in [file.resolve() for file in files]:
+        raise UserError(f"--output '{arguments.output}' is one of the checkpoints to average: name another file.")
     DurableCheckpointIO().save_checkpoint(average(files), arguments.output)
     sys.stdout.write("".join(f"{file}\n" for file in files))
     sys.stdout.write(f"The average of these {len(files)} is '{arguments.output}'.\n")
