@@ -12,6 +12,7 @@ from PIL import Image
 from tests.callbacks.observed import IMAGES, LABELS, TARGETS, VAL, classifier, train, train_labels
 from tests.models.test_image_classifier import CLASSES, quiet_trainer
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from litclassify.callbacks import EmbeddingProjector
 from litclassify.callbacks.tensorboard.feature_collector import pooled, thumbnails
@@ -81,6 +82,20 @@ def test_a_test_joins_the_validation_and_replaces_an_earlier_test(tmp_path: Path
         outcome["trainer"].test(outcome["trainer"].model, VAL, verbose=False)
     config = (tmp_path / "projector_config.pbtxt").read_text()
     assert re.findall(r'tensor_name: "(\w+):', config) == ["val", "test"]
+
+
+class Named(TensorDataset):
+    """Images that say which files they are of."""
+
+    paths = tuple(f"image{i}.png" for i in range(24))
+
+
+@pytest.mark.parametrize("in_list", [False, True])
+def test_images_of_a_loader_in_a_list_have_their_paths(tmp_path: Path, in_list: bool) -> None:
+    loader = DataLoader(Named(IMAGES[20:], TARGETS[20:]), 8)
+    trainer = train(tmp_path, EmbeddingProjector())["trainer"]
+    trainer.test(trainer.model, [loader] if in_list else loader, verbose=False)
+    assert [row["path"] for row in metadata(tmp_path, "test")] == list(Named.paths)
 
 
 def test_of_several_views_the_first_is_taken(tmp_path: Path) -> None:

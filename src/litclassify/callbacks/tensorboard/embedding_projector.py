@@ -122,7 +122,7 @@ class EmbeddingProjector(Callback):
             assert isinstance(pl_module, ImageClassifier)
             features, pictures, targets, logits = gathered
             evaluation = evaluation_of(pl_module, logits, targets)
-            paths = image_paths(loader, self._indices(len(targets), trainer), split)
+            paths = image_paths(single_loader(loader), self._indices(len(targets), trainer), split)
             rows = _rows(evaluation, paths, separator_of(trainer.datamodule))  # type: ignore[attr-defined]
             for writer in tensorboard_writers(trainer):
                 _project(writer, split, trainer.global_step, features, torch.from_numpy(pictures) / 255, rows)
