@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from litclassify.data.datasets.image_dataset import ImageDataset
 from litclassify.data.decoding.reading import usable_cpus
 from litclassify.data.residency import DeviceResident, move_to_accelerator
-from litclassify.data.worker_processes import leave_signals_to_the_main_process
+from litclassify.data.worker_processes import end_those_left_at_exit, leave_signals_to_the_main_process
 
 MAX_AUTO_WORKERS = 8
 T = TypeVar("T")
@@ -41,6 +41,8 @@ def make_loader(
     processes = _auto_workers(dataset, device_resident, trainer) if num_workers == "auto" else num_workers
     if trainer is not None:
         move_to_accelerator(dataset, trainer.strategy.root_device, device_resident, processes)
+    if processes > 0:
+        end_those_left_at_exit()
     return DataLoader(
         batches,
         batch_size=batch_size,  # By keyword: Lightning builds the loader anew from its arguments.

@@ -2,6 +2,7 @@
 
 import atexit
 import signal
+from functools import cache
 from multiprocessing import active_children
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
@@ -14,7 +15,12 @@ def leave_signals_to_the_main_process(_worker: int) -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-@atexit.register
+@cache
+def end_those_left_at_exit() -> None:
+    """Have the processes of loaders that are open when Python exits ended; once, from the first such loader on."""
+    atexit.register(_end_those_left)
+
+
 def _end_those_left() -> None:
     """End processes of loaders that nobody has closed, such as those in the frames of an exception.
 
