@@ -67,7 +67,7 @@ class FocalLoss(nn.Module):
         if targets.is_floating_point():
             raise ValueError("it takes classes, and no probabilities as batch_mixing gives them, nor several labels")
         losses = cross_entropy(logits, targets, reduction="none")
-        # Of a sure image it is 0, where a power below 1 has no finite derivative.
+        # It is 0 for a sure image, where a power below 1 has no finite derivative.
         unsureness = (-torch.expm1(-losses)).clamp(min=torch.finfo(losses.dtype).tiny)
         losses = unsureness**self.gamma * losses
         if self.weight is None:
@@ -75,7 +75,7 @@ class FocalLoss(nn.Module):
         return _weighted_mean(losses, self.weight[targets])
 
 
-# Of classes. Of probabilities, BinaryCrossEntropy alone.
+# Means over the weights of the targets, where these are classes; with probabilities, only BinaryCrossEntropy is.
 DIVIDED_BY_WEIGHTS = (nn.CrossEntropyLoss, nn.NLLLoss, BinaryCrossEntropy, FocalLoss)
 
 

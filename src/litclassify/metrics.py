@@ -198,7 +198,7 @@ class MultiLabelMetrics(MetricCollection):
         self._divisor: Tensor | float = 0
         self._loss: Any = 0
         self._exact: Any = 0
-        self._hits: Any = 0  # Of each label; likewise, how often it was predicted plus how often it was there.
+        self._hits: Any = 0  # Hits of each label; `_positives`: how often it was predicted plus how often it was there.
         self._positives: Any = 0
 
     def add(self, loss: Tensor, logits: Tensor, targets: Tensor, divisor: Tensor | int | None = None) -> None:

@@ -55,7 +55,7 @@ class SampleRandomness:
 
 
 def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scatter bits: of two numbers that differ in one bit, half of the bits of the results differ."""
+    """Scatter bits: where two numbers differ in one bit, half of the bits of their results differ."""
     bits = (bits ^ (bits >> np.uint64(30))) * FIRST
     bits = (bits ^ (bits >> np.uint64(27))) * SECOND
     return bits ^ (bits >> np.uint64(31))

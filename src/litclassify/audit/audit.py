@@ -12,7 +12,7 @@ from litclassify.audit.formats import find_format_faults
 from litclassify.audit.inventory import Inventory
 from litclassify.audit.measures import Measures
 
-# Of these, the image itself is left out; of a contradiction in training all copies, since either may be wrong.
+# Findings that exclude the image itself; a contradiction in training excludes all copies, as any may be wrong.
 LEFT_OUT = ("leak", "near_leak", "contradiction", "duplicate")
 
 
@@ -22,7 +22,7 @@ class Audit:
 
     inventory: Inventory
     measures: Sequence[Measures]
-    """Of each image of the inventory."""
+    """One for each image of the inventory."""
     counts: Counts
     findings: dict[str, list[Finding]]
     """By kind, the most serious first."""

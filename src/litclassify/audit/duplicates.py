@@ -16,9 +16,9 @@ from litclassify.data.listing.split_names import SPLITS
 RADIUS = 7
 # Flat images have no picture in common, just noise: they are findings of their own.
 MIN_CONTRAST = 5.0
-# Of smaller images too few pixels are left to tell pictures apart: digits of 8x8 pixels correlate by 0.9.
+# Smaller images leave too few pixels to tell pictures apart: digits of 8x8 pixels correlate by 0.9.
 MIN_SIDE = 16
-# Of images with one hash, so many are compared with those of a near hash.
+# How many images with one hash are compared with those of a near hash.
 OF_ONE_HASH = 8
 # Whose thumbnails are in memory as floats.
 PAIRS_AT_ONCE = 1 << 10

@@ -9,7 +9,7 @@ from litclassify.audit.finding import Finding
 from litclassify.audit.inventory import Sample
 from litclassify.audit.measures import Measures
 
-# Of all pixels.
+# Shares of all pixels.
 EMPTY, EXPOSURE = 0.99, 0.8
 MIN_CONTRAST = 3.0
 EMPTY_KINDS = ("black", "white", "one_colour")

@@ -124,7 +124,7 @@ def cross_validated_probabilities(
 ) -> Probabilities:
     """Give probabilities by linear discriminant analysis of features, each fold by a fit to the others.
 
-    Its fits have a closed form: of 50,000 images they take seconds.
+    Its fits have a closed form: with 50,000 images they take seconds.
 
     Args:
         samples: The images, (N).
@@ -147,7 +147,7 @@ def cross_validated_probabilities(
             continue
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of a single image of a class, which adds nothing to the covariance.
+            warnings.simplefilter("ignore")  # About classes with a single image, which adds nothing to the covariance.
             model.fit(scaled[others], targets[others])
         rows = np.zeros((len(fold), len(class_names)))
         rows[:, model.classes_] = model.predict_proba(scaled[fold])

@@ -22,9 +22,9 @@ from litclassify.files.upright_images import orientation, upright
 # Sharpness and tones of photographs are measured at this size, which makes them comparable.
 LONGER_SIDE = 256
 DARK, BRIGHT = 16, 239
-# Of red, green and blue, by ITU-R 601.
+# Weights of red, green and blue in the luminance, by ITU-R 601.
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-# Of the beginning of a file that is no image.
+# Bytes shown of a file that is not an image.
 SHOWN_BYTES = 24
 
 Pixels = npt.NDArray[np.uint8]
@@ -38,7 +38,7 @@ class Measures:
 
     error: str = ""
     content_hash: bytes = b""
-    """Of the bytes of the file; empty for an image in memory."""
+    """Digest of the file's bytes; empty for an image in memory."""
     format: str = ""
     """Pillow's name of what the file holds, such as JPEG."""
     mode: str = ""
@@ -50,7 +50,7 @@ class Measures:
     """Whether an EXIF orientation turns it."""
     transparent: bool = False
     pixel_hash: bytes = b""
-    """Of the upright pixels in RGB."""
+    """Digest of the upright pixels in RGB."""
     brightness: float = 0.0
     """Mean gray, from 0 to 255."""
     contrast: float = 0.0
@@ -62,7 +62,7 @@ class Measures:
     sharpness: float = 0.0
     """Variance of the Laplacian of the gray image, divided by the variance of the gray image."""
     entropy: float = 0.0
-    """Of the grays, in bits."""
+    """Entropy of the gray levels, in bits."""
     colour: float = 0.0
     """Mean difference between the largest and smallest channel."""
     thumbnail: Pixels | None = None

@@ -18,7 +18,7 @@ from litclassify.pages import render_page
 
 HTML, CSV, EXCLUDE = "audit.html", "audit.csv", "exclude.txt"
 COLUMNS = ("path", "split", "class", "kind", "severity", "detail", "other path")
-# Of each kind; the CSV has all.
+# Most findings shown of each kind; the CSV has all.
 EXAMPLES = 24
 THUMBNAIL = 112
 # How far an image of a few pixels is enlarged by whole pixels, before the browser scales it.

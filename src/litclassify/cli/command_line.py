@@ -85,7 +85,7 @@ class CommandLine:
             self._check_needs_none()
             return None
         if self.subcommand == ["fit"] and given not in ("best", "last") and Path(given).is_dir():
-            given = f"{given}/last"  # Of a training that goes on, nothing shall be lost.
+            given = f"{given}/last"  # A training that goes on must lose nothing.
         return read_checkpoint(resolve_checkpoint(given, self._runs_dir))
 
     @property

@@ -15,7 +15,7 @@ from litclassify.terminal import printable
 PACKAGE = Path(__file__).parents[1]
 MAX_LINES = 10
 MAX_CHARACTERS = 1000
-"""Of a line: what was given can be a whole section of a config."""
+"""Most characters of a line: what was given can be a whole section of a config."""
 
 
 def exit_with_message(error: UserError) -> NoReturn:

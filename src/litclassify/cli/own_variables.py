@@ -1,4 +1,4 @@
-"""Environment variables that are no arguments."""
+"""Environment variables that do not set an argument."""
 
 PREFIX = "LITCLASSIFY_"
 ALLOW_IMPORT = f"{PREFIX}ALLOW_IMPORT"

@@ -31,7 +31,7 @@ DEFAULT_BAD_SHARE = 0.1
 CACHE_FOLDER = ".litclassify_cache"  # Hidden, so that it is not taken for a class.
 # Random resized crops, which train on parts of an object, destroy it in images of up to this size.
 SMALL_IMAGE = 64
-# Of ImageNet, on which most pretrained networks were trained; for grayscale, the means over the channels.
+# Mean and standard deviation of ImageNet, on which most pretrained networks were trained; gray: means over channels.
 RGB_MEAN, RGB_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 GRAY_MEAN, GRAY_STD = [0.449], [0.226]
 
@@ -191,7 +191,7 @@ class ImageFilesDataModule(ImageDataModule):
         transform = compose(self.transform_list(split))
         cache = self._chosen_cache
         if cache is None:
-            # Of training images there are most: what is bad there is found as it is met.
+            # There are most training images: bad ones among them are found as they are met.
             samples = self._readable(split, samples, None if split == "train" else find_bad)
             # What is lost later has a stand-in in an epoch's validation. A test, which can be repeated, stops.
             listed = self.bad_images if self._skips and split != "test" else None

@@ -17,7 +17,7 @@ from litclassify.errors import UserError
 # What IDX files call the type of their elements.
 UNSIGNED_BYTE = 8
 MAX_DIMENSIONS = 3
-"""Of images; labels have one."""
+"""Those of an array of images; labels have one."""
 LABELS_HEADER_BYTES = 8
 
 

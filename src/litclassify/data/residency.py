@@ -11,7 +11,7 @@ from litclassify.data.datasets.in_memory import ImageTensorDataset
 from litclassify.errors import UserError
 
 MAX_RESIDENT_SHARE = 0.25
-"""Of a CUDA device's free memory, for one data set."""
+"""Share of a CUDA device's free memory that one data set may take."""
 CONTAINERS = (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder)
 """Transforms that apply others, and draw on the CPU which."""
 

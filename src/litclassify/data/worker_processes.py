@@ -9,7 +9,7 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
 
 
 def leave_signals_to_the_main_process(_worker: int) -> None:
-    """Let the step that a signal to all processes finds in the main one have its batch."""
+    """Ignore signals in workers, so that the main process can finish its step when the whole group is signalled."""
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

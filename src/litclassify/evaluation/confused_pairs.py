@@ -15,7 +15,7 @@ class ConfusedPair:
     predicted: str
     count: int
     share: float
-    """Of the images of the target."""
+    """Share of the images of the target."""
 
 
 def most_confused_pairs(evaluation: Evaluation, limit: int) -> list[ConfusedPair]:

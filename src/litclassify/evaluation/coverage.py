@@ -12,9 +12,9 @@ class Coverage(NamedTuple):
     """What is left for every number of images kept, from the surest one up: (N,) each."""
 
     shares: Floats
-    """Of the images, that are kept."""
+    """Share of the images that are kept."""
     accuracies: Floats
-    """Of what is kept, that is right."""
+    """Share of the kept images that are right."""
 
 
 def coverage_curve(evaluation: Evaluation, scores: Floats) -> Coverage:

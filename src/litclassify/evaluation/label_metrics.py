@@ -43,7 +43,7 @@ LABEL_METRICS = Metrics[LabelEvaluation](
         "map": lambda table: table.average_precision,
     },
 )
-"""Of images with several labels.
+"""For images with several labels.
 
 `acc` is the share of right decisions on an image and a label, `exact_match` that of images with all labels right.
 `precision`, `recall` and `f1` are means over all labels, `…_micro` those of all decisions together. `auroc` and `map`

@@ -30,7 +30,7 @@ class ClassTable:
     auroc: Floats
     average_precision: Floats
     curves: Sequence[Curve]
-    """Of each, K, thinned for drawing."""
+    """One for each class, (K,), thinned for drawing."""
 
 
 def class_table(evaluation: AnyEvaluation) -> ClassTable:
@@ -94,7 +94,7 @@ METRICS = Metrics[Evaluation](
         "average_precision": lambda table: table.average_precision,
     },
 )
-"""Of images with one class each.
+"""For images with one class each.
 
 `precision`, `recall`, `f1`, `auroc` and `average_precision` are means over classes. A class that is predicted but has
 no images counts as 0 in the first three: without any such, `recall` is the balanced accuracy. Of probabilities, `nll`

@@ -16,7 +16,7 @@ def find_feature_layer(network: nn.Module, images: Tensor) -> str:
     """Find the last layer that gives a map of features on which the logits depend at more than one position.
 
     For a convolutional network it is what comes before the pooling. In a transformer that classifies by its class
-    token, it is the last normalisation before an attention: of what comes after, the logits depend on that token alone.
+    token, it is the last normalisation before an attention: after it, the logits depend on that token alone.
 
     The network is run on at most two of the images, and left as it was: training modes, buffers, gradients, hooks
     and random state.

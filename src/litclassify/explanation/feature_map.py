@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from litclassify.networks import dry_run
 
-# Of a class, of distillation, and up to 16 registers (https://arxiv.org/abs/2309.16588).
+# Tokens that are not patches: class, distillation, and up to 16 registers (https://arxiv.org/abs/2309.16588).
 MAX_OTHER_TOKENS = 18
 
 

@@ -38,7 +38,7 @@ def check_depth(file: Image.Image) -> None:
     Raises:
         OSError: It has 32 bits per pixel and channel, integers or floats.
     """
-    # Pillow opens 16-bit grayscale as mode I, too: of PNG in older versions, of PPM, and of TIFF with signed numbers.
+    # Pillow opens 16-bit grayscale as mode I, too: PNG in older versions, PPM, and TIFF with signed numbers.
     bits = file.tag_v2.get(ExifTags.Base.BitsPerSample, ()) if isinstance(file, TiffImageFile) else ()
     if file.mode == "F" or (file.mode == "I" and max(bits, default=MAX_BITS) > MAX_BITS):
         raise OSError("32 bits per pixel, of which nothing says what values are black and white: save it with 8 or 16.")

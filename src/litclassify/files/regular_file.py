@@ -5,7 +5,7 @@ import stat
 from typing import BinaryIO
 
 MAX_BYTES = 1 << 31
-"""Of a file: more than the pixels of the largest image that Pillow takes, with 8 bytes for each."""
+"""Most bytes of a file: more than the pixels of the largest image that Pillow takes, at 8 bytes each."""
 
 
 def open_regular(path: str, buffering: int = -1) -> BinaryIO:

@@ -309,7 +309,7 @@ class ImageClassifier(LightningModule):
         return nn.functional.one_hot(targets, len(self.class_names)).to(self.mean.dtype)
 
     def _counted(self, targets: Tensor) -> Tensor:
-        """Give what metrics take for targets that may be mixed: of an image, the class of which it has most."""
+        """Give targets as metrics take them: for a mixed image, the class it shows most of."""
         return targets if targets.dim() == 1 else targets.argmax(dim=1)
 
     def _evaluate(self, batch: Batch, metrics: Metrics, views: TestTimeAugmentation | None) -> EvaluationOutput:

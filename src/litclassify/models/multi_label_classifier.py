@@ -88,7 +88,7 @@ class MultiLabelClassifier(ImageClassifier):
         return targets.to(self.mean.dtype)
 
     def _counted(self, targets: Tensor) -> Tensor:
-        """Of a mixed image, the labels of which it has at least half."""
+        """Give, for a mixed image, the labels it has at least half of."""
         return targets >= 0.5 if targets.is_floating_point() else targets.bool()  # noqa: PLR2004
 
     def _loss(self, images: Tensor, logits: Tensor, targets: Tensor) -> Tensor:

@@ -19,9 +19,9 @@ from litclassify.models.initial_weights import NETWORK_PREFIX
 from litclassify.models.run_length import num_epochs
 from litclassify.optim import ParameterGroups, build_optimizer, scale_learning_rates, scheduler_config, span_of
 
-# Of a learning rate that a resumed run goes on with, over that of its checkpoint: less needs no word.
+# A resumed run whose learning rate changes by less than this factor says nothing of it.
 NOTABLE_JUMP = 1.5
-# Of a learning rate that is computed anew, in which a schedule that goes on as it was stays bit-identical.
+# Relative error of a learning rate that is computed anew: an unchanged schedule keeps its rate to the last bit.
 ROUNDING = 1e-6
 Parameters = list[nn.Parameter] | list[dict[str, Any]]
 
@@ -155,4 +155,4 @@ def total_steps(trainer: Trainer, interval: str) -> int:
             "model.lr_scheduler needs the length of the run, which is open: set trainer.max_epochs or "
             "trainer.max_steps, or give the schedule its total_steps."
         )
-    return max(1, int(length))  # Of no epochs at all, Lightning gives the steps of one.
+    return max(1, int(length))  # For no epochs at all, Lightning gives the steps of one.

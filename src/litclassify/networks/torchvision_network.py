@@ -25,8 +25,8 @@ _NETWORKS_WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
 VIT_IMAGE_SIZE = 224
 # Beside torch's own, what these networks compute block after block.
 _SEQUENCES = (Encoder, MaxVitBlock)
-# Of what weight decay would harm, what has more than one dimension: as in torchvision's own training, and layer_scale,
-# one number for each channel.
+# What weight decay would harm although it has more than one dimension: as in torchvision's own training, and
+# layer_scale, one number for each channel.
 _NO_WEIGHT_DECAY = re.compile(r"class_token|pos_embedding|relative_position_bias_table|layer_scale")
 _AUXILIARY_HEADS = re.compile(r"(aux1|aux2|AuxLogits)\.")
 

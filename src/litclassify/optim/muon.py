@@ -17,7 +17,7 @@ from litclassify.optim.fused import build_optimizer
 
 Group = dict[str, Any]
 
-# Of https://kellerjordan.github.io/posts/muon/: the steepest at 0 that send singular values to about [0.7, 1.2].
+# From https://kellerjordan.github.io/posts/muon/: the steepest at 0 that send singular values to about [0.7, 1.2].
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 SCALES: dict[str, Callable[[int, int], float]] = {
     "original": lambda rows, columns: max(1, rows / columns) ** 0.5,

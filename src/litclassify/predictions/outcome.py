@@ -22,7 +22,7 @@ class Outcome:
     judged: int = 0
     """Images that can be read and whose class is known."""
     right: float = 0.0
-    """Of these, the right ones; where images have several labels, the sum of their shares of right decisions."""
+    """How many of these are right; where images have several labels, the sum of their shares of right decisions."""
 
     @property
     def accuracy(self) -> float | None:

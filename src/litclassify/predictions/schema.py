@@ -11,7 +11,7 @@ from litclassify.errors import UserError
 from litclassify.models import Prediction
 
 DEFAULT_SEPARATOR = ";"
-"""Of the labels of an image, where its data do not say."""
+"""Between the labels of an image, where its data do not say."""
 Row = list[Any]
 """Text, numbers and None where there is nothing to say, in the order of the columns."""
 

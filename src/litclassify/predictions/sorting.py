@@ -78,7 +78,7 @@ class FolderSorter:
 
 
 def _put(path: str, folder: Path) -> None:
-    source = os.path.realpath(path)  # Of a symbolic link, its file: the link may not hold from elsewhere.
+    source = os.path.realpath(path)  # The file behind a symbolic link: the link may not hold from elsewhere.
     for target in _candidates(folder, os.path.basename(path)):
         if os.path.lexists(target):
             if _is_same(source, target):

@@ -21,7 +21,7 @@ class BadLoss:
 
     value: float
     step: int
-    """Of the optimizer."""
+    """Steps of the optimizer."""
     epoch: int
     batch: int
     images: str

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate, pad
 from litclassify.callbacks.evaluation.evaluation_collector import rows_of_all
 from litclassify.models import EvaluationOutput
 
-# Of a thumbnail, in pixels: smaller ones run into one another on the screen.
+# Side of a thumbnail, in pixels: smaller ones run into one another on the screen.
 MIN_SIDE, MAX_SIDE = 32, 64
 
 
@@ -37,7 +37,7 @@ class FeatureCollector:
         self._batches: list[tuple[Tensor, ...]] = []
 
     def _see(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if self._seen is None:  # Of several views of an image, the first.
+        if self._seen is None:  # Of several views of an image, only the first is seen.
             self._seen = inputs[0]
 
     def add(self, images: Tensor, output: EvaluationOutput) -> None:

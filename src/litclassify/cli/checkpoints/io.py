@@ -42,7 +42,7 @@ class DurableCheckpointIO(TorchCheckpointIO):
             try:
                 torch.save(checkpoint, output)
             except RuntimeError as error:
-                if isinstance(error.__context__, OSError):  # Of the same kind for a full disk as for our own mistake.
+                if isinstance(error.__context__, OSError):  # A full disk and a mistake of ours raise the same.
                     raise error.__context__ from None
                 raise
             seal(output)

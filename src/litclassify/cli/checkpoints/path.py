@@ -98,7 +98,7 @@ def best_checkpoints(run: Path) -> list[Path]:
     for state in _checkpoint_callbacks(run):
         scores = {run / CHECKPOINTS / Path(path).name: float(score) for path, score in state["best_k_models"].items()}
         more_is_better = float(state["best_model_score"] or 0) >= max(scores.values(), default=0)
-        latest_first = list(reversed(scores))  # Of equal ones, the latest is the best.
+        latest_first = list(reversed(scores))  # The latest of equal ones is the best.
         found = sorted(latest_first, key=lambda path: scores[path], reverse=more_is_better)
         if files := [path for path in found if path.is_file()]:
             return files

@@ -31,7 +31,7 @@ from litclassify.tables import print_table
 from litclassify.terminal import printable
 
 MIN_IMAGES = 20
-# Of the pairs that it leaves in CIFAR-10, all show the same (docs/audit.md).
+# All pairs that it leaves in CIFAR-10 show the same (docs/audit.md).
 MIN_LIKENESS = 0.9
 EXAMPLES = 3
 # With --strict.

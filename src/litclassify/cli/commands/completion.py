@@ -71,7 +71,7 @@ _litclassify_is_section() {
 _litclassify_words() {
   case "$$3" in
     -*)
-      # Of several hundred keys, those that are no deeper than the present word.
+      # Only keys that are no deeper than the present word, of several hundred.
       local dots="$${3//[^.]/}"
       _litclassify_options "$$1" | awk -F. -v most=$$(($${#dots} + 1)) 'NF <= most'
       ;;

@@ -72,5 +72,5 @@ def _values(choice: Schema) -> list[str]:
 
 
 def _properties(choice: Schema) -> dict[str, Schema]:
-    """Give the keys below: of a section, or of a class without `class_path`."""
+    """Give the keys below a section, or below a class without `class_path`."""
     return {**choice.get("properties", {}), **choice.get("else", {}).get("properties", {})}

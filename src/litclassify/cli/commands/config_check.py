@@ -17,7 +17,7 @@ DESCRIPTION = (
     "Say whether fit takes these files, read in order. Data module, model, optimizer, schedule and callbacks are "
     "built; no data is read, no weights are downloaded, and no device is asked for."
 )
-# Of the classes; the true ones may be the names of folders, and their images files in them.
+# Number of made-up classes; the true ones may be the names of folders, and their images files in them.
 STAND_INS = {"class_names": ["first", "second"], "class_counts": [1, 1]}
 NUM_STEPS = 1000
 # What names the weights that torchvision's own builders download.

@@ -18,7 +18,7 @@ from litclassify.data import ImageDataModule
 from litclassify.models import ImageClassifier
 from litclassify.networks import Network
 
-# Of each group, what people change first.
+# What people change first in each group.
 CONFIG = {
     "--config": "Config file, such as configs/digits.yaml; repeatable, the later one wins.",
     "--print_config": "Print the complete config; --print_config=comments explains each value.",

@@ -48,7 +48,7 @@ PLAIN: dict[Any, Schema] = {
 UNNAMED = (Tensor, nn.ModuleList)
 UNNAMED_MODULES = ("builtins", "typing", "collections.abc", "torch")
 DOTTED: Schema = {"type": "string", "pattern": r"^[^\s.]+(\.[^\s.]+)+$"}
-# Of this package, all classes are known.
+# All classes of this package are known.
 OWN = "litclassify."
 FOREIGN: Schema = {"type": "string", "pattern": r"^(?!litclassify\.)[^\s.]+(\.[^\s.]+)+$"}
 

@@ -50,7 +50,7 @@ BASES = (
 )
 Skip = frozenset[str | int]
 
-# Of the several hundred modules of torch and torchvision, those that a config names where a module is wanted.
+# The few of several hundred modules of torch and torchvision that a config names where a module is wanted.
 LOSSES = (_Loss, nn.AdaptiveLogSoftmaxWithLoss)
 # Neither abstract nor of use by themselves.
 TO_DERIVE_FROM = (*BASES, Network)

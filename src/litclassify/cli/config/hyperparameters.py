@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from litclassify.cli.config.classes import argument_defaults
 from litclassify.cli.config.keys import short_name
 
-# Of the Trainer's forty arguments, those that change what is learnt.
+# Those of the Trainer's forty arguments that change what is learnt.
 TRAINER_KEYS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val")
 DEFAULTS = {
     "model": {"class_path": "litclassify.models.ImageClassifier"},

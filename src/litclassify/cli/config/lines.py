@@ -41,7 +41,7 @@ def _lines(node: yaml.Node | None, parts: Sequence[str]) -> Iterator[int]:
             yield key.start_mark.line + 1
         elif list(parts[: len(levels)]) == levels:
             rest = parts[len(levels) :]
-            # Of a list that is appended to another, an item has another number.
+            # An item of a list that is appended to another has another number.
             if not (str(key.value).endswith("+") and rest[0].isdecimal()):
                 yield from _lines(value, rest)
 

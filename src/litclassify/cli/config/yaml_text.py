@@ -66,7 +66,7 @@ def check_text(text: str, loader: Any = FAST) -> None:
         yaml.YAMLError: A key stands twice in a mapping, of which the first value would be lost; values are more than
             100,000, lie more than 50 levels deep, or hold themselves; or the text is no YAML.
     """
-    counts = [0]  # Of the collections that are open, from the outermost.
+    counts = [0]  # How many values each open collection has so far, from the outermost in.
     anchors: list[str | None] = [None]
     anchored: dict[str, int] = {}
     keys = [Keys()]

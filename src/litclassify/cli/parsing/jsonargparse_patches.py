@@ -85,7 +85,7 @@ def _load(text: str) -> Any:
 
 
 class _ConfigDumper(yaml.SafeDumper):
-    """PyYAML's safe dumper that writes every subclass of str as text: of an enum, the value.
+    """PyYAML's safe dumper that writes every subclass of str as text: for an enum, its value.
 
     An enum of strings is the default `interval` of Lightning's `Timer`, whose type is plain `str`.
     """
@@ -186,7 +186,7 @@ def _parts_of_model(earlier: Any, later: str) -> dict[str, Any]:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    """Whether a value is the default of its argument: of a class, also with the defaults of its own arguments."""
+    """Whether a value is the default of its argument; a class may also have the defaults of its own arguments."""
     if not (isinstance(value, Mapping) and isinstance(default, Mapping) and "class_path" in default):
         return bool(value == default)
     class_path, given = default["class_path"], value.get("init_args", {})

@@ -12,7 +12,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from litclassify.cli.parsing.errors import explain
 
 NONE = re.compile("=None$")
-# Of all modules that torch, torchvision and timm have, a line of 32,000 characters.
+# To name all modules of torch, torchvision and timm takes a line of 32,000 characters.
 KNOWN_CLASSES = re.compile(r"(, known subclasses: (?:[\w.]+, ){4}[\w.]+)((?:, [\w.]+)+)")
 WIDTH = 110
 

@@ -84,7 +84,7 @@ def discard_unused(run_dir: Path) -> None:
     """Remove the directory of a run that ended before its first result: it has nothing of `RESULTS`."""
     if not has_results(run_dir):
         shutil.rmtree(run_dir, ignore_errors=True)  # It may be gone, or read-only by now.
-        # Of the folders above, rmdir refuses those that hold other runs.
+        # rmdir refuses those of the folders above that hold other runs.
         with suppress(OSError):
             for parent in run_dir.parents[:2]:
                 parent.rmdir()

@@ -16,7 +16,7 @@ from litclassify.callbacks.resuming.metric_names import is_of_training_epoch
 from litclassify.files.durable_files import replacing
 from litclassify.files.log_files import METRICS_CSV
 
-# Of a record: its length and the checksum of that, then the event, then its checksum.
+# Layout of a record: its length and the checksum of that, then the event, then its checksum.
 HEAD_BYTES, CHECKSUM_BYTES = 12, 4
 
 

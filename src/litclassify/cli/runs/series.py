@@ -22,9 +22,9 @@ class Series:
     folder: Path
     kind: Kind
     words: list[str]
-    """Of the command line, without the program, the subcommand, `--allow_import` and what makes it a series."""
+    """Words of the command line, without the program, the subcommand, `--allow_import` and what makes it a series."""
     exit_codes: dict[int, int | None]
-    """Of each run by its seed or fold, in order; None for one that has not ended."""
+    """Exit code of each run by its seed or fold, in order; None for one that has not ended."""
 
     @property
     def finished(self) -> list[int]:

@@ -119,5 +119,5 @@ def rates_in(optimizer: Any) -> dict[str, Any]:
 
 
 def _places_of_rates(optimizer: Any) -> list[str]:
-    keys = optimizer.keys() if isinstance(optimizer, Namespace) else ()  # Of all levels, with dots between.
+    keys = optimizer.keys() if isinstance(optimizer, Namespace) else ()  # The keys of all levels, with dots between.
     return [key for key in keys if key.rpartition(".")[2] == "lr"]

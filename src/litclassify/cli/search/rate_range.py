@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from litclassify.optim.rate_range import smoothed
 
-# Of the lowest smoothed loss; beyond it the training has diverged. The same as fastai's.
+# Times the lowest smoothed loss: beyond that, the training has diverged. The same as fastai's.
 DIVERGED = 4
 
 

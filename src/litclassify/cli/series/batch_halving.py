@@ -36,9 +36,9 @@ class BatchSize:
     """How many images a step of the optimizer sees, and in how many parts."""
 
     images: int
-    """Of a batch."""
+    """Images of a batch."""
     batches: int
-    """That a step accumulates."""
+    """Batches that a step accumulates."""
 
     def smaller(self) -> "BatchSize":
         """Give as many images for a step in batches of half the size; of odd ones, by their least factor."""

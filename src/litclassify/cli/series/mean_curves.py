@@ -23,7 +23,7 @@ def write_mean_curves(folder: Path, run_dirs: Sequence[Path], table: str) -> Non
         run_dirs: Its finished runs.
         table: Their summary, in Markdown.
     """
-    shutil.rmtree(folder / MEAN, ignore_errors=True)  # Of an earlier end of the series.
+    shutil.rmtree(folder / MEAN, ignore_errors=True)  # From an earlier end of the series.
     curves = mean_curves([read_rows(run_dir / METRICS_CSV) for run_dir in run_dirs])
     with SummaryWriter(str(folder / MEAN)) as writer:
         writer.add_text("summary", table)

@@ -25,7 +25,7 @@ STATISTICS = {"mean": "mean", "std": "std", "low": "95% from", "high": "95% to"}
 
 
 class Summary:
-    """Final metrics of a series: of validation at the best checkpoint, and of the test.
+    """Final metrics of a series: those of validation at the best checkpoint, and those of the test.
 
     Args:
         series: Whose finished runs are read.
@@ -106,7 +106,7 @@ def final_metrics(run_dir: Path) -> dict[str, float]:
     rows = [row for row in rows if row]
     best = run.metrics.get(f"best_{run.monitor}", math.nan)
     at_best = [row for row in rows if row.get(str(run.monitor)) == best]
-    validated = next(reversed(at_best or rows), {})  # Of equal ones, the latest is the best checkpoint.
+    validated = next(reversed(at_best or rows), {})  # The latest of equal ones is the best checkpoint.
     return validated | _starting_with("test_", read_metrics(run_dir / METRICS_JSON))
 
 

@@ -32,7 +32,7 @@ MIXED_PRECISION = r"Precision .*-mixed is not supported by the model summary.*"
 # A run that goes on without a limit that it had does so on purpose.
 LIMITS_LIFTED = r"Be aware that when using `ckpt_path`.* callbacks: \[(.(Timer|EarlyStopping)(\{[^}]*\})?.(, )?)+\]\."
 NEEDLESS = (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION, LIMITS_LIFTED)
-# Of the monitors and other callbacks of a training, an evaluation needs none.
+# An evaluation needs none of the monitors and other callbacks of a training.
 CALLBACKS_OF_TRAINING = r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint .*"
 # Advertisements, what this application decides itself, the usual end of a training (written across the bar), and the
 # first of two lines that name the loaded checkpoint.
@@ -45,7 +45,7 @@ NOISE = (
     "`Trainer.fit` stopped: `max_steps=",
     "Restoring states from the checkpoint path",
 )
-# Of each seed that is set and each Trainer that is built.
+# Repeated for each seed that is set and each Trainer that is built.
 OF_EACH_TRAINING = ("Seed set to", "GPU available", "LOCAL_RANK", "Using ", "`Trainer(limit_", "`Trainer.fit` stopped")
 
 # What the console shows by default: the Trainer's switch, the kind of callback that takes its place, and ours.

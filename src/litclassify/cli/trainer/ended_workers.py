@@ -6,7 +6,7 @@ from enum import Enum
 
 from litclassify.errors import chain_of
 
-# What the kernel ends for want of memory: of the machine, or of what processes share.
+# The kernel ends these when memory runs out: the machine's, or what processes share.
 KILLED = re.compile(r"DataLoader worker .* (killed by signal: Killed|Bus error)")
 # By another signal, or with an exit code: a bug, which keeps its traceback.
 CRASHED = re.compile(r"DataLoader worker .* (killed by signal|exit code)")

@@ -21,7 +21,7 @@ from litclassify.suggestions import nearest
 AT_LEAST_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")
 # Above 1 they are counts, also if they are written with a point.
 LIMITS = ("overfit_batches", *(f"limit_{kind}_batches" for kind in ("train", "val", "test", "predict")))
-# Of messages that do not name the argument as such, the first that fits.
+# For messages that do not name the argument as such: the first that fits is taken.
 ARGUMENTS = (
     (r"gpu backend|invalid accelerator|Accelerator` can not run|torch_xla", "accelerator"),
     (r"[Ss]trategy|DeepSpeed", "strategy"),

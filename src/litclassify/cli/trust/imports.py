@@ -96,7 +96,7 @@ def refusal(path: str, entry: str) -> str:
         return f"{path} may not be used from a config."
     package = path.partition(".")[0]
     if any(_is_under(allowed, [package]) for allowed in ALLOWED):
-        # Of a package that is open in part, the next larger part.
+        # For a package that is open in part: the next larger part.
         package = path.rpartition(".")[0] if path.count(".") > 1 else path
     return f"{path} lies outside of the packages that a config may use. If you trust it: {FLAG} {package}"
 

@@ -5,7 +5,7 @@ import torch
 # Where classes and constants may come from. Of torch and lightning, the parts that a training is built from: their
 # other parts hold many ways to run code, and more with each release.
 ALLOWED = (
-    # Of this package too: an argument without a type takes any class, and some write files as they are built.
+    # In this package too: an argument without a type takes any class, and some write files as they are built.
     *(
         f"litclassify.{name}"
         for name in (

@@ -65,7 +65,7 @@ class BatchTranslation(BatchTransform):
     """
 
     def __init__(self, affine: v2.RandomAffine) -> None:
-        # Of width and height, in this order.
+        # Width and height, in this order.
         self.share = affine.translate
 
     def shifts(self, size: tuple[int, int], randomness: SampleRandomness) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ class ImageDataset(Dataset[Sample], ABC):
     """
 
     seed: int = 0
-    """Of what transforms draw at random, in [0, 2**32); the data module sets that of the run."""
+    """Seed of what transforms draw, in [0, 2**32); the data module sets that of the run."""
     device = torch.device("cpu")
     """Where batches lie."""
     in_memory: ClassVar[bool] = False

@@ -82,7 +82,7 @@ class ImageTensorDataset(ImageDataset):
             # NumPy copies whole images, torch single bytes: 50 times as fast.
             images, targets = self.images.numpy()[self._rows[indices]], self.targets.numpy()[indices]
             return torch.from_numpy(images), torch.from_numpy(targets)
-        taken = to_device(torch.from_numpy(indices), self.device)  # Of images that `to` has put in this order.
+        taken = to_device(torch.from_numpy(indices), self.device)  # Rows of the images that `to` has put in this order.
         return self.images[taken], self.targets[taken]
 
 

@@ -151,7 +151,7 @@ def image_size(path: str) -> tuple[int, int]:
 @contextmanager
 def _open(path: str) -> Iterator[Image.Image]:
     try:
-        # Of a name, Pillow may map the file into memory, and one that shrinks then ends the process.
+        # Given a name, Pillow may map the file into memory, and one that shrinks then ends the process.
         with open_regular(path) as stream, Image.open(stream, formats=known_formats()) as file:
             yield file
     except UserError:

@@ -39,7 +39,7 @@ class HeldOut:
         self.counts: dict[str, int] = {}
         """Images of each part that was to be drawn, under "train", "val" and "test"."""
         self.digests: dict[str, str] = {}
-        """Of each part that was drawn, under "val" and "test"."""
+        """Digests of the parts that were drawn, under "val" and "test"."""
 
     @property
     def splits(self) -> list[str]:

@@ -57,7 +57,7 @@ def stratified_split(targets: Sequence[int] | Tensor, sizes: Sequence[int], seed
     assert sum(sizes) == len(classes), f"parts of {sizes} do not use up {len(classes)} samples"
     rng = np.random.RandomState(seed)  # Its stream is frozen across numpy versions; default_rng's is not.
     left = [rng.permutation(np.flatnonzero(classes == label)) for label in np.unique(classes)]
-    ties = np.random.RandomState([seed, 1])  # Of its own, so that members are drawn alike with ties and without.
+    ties = np.random.RandomState([seed, 1])  # Its own, as ties must not change which members are drawn.
     parts = []
     for size in sizes[:-1]:
         order = ties.permutation(len(left))

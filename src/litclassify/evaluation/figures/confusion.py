@@ -14,7 +14,7 @@ from litclassify.evaluation.figures.style import DPI, new_figure, shortened
 
 MAX_NUMBERED = 20
 MAX_NAMED = 60
-# Of the scale: darker cells are lettered in white.
+# Share of the colour scale: darker cells are lettered in white.
 DARK = 0.6
 # Without the palest tones, a single image among many classes, which is a dot of a pixel, can be seen.
 WITHOUT_PALE = ListedColormap(colormaps["Blues"](np.linspace(0.4, 1, 256)))

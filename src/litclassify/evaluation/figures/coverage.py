@@ -6,7 +6,7 @@ from litclassify.evaluation.coverage import coverage_curve
 from litclassify.evaluation.evaluation import Evaluation
 from litclassify.evaluation.figures.style import BLUE, ORANGE, new_figure
 
-# Of few images, accuracy is a matter of chance.
+# The accuracy of few images is a matter of chance.
 MIN_SHARE = 0.1
 
 

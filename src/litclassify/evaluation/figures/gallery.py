@@ -56,7 +56,7 @@ class LabelExample:
     path: str
     label: str
     probability: float
-    """Of `label`."""
+    """The probability of `label`."""
     others: Sequence[str]
     """What is to be seen beside: the labels that it has, or that were predicted."""
 

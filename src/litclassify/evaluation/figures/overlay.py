@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 # From dark blue to yellow in even steps of brightness, with any colour vision.
 COLOURS = colormaps["viridis"]
 RED_GREEN_BLUE = (0.299, 0.587, 0.114)
-# Of the map, against the image in gray.
+# Opacity of the map over the gray image.
 SHARE = 0.6
 
 
