@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from litclassify.errors import UserError
-from litclassify.models import ImageClassifier, is_cut_short, num_epochs
+from litclassify.models import ImageClassifier, is_fast_dev_run, num_epochs
 from litclassify.networks import head_of, stages_of
 from litclassify.optim import start_momentum
 
@@ -71,7 +71,7 @@ class BackboneFreezing(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare with the length of the run, which is known once its data are."""
-        if not is_cut_short(trainer):
+        if not is_fast_dev_run(trainer):
             self._check_length(num_epochs(trainer))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from litclassify.errors import UserError
-from litclassify.models import ImageClassifier, is_cut_short, num_epochs
+from litclassify.models import ImageClassifier, is_fast_dev_run, num_epochs
 from litclassify.networks import check_input
 
 KEY = "ProgressiveResizing"
@@ -42,7 +42,7 @@ class ProgressiveResizing(Callback):
         if not isinstance(pl_module, ImageClassifier):
             raise UserError(f"{KEY} is for classifiers of this package, got {type(pl_module).__name__}.")
         length = num_epochs(trainer)
-        if length is not None and length <= self.epochs and not is_cut_short(trainer):
+        if length is not None and length <= self.epochs and not is_fast_dev_run(trainer):
             raise UserError(
                 f"{KEY}.epochs={self.epochs} leaves no epoch of whole images: training ends after epoch {length}."
             )

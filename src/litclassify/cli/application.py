@@ -33,14 +33,14 @@ from litclassify.cli.runs.summary import print_early_end, print_metrics, print_r
 from litclassify.cli.search.search_picture import SearchPicture
 from litclassify.cli.search.searches import Searches
 from litclassify.cli.trainer.callbacks import (
-    arranged,
-    bad_images,
-    checks,
-    curves,
-    guards,
-    monitors,
-    reports,
-    resumption,
+    bad_image_callbacks,
+    check_callbacks,
+    curve_callbacks,
+    guard_callbacks,
+    in_calling_order,
+    monitor_callbacks,
+    report_callbacks,
+    resumption_callbacks,
     unless_configured,
 )
 from litclassify.cli.trainer.console import CALLBACKS_OF_TRAINING, console_callbacks
@@ -170,13 +170,15 @@ class ClassificationCLI(ConfiguredCLI):
         config = self.config_init[self.subcommand]
         configured = settings["callbacks"] or []
         configured = configured if isinstance(configured, list) else [configured]
-        callbacks = arranged(
+        callbacks = in_calling_order(
             configured,
-            monitors(settings, self.run_dir, config.checkpoint, config.early_stopping),
-            checks(self.subcommand, config.get("test_after_fit", False)),
-            resumption(self.subcommand, settings["max_time"], configured),
+            monitor_callbacks(settings, self.run_dir, config.checkpoint, config.early_stopping),
+            check_callbacks(self.subcommand, config.get("test_after_fit", False)),
+            resumption_callbacks(self.subcommand, settings["max_time"], configured),
         )
-        callbacks += unless_configured([*guards(self.subcommand), *self._standard_callbacks(settings)], callbacks)
+        callbacks += unless_configured(
+            [*guard_callbacks(self.subcommand), *self._standard_callbacks(settings)], callbacks
+        )
         callbacks += console_callbacks(settings, callbacks, self.datamodule)
         skip_empty_hooks(callbacks)
         return callbacks
@@ -190,8 +192,8 @@ class ClassificationCLI(ConfiguredCLI):
             origin = origin_of_predictions(self.checkpoint.path, self.config_dump)
             return prediction_callbacks(config, self.run_dir, self.model, self.datamodule, origin)
         tests = self.subcommand == "test" or config.get("test_after_fit", False)
-        callbacks = bad_images(self.datamodule, self.run_dir)
-        callbacks += reports(
+        callbacks = bad_image_callbacks(self.datamodule, self.run_dir)
+        callbacks += report_callbacks(
             self.subcommand,
             self.run_dir,
             tests=tests,
@@ -199,7 +201,7 @@ class ClassificationCLI(ConfiguredCLI):
             verbose=config.get("verbose", True),
         )
         if self.subcommand == "fit" and settings["logger"]:
-            callbacks += curves(self.config_dump, self._record)
+            callbacks += curve_callbacks(self.config_dump, self._record)
         callbacks += [SearchPicture(search.picture, self.run_dir / search.file_name) for search in self.searches.done]
         return callbacks
 

@@ -82,7 +82,7 @@ class CommandLine:
         if self.asks_for_help:
             return None
         if given is None:
-            self._check_needs_none()
+            self._refuse_without_checkpoint()
             return None
         if self.subcommand == ["fit"] and given not in ("best", "last") and Path(given).is_dir():
             given = f"{given}/last"  # A training that goes on must lose nothing.
@@ -169,7 +169,7 @@ class CommandLine:
         """Which of `run_name` and `runs_dir` the user has typed: those of a config or a variable are for new runs."""
         return {flag.name for flag in self._typed if flag.name in PLACES_OF_RUNS and flag.value not in (None, "null")}
 
-    def _check_needs_none(self) -> None:
+    def _refuse_without_checkpoint(self) -> None:
         if self.words and self.words[0] in NEEDS_CHECKPOINT:
             stray = next((flag.words[0] for flag in self._typed if not flag.words[0].startswith("-")), "")
             raise UserError(

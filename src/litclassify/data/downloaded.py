@@ -11,7 +11,7 @@ from torch import Tensor
 
 from litclassify.data.in_memory_datamodule import InMemoryDataModule
 from litclassify.errors import UserError
-from litclassify.files.locks import alone
+from litclassify.files.locks import exclusive
 
 LOCK = ".download.lock"
 
@@ -65,7 +65,7 @@ class DownloadedDataModule(InMemoryDataModule):
             return  # Also where nothing can be written.
         with self._explained("could not be downloaded"):
             os.makedirs(self.root, exist_ok=True)
-            with alone(os.path.join(self.root, LOCK), f"downloading into '{self.root}'"):
+            with exclusive(os.path.join(self.root, LOCK), f"downloading into '{self.root}'"):
                 if not self._is_complete():
                     self._download()
 

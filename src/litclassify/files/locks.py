@@ -6,7 +6,7 @@ from filelock import FileLock, Timeout
 from lightning.pytorch.utilities import rank_zero_info
 
 
-def alone(lock_file: str, what: str) -> AbstractContextManager[object]:
+def exclusive(lock_file: str, what: str) -> AbstractContextManager[object]:
     """Give a lock that is held until the context ends; the system frees it if its process dies.
 
     Args:

@@ -25,7 +25,7 @@ from litclassify.models.optimization import (
     Parameters,
     go_by_the_new_length,
 )
-from litclassify.models.run_length import is_cut_short, num_epochs
+from litclassify.models.run_length import is_fast_dev_run, num_epochs
 from litclassify.models.schedule_checks import check_schedules_have_time, check_schedules_reach_the_end
 from litclassify.models.tensor_arguments import register_tensor_type
 from litclassify.networks import NetworkFactory, check_input, hasten_small_maps, restore_convolutions
@@ -160,7 +160,7 @@ class ImageClassifier(LightningModule):
         if len(class_names) < 2:  # noqa: PLR2004
             raise UserError(f"A classifier needs at least 2 classes, got {len(class_names)}: {list(class_names)}.")
         self.class_names = list(class_names)
-        self._set_answers(calibration_temperature, rejection)
+        self._set_prediction_rules(calibration_temperature, rejection)
         with refusal_of("model.network"):
             self.network = network(num_classes=len(class_names))
         self.channels_last = channels_last
@@ -179,7 +179,7 @@ class ImageClassifier(LightningModule):
         if init_from is not None:
             start_from(self.network, init_from)
 
-    def _set_answers(self, calibration_temperature: float, rejection: Rejection | None) -> None:
+    def _set_prediction_rules(self, calibration_temperature: float, rejection: Rejection | None) -> None:
         """Say how logits become predictions."""
         if not 0 < calibration_temperature < math.inf:
             raise UserError(f"model.calibration_temperature must be over 0, got {calibration_temperature}.")
@@ -248,7 +248,7 @@ class ImageClassifier(LightningModule):
         if self.device.type == "cpu":
             hasten_small_maps(self.network)
         mixing, length = self.batch_mixing, num_epochs(self.trainer)
-        if mixing is not None and not mixing.is_on(0, length) and not is_cut_short(self.trainer):
+        if mixing is not None and not mixing.is_on(0, length) and not is_fast_dev_run(self.trainer):
             raise UserError(
                 f"model.batch_mixing.off_last_epochs={mixing.off_last_epochs} leaves no epoch to mix in: training "
                 f"{'has no end' if length is None else f'ends after epoch {length}'}."

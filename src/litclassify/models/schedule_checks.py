@@ -8,7 +8,7 @@ from torch.optim.lr_scheduler import LinearLR, LRScheduler, MultiStepLR, OneCycl
 
 from litclassify.errors import UserError
 from litclassify.models.optimization import total_steps
-from litclassify.models.run_length import is_cut_short
+from litclassify.models.run_length import is_fast_dev_run
 
 
 def check_schedules_reach_the_end(trainer: Trainer) -> None:
@@ -35,7 +35,7 @@ def check_schedules_have_time(trainer: Trainer) -> None:
     Raises:
         UserError: A `LinearLR` still rises when training ends.
     """
-    if is_cut_short(trainer) or trainer.estimated_stepping_batches in (-1, math.inf):
+    if is_fast_dev_run(trainer) or trainer.estimated_stepping_batches in (-1, math.inf):
         return
     for config in trainer.lr_scheduler_configs:
         schedule, unit = config.scheduler, config.interval

@@ -44,11 +44,11 @@ class SWA(WeightAverage):
         steps, batches = trainer.estimated_stepping_batches, trainer.num_training_batches
         if math.inf in (steps, batches) or steps == -1:
             return
-        epoch = math.ceil(batches / trainer.accumulate_grad_batches)
-        if steps // epoch * epoch <= self._first_step:
+        steps_per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        if steps // steps_per_epoch * steps_per_epoch <= self._first_step:
             raise UserError(
                 f"SWA.start={self.start}: of {steps:g} steps, none after the first {self._first_step} ends an epoch of "
-                f"{epoch}. Set trainer.max_epochs in place of trainer.max_steps, or take EMA."
+                f"{steps_per_epoch}. Set trainer.max_epochs in place of trainer.max_steps, or take EMA."
             )
 
     def share(self, trainer: Trainer) -> float:

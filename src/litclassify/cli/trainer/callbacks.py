@@ -37,19 +37,19 @@ from litclassify.errors import UserError
 HPARAMS_METRICS = ("val_acc", "val_f1", "val_loss", "test_acc", "test_f1", "test_loss")
 
 
-def checks(subcommand: str, test_after_fit: bool) -> list[Callback]:
+def check_callbacks(subcommand: str, test_after_fit: bool) -> list[Callback]:
     """Give what ends a mistaken run early or warns of it; it goes before the callbacks that would fail over it."""
     if subcommand != "fit":
         return []
     return [MonitorCheck(), ImageSizeCheck(), *([TestSetCheck()] if test_after_fit else [])]
 
 
-def guards(subcommand: str) -> list[Callback]:
+def guard_callbacks(subcommand: str) -> list[Callback]:
     """Give what ends a training that goes wrong."""
     return [LossGuard()] if subcommand == "fit" else []
 
 
-def monitors(
+def monitor_callbacks(
     settings: Mapping[str, Any],
     run_dir: Path | None,
     checkpoint: ModelCheckpoint | None,
@@ -72,7 +72,7 @@ def monitors(
     return callbacks
 
 
-def arranged(
+def in_calling_order(
     configured: list[Callback], own: list[Callback], checks: list[Callback], resumption: list[Callback]
 ) -> list[Callback]:
     """Give callbacks in the order in which they are called.
@@ -117,7 +117,7 @@ def _divided(callbacks: list[Callback], kind: type[Callback]) -> tuple[list[Call
     return [c for c in callbacks if isinstance(c, kind)], [c for c in callbacks if not isinstance(c, kind)]
 
 
-def resumption(subcommand: str, max_time: Any, configured: Iterable[Callback]) -> list[Callback]:
+def resumption_callbacks(subcommand: str, max_time: Any, configured: Iterable[Callback]) -> list[Callback]:
     """Give what lets a training stop at any time and go on.
 
     Args:
@@ -142,7 +142,9 @@ def _time_limit(max_time: Any) -> TimeLimit:
         raise UserError(f"trainer.max_time is {max_time!r}: {error}") from error
 
 
-def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, verbose: bool) -> list[Callback]:
+def report_callbacks(
+    subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, verbose: bool
+) -> list[Callback]:
     """Give what measures and reports beside the classifier itself.
 
     Args:
@@ -160,7 +162,7 @@ def reports(subcommand: str, run_dir: Path, *, tests: bool, multi_label: bool, v
     return callbacks
 
 
-def bad_images(data: LightningDataModule, run_dir: Path) -> list[Callback]:
+def bad_image_callbacks(data: LightningDataModule, run_dir: Path) -> list[Callback]:
     """Give what says which images could not be read, and let the data list them in the run.
 
     Args:
@@ -173,7 +175,7 @@ def bad_images(data: LightningDataModule, run_dir: Path) -> list[Callback]:
     return [BadImagesSummary(data.bad_images)]
 
 
-def curves(config: Mapping[str, Any], texts: Mapping[str, str]) -> list[Callback]:
+def curve_callbacks(config: Mapping[str, Any], texts: Mapping[str, str]) -> list[Callback]:
     """Give what a training logs beside its metrics.
 
     Args:

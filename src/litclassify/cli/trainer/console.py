@@ -78,11 +78,11 @@ def console_callbacks(
     ]
 
 
-def _is_no_noise(record: logging.LogRecord) -> bool:
+def _is_worth_showing(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(NOISE)
 
 
-def _is_of_no_training(record: logging.LogRecord) -> bool:
+def _is_not_repeated(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(OF_EACH_TRAINING)
 
 
@@ -105,7 +105,7 @@ def quiet_lightning() -> Iterator[None]:
     """Leave out advertisements, and warnings about what this application decides itself; show names as they are."""
     logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     format_warning = warnings.formatwarning
-    logger.addFilter(_is_no_noise)
+    logger.addFilter(_is_worth_showing)
     logger.addFilter(_show_names)
     try:
         warnings.formatwarning = lambda *what, **where: printable(_in_words(format_warning, *what, **where), keep="\n")
@@ -116,7 +116,7 @@ def quiet_lightning() -> Iterator[None]:
     finally:
         warnings.formatwarning = format_warning
         logger.removeFilter(_show_names)
-        logger.removeFilter(_is_no_noise)
+        logger.removeFilter(_is_worth_showing)
 
 
 @contextmanager
@@ -126,9 +126,9 @@ def quiet_trials() -> Iterator[None]:
         logging.getLogger(f"lightning.{name}") for name in ("pytorch.utilities.rank_zero", "fabric.utilities.seed")
     ]
     for logger in loggers:
-        logger.addFilter(_is_of_no_training)
+        logger.addFilter(_is_not_repeated)
     try:
         yield
     finally:
         for logger in loggers:
-            logger.removeFilter(_is_of_no_training)
+            logger.removeFilter(_is_not_repeated)

@@ -19,7 +19,7 @@ from litclassify.data.decoding.first_transform import FirstWindow
 from litclassify.data.decoding.reading import find_unreadable, mean_pixels, read_files, sample_sizes
 from litclassify.errors import UserError
 from litclassify.files.durable_files import replacing
-from litclassify.files.locks import alone
+from litclassify.files.locks import exclusive
 
 VERSION = 1
 """To be raised whenever the same files would give other pixels."""
@@ -114,7 +114,7 @@ def cache_on_disk(
         pass  # It is to be written, or written anew.
     try:
         os.makedirs(folder, exist_ok=True)
-        with alone(f"{file}.lock", f"writing '{file}'"):
+        with exclusive(f"{file}.lock", f"writing '{file}'"):
             try:
                 return open_file()  # Another process has just written it.
             except (FileNotFoundError, ValueError):
