@@ -14,7 +14,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[GraphModule]:
     """Compile to torch's own operations from now on; give the graph of each pass, as they come."""
     passes: list[GraphModule] = []
 
-    def compile_noting(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+    def compile_noting(graph: GraphModule, inputs: list[Tensor], mode: str | None = None) -> Callable[..., Any]:
         run = torch._dynamo.lookup_backend("aot_eager")(graph, inputs)
 
         def noting(*arguments: Any) -> Any:

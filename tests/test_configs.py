@@ -10,6 +10,8 @@ import torchvision
 import yaml
 
 from litclassify.cli import main
+from litclassify.models import image_classifier
+from tests import compiled_passes
 from tests.conftest import CONFIGS
 
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
@@ -128,6 +130,16 @@ def test_checkpoint_of_a_recipe_is_all_that_testing_needs(
         torch.load(checkpoint, weights_only=True)
     main(["validate", "--ckpt_path", "last", "--trainer.enable_progress_bar", "false"])
     assert "val_acc" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_speedrun_is_compiled_for_training_and_for_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = compiled_passes.noted(monkeypatch)
+    monkeypatch.setattr(image_classifier, "hasten_small_maps", lambda network: None)  # On a CPU alone, in training.
+    words = [*cifar_files(), *NARROW_AIRBENCH, "--data.batch_size", "10", "--trainer.max_epochs", "2"]
+    main(["fit", "--config", str(CONFIGS / "cifar10_speedrun.yaml"), *words, "--trainer.accelerator", "cpu"])
+    assert len(passes) > 10
+    assert len(set(passes)) == 2
 
 
 @pytest.mark.parametrize("fragment", FRAGMENTS)
