@@ -239,6 +239,9 @@ class ImageClassifier(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Compile the network in place, so that its weights keep their names in checkpoints."""
+        # Not for the other commands: they seldom run for as long as compiling takes. And CUDA graphs that are recorded
+        # under inference_mode first keep some versions of torch from recording a training in the same process:
+        # https://github.com/pytorch/pytorch/issues/135892
         if self.compile_mode and stage == "fit":
             self.network.compile(mode=None if self.compile_mode is True else self.compile_mode)
 
