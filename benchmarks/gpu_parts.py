@@ -67,22 +67,23 @@ class TrainingClock(Callback):
     Args:
         path: The file: `seconds`, `images`, and the `loss` of the last step.
         skipped_steps: Steps before the clock starts, for compilation.
-        compiles_first: Compile the network before training, on made-up images, where the first steps are to count.
+        warms_up: Take steps before training, and undo them, where the first steps are to count: what is compiled,
+            recorded and set up once is not timed.
     """
 
-    def __init__(self, path: str, skipped_steps: int = 0, compiles_first: bool = False) -> None:
+    def __init__(self, path: str, skipped_steps: int = 0, warms_up: bool = False) -> None:
         self.path = Path(path)
         self.skipped_steps = skipped_steps
-        self.compiles_first = compiles_first
+        self.warms_up = warms_up
         self.seconds = 0.0
         self.images = 0
         self._started_at: float | None = None
         self._loss = torch.tensor(float("nan"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compile, if that is not to be timed."""
-        if self.compiles_first:
-            compile_for_training(trainer, pl_module)
+        """Warm up, if that is not to be timed."""
+        if self.warms_up:
+            warm_up(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start before the first batch is loaded."""
@@ -116,23 +117,28 @@ class TrainingClock(Callback):
             self._started_at = time.perf_counter()
 
 
-def compile_for_training(trainer: Trainer, model: LightningModule) -> None:
-    """Take steps' forward and backward passes on made-up images of the data's size, and undo what they change.
+def warm_up(trainer: Trainer, model: LightningModule) -> None:
+    """Take steps on made-up images of the data's size, and undo what they change.
 
-    Of CUDA graphs, the first one compiles, the second one is recorded, and the third one starts the record.
+    Of CUDA graphs, the first one compiles, the second one is recorded, and the third one starts the record. The
+    optimizer records its own in the first one.
     """
     data = trainer.datamodule  # type: ignore[attr-defined] # set by Lightning's data connector
     images, targets = made_up_batch(data.batch_size, data.image_shape[-1], data.num_classes, str(model.device))
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    tensors = [(tensor, tensor.detach().clone()) for tensor in (*model.parameters(), *model.buffers())]
     with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
         for _ in range(3):
             with trainer.precision_plugin.forward_context():
                 loss = model.criterion(model(images), targets)
             loss.backward()
+            for optimizer in trainer.optimizers:
+                optimizer.step()
             model.zero_grad()
+    for optimizer in trainer.optimizers:
+        optimizer.state.clear()
     with torch.no_grad():
-        for buffer, before in buffers:
-            buffer.copy_(before)
+        for tensor, before in tensors:
+            tensor.copy_(before)
     wait_for_device()
 
 
