@@ -1,5 +1,6 @@
 """What a user sees of a training, in a terminal and in a log."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,11 +36,13 @@ def test_a_log_gets_one_line_an_epoch_within_80_columns(capsys: pytest.CaptureFi
 def test_lines_hold_the_values_of_their_own_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed_lines(capsys)
     (run,) = Path("runs/digits").iterdir()
-    logged = (run / "metrics.csv").read_text()
-    for line in lines:
-        if line.startswith("epoch"):
-            values = line.split()[3::2]
-            assert all(value.rstrip("0")[:-1] in logged for value in values)
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs = [line.split() for line in lines if line.startswith("epoch")]
+    assert len(epochs) == 2
+    for _, epoch, *shown in epochs:
+        logged = {name: value for row in rows if row["epoch"] == epoch for name, value in row.items() if value}
+        assert shown[1::2] == [f"{float(logged[name]):.4f}" for name in shown[::2]]
 
 
 def test_an_epoch_without_validation_repeats_no_older_metrics(capsys: pytest.CaptureFixture[str]) -> None:
