@@ -86,10 +86,8 @@ def test_training_files_cannot_be_resident():
         move_to_accelerator(ImageFilesDataset([], torch.zeros(0), None, 3, "train"), META, True, 0)
 
 
-@pytest.mark.parametrize("wanted", ["auto", False])
-def test_files_stay_where_they_are(wanted):
-    move_to_accelerator(ImageFilesDataset([], torch.zeros(0), None, 3, "train"), META, wanted, 0)
-
-
-def test_files_to_predict_on_stay_where_they_are():
-    move_to_accelerator(ImageFilesDataset([], torch.zeros(0), None, 3, "predict"), META, True, 0)
+@pytest.mark.parametrize(("wanted", "split"), [("auto", "train"), (False, "train"), (True, "predict")])
+def test_files_stay_where_they_are(wanted, split):
+    dataset = ImageFilesDataset([], torch.zeros(0), None, 3, split)
+    move_to_accelerator(dataset, META, wanted, 0)
+    assert dataset.device == dataset.targets.device == torch.device("cpu")

@@ -5,7 +5,9 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DistributedSampler, WeightedRandomSampler
+from lightning.pytorch.trainer.states import RunningStage
+from tests.models.test_image_classifier import quiet_trainer
+from torch.utils.data import DataLoader, WeightedRandomSampler
 
 from litclassify.data import ImageTensorDataset
 from litclassify.data.samplers import ShuffledSampler, balanced_counts, earlier_occurrences, even_batch_size
@@ -62,7 +64,10 @@ def test_processes_share_the_samples_out():
 
 
 def test_lightning_leaves_it_in_place_under_several_processes():
-    assert isinstance(ShuffledSampler(range(4), 0), DistributedSampler)
+    connector = quiet_trainer(strategy="ddp", devices=2)._data_connector
+    ours, plain = DataLoader(range(4), sampler=ShuffledSampler(range(4), 0, world_size=2)), DataLoader(range(4))
+    assert connector._prepare_dataloader(ours, shuffle=True, mode=RunningStage.TRAINING) is ours
+    assert connector._prepare_dataloader(plain, shuffle=True, mode=RunningStage.TRAINING) is not plain
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 8])

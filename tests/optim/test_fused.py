@@ -51,7 +51,9 @@ def test_what_is_chosen_holds(chosen: dict[str, Any]) -> None:
 
 
 def test_an_optimizer_without_a_fused_kernel_is_left_as_it_is() -> None:
-    assert isinstance(build_optimizer(RMSprop, parameters()), RMSprop)
+    optimizer = build_optimizer(RMSprop, parameters())
+    assert isinstance(optimizer, RMSprop)
+    assert not is_fused(optimizer)
 
 
 def test_a_function_of_the_parameters_alone_will_do() -> None:

@@ -72,10 +72,25 @@ def test_a_run_that_goes_on_has_each_point_once(make: Make, tmp_path: Path) -> N
     assert not config.exists() or config.read_text().count("embeddings") == 1
 
 
-@pytest.mark.parametrize("make", OBSERVERS.values(), ids=list(OBSERVERS))
-def test_several_labels_are_shown_as_well(make: Make, tmp_path: Path) -> None:
-    of_labels = make is OBSERVERS["ValidationMetrics"]
-    train_labels(tmp_path, ValidationMetrics(["recall_micro", "auroc"]) if of_labels else make(), max_epochs=1)
+SHOWN_OF_LABELS = {
+    "EmbeddingProjector": "projector_config.pbtxt",
+    "GradientNorm": "grad_norm",
+    "NetworkGraph": "graph",
+    "SampleImages": "train_images",
+    "SpeedMonitor": "images_per_second",
+    "ValidationMetrics": "val_auroc",
+    "ValidationReport": "val/wrong_labels",
+    "WeightHistograms": "weights/0.weight",
+}
+
+
+@pytest.mark.parametrize("name", OBSERVERS)
+def test_several_labels_are_shown_as_well(name: str, tmp_path: Path) -> None:
+    of_labels = name == "ValidationMetrics"
+    train_labels(tmp_path, ValidationMetrics(["recall_micro", "auroc"]) if of_labels else OBSERVERS[name]())
+    tags = events(tmp_path).Tags()
+    shown = {*tags["scalars"], *tags["images"], *tags["histograms"], *(path.name for path in tmp_path.iterdir())}
+    assert SHOWN_OF_LABELS[name] in shown | ({"graph"} if tags["graph"] else set())
 
 
 def test_a_config_switches_them_on(tmp_path: Path) -> None:

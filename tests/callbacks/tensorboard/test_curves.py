@@ -60,6 +60,7 @@ def test_hyperparameters_come_with_the_metrics_to_fill_in(events: EventAccumulat
 def test_a_chart_shows_training_and_validation_together(events: EventAccumulator) -> None:
     content = events.Tensors(CONFIG_TAG)[0].tensor_proto.string_val[0]
     (category,) = layout_pb2.Layout.FromString(content).category
+    assert len(category.chart) == 2
     for chart in category.chart:
         found = [tag for tag in events.Tags()["scalars"] if any(re.match(name, tag) for name in chart.multiline.tag)]
         assert len(found) == 2
