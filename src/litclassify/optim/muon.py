@@ -171,7 +171,7 @@ class Muon(Optimizer):
         updates = list(torch._foreach_lerp(gradients, means, group["momentum"])) if group["nesterov"] else means
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         for parameter, update in zip(parameters, self._orthogonal(updates, group["ns_steps"]), strict=True):
-            scale = SCALES[group["adjust_lr_fn"]](len(update), update[0].numel())
+            scale = SCALES[group["adjust_lr_fn"]](len(update), update.numel() // len(update))
             parameter.add_(update, alpha=-group["lr"] * scale)
 
     def _orthogonal(self, updates: list[Tensor], steps: int) -> list[Tensor]:
