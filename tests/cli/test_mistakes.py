@@ -479,6 +479,34 @@ def test_a_transform_that_fails_is_named_with_its_image(capsys: pytest.CaptureFi
         ("data:\n  batch_size: 0", "data.batch_size", 2),
         ("trainer:\n  max_epochs: 3\n  max_epoch: 4", "trainer.max_epoch", 3),
         ("# A comment.\n\nmodel:\n  optimizer: Adamm", "model.optimizer", 4),
+        (
+            "model:\n  network:\n    class_path: LeNet\n    width: 4",
+            "model.network: 'width' belongs below init_args.",
+            4,
+        ),
+        ("model:\n  optimizer: {class_path: AdamW,\n    lr: 1}", "model.optimizer: 'lr' belongs below init_args.", 3),
+        ("data:\n  class_path: Digits\n  batch_size: 8", "data: 'batch_size' belongs below init_args.", 3),
+        (
+            "model:\n  class_path: ImageClassifier\n  lr_interval: step",
+            "model: 'lr_interval' belongs below init_args.",
+            3,
+        ),
+        ("early_stopping:\n  class_path: EarlyStopping\n  patience: 3", "'patience' belongs below init_args.", 3),
+        (
+            "trainer:\n  callbacks:\n  - class_path: EMA\n    half_life_epochs: 1",
+            "trainer.callbacks.0: 'half_life_epochs' belongs below init_args.",
+            4,
+        ),
+        (
+            "data:\n  train_transform:\n  - class_path: RandomRotation\n    degrees: 9",
+            "data.train_transform.0: 'degrees' belongs below init_args.",
+            4,
+        ),
+        (
+            "model:\n  network:\n    class_path: LeNet\n    init_arg: {width: 4}",
+            "model.network: there is no 'init_arg' beside class_path. Did you mean 'init_args'?",
+            4,
+        ),
     ],
 )
 def test_a_mistake_in_a_config_comes_with_file_and_line(mistake: Mistake, content: str, key: str, line: int) -> None:

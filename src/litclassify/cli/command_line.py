@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from litclassify.cli.checkpoints.checkpoint import Checkpoint, read_checkpoint, read_run_config
 from litclassify.cli.checkpoints.path import resolve_checkpoint
 from litclassify.cli.config.files import Config, read_config
-from litclassify.cli.config.keys import as_typed, flatten
+from litclassify.cli.config.keys import as_typed, beside_class_path, flatten
 from litclassify.cli.config.lines import find_line
 from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.flags import CLASSES, Flag, group_words, in_order_of_precedence
@@ -23,6 +23,7 @@ from litclassify.cli.parsing.environment_variables import variable_of
 from litclassify.cli.parsing.stray_words import flag_for
 from litclassify.cli.runs.directory import place_of_runs
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest
 
 ARGUMENTS_OF_CLASSES = tuple(f"{name}." for name in CLASSES)
 # A key of a config, as messages name it.
@@ -135,12 +136,30 @@ class CommandLine:
         return flag.words if len(kept) == len(config) else ("--config", yaml.safe_dump(kept, default_flow_style=True))
 
     def located(self, error: UserError) -> UserError:
-        """Add to a message about a key where it stands, unless that is a flag: file and line, or the variable."""
+        """Add to a message about a key where it stands, unless that is a flag: file and line, or the variable.
+
+        The message is about arguments beside `class_path`, where a config has such: the parser does not know what to
+        say of them.
+        """
         text = str(error)
         named = KEY.search(text)
         key = as_typed(error.key or (named[0] if named else ""))
+        if misplaced := self._misplaced_argument(key):
+            text, key = misplaced
         place = self._place_of(key) if key else ""
         return UserError(f"{text}\n{place}" if place else text, key)
+
+    def _misplaced_argument(self, key: str) -> tuple[str, str] | None:
+        """Say what is wrong with an argument beside `class_path` at a key, above or below it; None without one."""
+        configs = self._configs if key else []
+        for owner, name in (found for config in configs for found in beside_class_path(config)):
+            if _overlap(owner, key):
+                meant = nearest(name, ["init_args"])
+                wrong = (
+                    f"there is no '{name}' beside class_path.{meant}" if meant else f"'{name}' belongs below init_args."
+                )
+                return f"{owner}: {wrong}", f"{owner}.{name}"
+        return None
 
     def _place_of(self, key: str) -> str:
         if key == "data.val_fold" and any(flag.name == "folds" for flag in self.flags):  # `--folds null`, of a run.
@@ -205,6 +224,12 @@ class CommandLine:
 
     def _values_of(self, name: str) -> list[str]:
         return [flag.value for flag in self.flags if flag.name == name and flag.value is not None]
+
+
+def _overlap(*keys: str) -> bool:
+    """Whether one of two keys is that of the other's section or of an item in its list."""
+    named = ([part for part in key.split(".") if part != "class_path" and not part.isdecimal()] for key in keys)
+    return all(first == second for first, second in zip(*named, strict=False))
 
 
 def _values_at(config: Any, keys: Sequence[str]) -> Iterator[Any]:

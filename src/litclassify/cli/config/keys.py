@@ -37,6 +37,15 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, _as_text(value)
 
 
+def beside_class_path(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Give what stands beside a `class_path`, where only `init_args` may: the key of the class as typed, and a name."""
+    if isinstance(value, Mapping) and "class_path" in value:
+        yield from ((key, str(name)) for name in value if name not in ("class_path", *SILENT_LEVELS))
+    places = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for place, item in places:
+        yield from beside_class_path(item, as_typed(f"{key}.{place}".lstrip(".")))
+
+
 def place_of_class(cls: type, config: Mapping[str, Any]) -> str:
     """Give the key under which a config names a class; the class's name where that is not one key."""
     keys = [key for key, value in flatten(config) if short_name(value) == cls.__name__]
