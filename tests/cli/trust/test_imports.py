@@ -497,7 +497,23 @@ def test_the_flag_needs_a_value(words: list[str], refused: Refused) -> None:
     assert "--allow_import needs a value" in refused("fit", *SMALL, *words)
 
 
-@pytest.mark.parametrize("package", ["*", "my-package", "my_package.*", "my_package/nets.py"])
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [("mine.py", "mine"), ("./mine.py", "mine"), ("my_package/nets.py", "my_package.nets"), ("my/nets", "my.nets")],
+)
+def test_a_file_is_told_the_name_of_its_module(file: str, module: str, refused: Refused) -> None:
+    message = refused("fit", *SMALL, "--allow_import", file)
+    assert message == f"error: --allow_import {file}: give the module's name, {module}."
+
+
+@pytest.mark.parametrize("flag", ["--allow_imports", "--allow-import", "--alow_import"])
+def test_a_misspelt_flag_is_named_before_what_it_does_not_open(flag: str, refused: Refused) -> None:
+    for words in ([flag, "mine"], [f"{flag}=mine"]):
+        message = refused("fit", *SMALL, *words, "--model.network", "mine.Net")
+        assert message == f"error: There is no argument '{flag}'. Did you mean '--allow_import'?"
+
+
+@pytest.mark.parametrize("package", ["*", "my-package", "my_package.*", "/my_package/nets.py"])
 def test_a_package_has_the_name_of_one(package: str, refused: Refused) -> None:
     assert f"got '{package}'" in refused("fit", *SMALL, "--allow_import", package)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from litclassify.cli.own_variables import ALLOW_IMPORT
 from litclassify.errors import UserError
+from litclassify.suggestions import nearest
 
 FLAG = "--allow_import"
 HELP = (
@@ -17,7 +18,7 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Give the packages of every `--allow_import`, and the other words.
 
     Raises:
-        UserError: The last word is a `--allow_import` without a value.
+        UserError: A `--allow_import` has no value, or is misspelt: of all that it does not open would be said first.
     """
     packages, rest = [], []
     following = iter(words)
@@ -27,6 +28,7 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
         elif word.startswith(f"{FLAG}="):
             packages.append(_value(word.removeprefix(f"{FLAG}=")))
         else:
+            _check_spelling(word.partition("=")[0])
             rest.append(word)
     return packages, rest
 
@@ -40,6 +42,12 @@ def opening_words(words: Sequence[str]) -> list[str]:
 def packages_in(environment: Mapping[str, str]) -> list[str]:
     """Give the packages of `LITCLASSIFY_ALLOW_IMPORT=first,second`."""
     return [name.strip() for name in environment.get(ALLOW_IMPORT, "").split(",") if name.strip()]
+
+
+def _check_spelling(flag: str) -> None:
+    meant = nearest(flag, [FLAG]) if flag.startswith("--") else ""
+    if meant:
+        raise UserError(f"There is no argument '{flag}'.{meant}")
 
 
 def _value(text: str) -> str:

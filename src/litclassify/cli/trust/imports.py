@@ -104,11 +104,18 @@ def refusal(path: str, entry: str) -> str:
 def _apply_rules(opened: Sequence[str]) -> None:
     set_parsing_settings(import_path_denylist=["*", *DENIED], import_path_allowlist=list(ALLOWED))
     for package in opened:
-        if not all(part.isidentifier() for part in package.split(".")):
-            raise UserError(f"{FLAG} takes the name of a package or module, such as my_package, got '{package}'.")
+        _check_name(package)
         if _common.denying_import_path_entry(package) not in (None, "*"):
             raise UserError(f"{FLAG} {package}: {package} stays closed. It can run any code that a config hands it.")
     set_parsing_settings(import_path_allowlist=list(opened))
+
+
+def _check_name(package: str) -> None:
+    module = package.removesuffix(".py").removeprefix("./").replace("/", ".")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise UserError(f"{FLAG} takes the name of a package or module, such as my_package, got '{package}'.")
+    if module != package:
+        raise UserError(f"{FLAG} {package}: give the module's name, {module}.")
 
 
 def _check_found(opened: Sequence[str]) -> None:
