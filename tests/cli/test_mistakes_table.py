@@ -80,6 +80,13 @@ WRONG_VALUES: list[tuple[str, object, list[str]]] = [
     ("data.val_split", 1797, ["1797"]),
     ("data.test_split", 5000, ["5000"]),
     ("data.train_transform", "RandomCrop", ["a list", "'RandomCrop'"]),
+    (
+        "data.train_transform",
+        "RandomRotation",
+        ["flip_crop --data.train_transform+=RandomRotation", "[RandomRotation]"],
+    ),
+    ("data.train_transform", "ToTensor", ["Leave out ToTensor: images stay uint8, and the model normalises them."]),
+    ("data.train_transform", ["Normalize"], ["Leave out Normalize: images stay uint8, and the model normalises them."]),
     ("data.train_transform", ["RandomCropp"], ["Did you mean 'RandomCrop'?"]),
     ("data.train_transform", [{"class_path": "RandomCrop"}], ["size"]),
     ("data.train_transform", [{"class_path": "RandomCrop", "init_args": {"sizee": 3}}], ["Did you mean 'size'?"]),

@@ -31,11 +31,11 @@ from litclassify.test_time_augmentation import TestTimeAugmentation
 
 # Arguments that the model or the data supply: nobody writes them.
 SUPPLIED = (*PUBLISHED, "num_classes", "params")
-# What a config names classes of.
+# What a config names classes of; modules of any kind come last.
 BASES = (
     LightningModule,
     LightningDataModule,
-    nn.Module,
+    Network,
     Optimizer,
     LRScheduler,
     BatchMixing,
@@ -47,13 +47,12 @@ BASES = (
     Callback,
     Logger,
     v2.Transform,
+    nn.Module,
 )
 Skip = frozenset[str | int]
 
 # The few of several hundred modules of torch and torchvision that a config names where a module is wanted.
 LOSSES = (_Loss, nn.AdaptiveLogSoftmaxWithLoss)
-# Neither abstract nor of use by themselves.
-TO_DERIVE_FROM = (*BASES, Network)
 OWN_LOSSES = "litclassify.losses."
 
 
@@ -125,7 +124,8 @@ def subclasses(base: type) -> dict[str, type]:
     found = {path: cls for path, cls in imported.items() if cls is not None and not inspect.isabstract(cls)}
     if base is nn.Module:
         return {path: cls for path, cls in found.items() if issubclass(cls, LOSSES) or path.startswith(OWN_LOSSES)}
-    return {path: cls for path, cls in found.items() if cls not in TO_DERIVE_FROM}
+    # These are neither abstract nor of use by themselves.
+    return {path: cls for path, cls in found.items() if cls not in BASES}
 
 
 def _imported(path: str) -> type | None:

@@ -44,6 +44,9 @@ FAMILIAR = {
     "num_workers": "data.num_workers",
     "seed": "seed_everything",
 }
+TRAIN_TRANSFORM = "data.train_transform"
+# What datasets of torchvision need, and these do not.
+UNNEEDED_TRANSFORMS = ("ToTensor", "Normalize")
 SUBCOMMAND = re.compile(r"^(fit|validate|test|predict)\.")
 # What jsonargparse takes an argument for where no class is named.
 BASES = ("Network", "Optimizer")
@@ -109,8 +112,22 @@ def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
         got = GOT.search(leaf.text)
         given = got[1] if got else leaf.given
         shown = "null" if given == "None" else repr(given)
-        return f"{leaf.key} must be {' or '.join(expected)}, got {shown}.{_nearest_choice(given, siblings)}"
+        hint = _way_to_add(leaf.key, given) or _nearest_choice(given, siblings)
+        return f"{leaf.key} must be {' or '.join(expected)}, got {shown}.{hint}"
     return f"{leaf.key}: {leaf.text}" if leaf.key else leaf.text
+
+
+def _way_to_add(key: str, name: str) -> str:
+    """Say how a transform that is named alone goes into a list; empty if a name at a key means none."""
+    if key != TRAIN_TRANSFORM or kind_of(name) != "Transform":
+        return ""
+    if name in UNNEEDED_TRANSFORMS:
+        return _unneeded(name)
+    return f"\nAdd it to a preset, --{key} flip_crop --{key}+={name}, or put it in a list: [{name}]."
+
+
+def _unneeded(transform: str) -> str:
+    return f"\nLeave out {transform}: images stay uint8, and the model normalises them."
 
 
 def _importance(leaf: Leaf) -> tuple[int, int, bool]:
@@ -139,6 +156,8 @@ def _required(leaf: Leaf, match: re.Match[str]) -> str:
         advice = NEEDED_DATA
     elif set(missing) & set(EXAMPLES):
         advice = NEEDED
+    elif short_name(leaf.owner) in UNNEEDED_TRANSFORMS:
+        advice = _unneeded(short_name(leaf.owner))
     else:
         advice = f" Set {'them' if len(missing) > 1 else 'it'} in a config file or as flags."
     return f"Missing: {', '.join(missing)}.{advice}"
@@ -153,7 +172,7 @@ def _unknown_class(leaf: Leaf, match: re.Match[str]) -> str:
     kind = kind_of(match[1])
     if kind is not None:
         return f"{leaf.key}: {match[1]}, a class of the kind {kind}, does not go here."
-    presets = get_args(Preset) if leaf.key == "data.train_transform" else ()
+    presets = get_args(Preset) if leaf.key == TRAIN_TRANSFORM else ()
     near = _torchvision_network(leaf, match[1]) or nearest(match[1], [*class_names(), *presets])
     return f"{leaf.key}: there is no class or import path '{match[1]}'.{near}"
 
