@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
-KEY = re.compile(r'^Parser key "([^"]+)":\s*')
+# The second is of `--model.network.help ResNet18`, without its dashes.
+KEY = re.compile(r'^(?:Parser key "([^"]+)"|([\w.]+)\.help):\s*')
 CLASS_PATH = re.compile(r"^Problem with given class_path '([^']+)':\s*")
 CALLABLE = re.compile(r"^Type .+ expects a function or a callable class:\s*")
 GIVEN = re.compile(r"^Given value: (.*?)(?:\. Got value: Namespace\(.*)?$")
@@ -51,7 +52,7 @@ class _Reader:
         self.frames = [frame for frame in self.frames if frame[0] < indent]
         while text:
             if match := KEY.match(text):
-                self.frames.append((indent, "key", match[1]))
+                self.frames.append((indent, "key", match[1] or match[2]))
             elif match := CLASS_PATH.match(text):
                 self.frames.append((indent, "class", match[1]))
             else:

@@ -44,6 +44,19 @@ FAMILIAR = {
     "num_workers": "data.num_workers",
     "seed": "seed_everything",
 }
+# What other programs call a value.
+FAMILIAR_VALUES = {"fp16": "16-mixed", "float16": "16-mixed", "bfloat16": "bf16-mixed", "fp32": "32-true"}
+# Where a class of a kind goes.
+PLACES = {
+    "LightningDataModule": "data",
+    "LightningModule": "model",
+    "Network": "model.network",
+    "Optimizer": "model.optimizer",
+    "LRScheduler": "model.lr_scheduler",
+    "Transform": "data.train_transform",
+    "Callback": "trainer.callbacks",
+    "Logger": "trainer.logger",
+}
 TRAIN_TRANSFORM = "data.train_transform"
 # What datasets of torchvision need, and these do not.
 UNNEEDED_TRANSFORMS = ("ToTensor", "Normalize")
@@ -60,8 +73,10 @@ NEEDED_DATA = (
     f"{EXAMPLES['data']}."
 )
 
+ONE_OF = "one of "
+INTEGER = "an integer"
 PLAIN_TYPES = {
-    "int": "an integer",
+    "int": INTEGER,
     "float": "a number",
     "bool": "true or false",
     "str": "text",
@@ -113,7 +128,7 @@ def _say(leaf: Leaf, leaves: Sequence[Leaf]) -> str:
         given = got[1] if got else leaf.given
         shown = "null" if given == "None" else repr(given)
         hint = _way_to_add(leaf.key, given) or _nearest_choice(given, siblings)
-        return f"{leaf.key} must be {' or '.join(expected)}, got {shown}.{hint}"
+        return f"{leaf.key} must be {_alternatives(expected)}, got {shown}.{hint}"
     return f"{leaf.key}: {leaf.text}" if leaf.key else leaf.text
 
 
@@ -143,7 +158,15 @@ def _unknown_argument(leaf: Leaf, match: re.Match[str]) -> str:
     allowed = argument_names(leaf.owner)
     owner = f" of {short_name(leaf.owner)}" if leaf.owner else ""
     takes = f"\nIt takes {some_of(allowed)}." if allowed else ""
-    return f"{leaf.key}: there is no argument '{name}'{owner}.{nearest(name, allowed)}{takes}"
+    return (
+        f"{leaf.key}: there is no argument '{name}'{owner}.{_familiar(name, leaf.key) or nearest(name, allowed)}{takes}"
+    )
+
+
+def _familiar(name: str, section: str = "") -> str:
+    """Say which argument other programs call so; empty if it is the one that is not there."""
+    meant = FAMILIAR.get(name, "")
+    return f" Did you mean '{meant}'?" if meant and meant != f"{section}.{name}" else ""
 
 
 def _required(leaf: Leaf, match: re.Match[str]) -> str:
@@ -165,13 +188,17 @@ def _required(leaf: Leaf, match: re.Match[str]) -> str:
 
 def _no_class(leaf: Leaf, _: re.Match[str]) -> str:
     example = f", such as {EXAMPLES[leaf.key]}" if leaf.key in EXAMPLES else ""
+    if leaf.key == "data" and "'root'" in leaf.given:
+        example = ": a folder of images is --data ImageFolder"
     return f"{leaf.key}: no class is named that could be built. Name one before its arguments{example}."
 
 
 def _unknown_class(leaf: Leaf, match: re.Match[str]) -> str:
     kind = kind_of(match[1])
     if kind is not None:
-        return f"{leaf.key}: {match[1]}, a class of the kind {kind}, does not go here."
+        place = PLACES.get(kind, leaf.key)
+        goes = "does not go here" if place == leaf.key else f"belongs below {place}"
+        return f"{leaf.key}: {match[1]}, a class of the kind {kind}, {goes}."
     presets = get_args(Preset) if leaf.key == TRAIN_TRANSFORM else ()
     near = _torchvision_network(leaf, match[1]) or nearest(match[1], [*class_names(), *presets])
     return f"{leaf.key}: there is no class or import path '{match[1]}'.{near}"
@@ -257,8 +284,7 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
 
 def _unknown_key(match: re.Match[str], known: Iterable[str]) -> str:
     key = match[1].partition("=")[0].strip().partition(" ")[0].lstrip("-")
-    meant = f" Did you mean '{FAMILIAR[key]}'?" if key in FAMILIAR else nearest(key, known)
-    return f"There is no argument '{key}'.{meant}"
+    return f"There is no argument '{key}'.{_familiar(key) or nearest(key, known)}"
 
 
 def _unrecognized(match: re.Match[str], known: Iterable[str]) -> str:
@@ -314,7 +340,7 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
 EXPECTED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (
         re.compile(r"Expected a typing\.Literal\[(.+?)\](?:\.|$)"),
-        lambda match: f"one of {match[1].replace(chr(39), '')}",
+        lambda match: f"{ONE_OF}{match[1].replace(chr(39), '')}",
     ),
     (
         re.compile(r"Expected an? <class '([\w.]+)'>"),
@@ -335,6 +361,18 @@ def _expected(text: str) -> str | None:
     return None
 
 
+def _alternatives(expected: Sequence[str]) -> str:
+    """Join what a value may be, with all choices in one list."""
+    lists = [text.removeprefix(ONE_OF).split(", ") for text in expected if text.startswith(ONE_OF)]
+    choices = list(dict.fromkeys(choice for choices in lists for choice in choices))
+    # Of text in the place of Literal[16, 32], jsonargparse says that it is no integer.
+    passed_over = INTEGER if any(map(str.isdecimal, choices)) else None
+    types = [text for text in expected if not text.startswith(ONE_OF) and text != passed_over]
+    return " or ".join([*types, *([ONE_OF + ", ".join(choices)] if choices else [])])
+
+
 def _nearest_choice(given: str, siblings: Iterable[Leaf]) -> str:
     choices = [name for leaf in siblings for name in re.findall(r"'([^']+)'", leaf.text) if "Literal" in leaf.text]
+    if FAMILIAR_VALUES.get(given) in choices:
+        return f" Did you mean '{FAMILIAR_VALUES[given]}'?"
     return nearest(given, choices)
