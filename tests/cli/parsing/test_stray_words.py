@@ -14,12 +14,14 @@ def _files(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(parents=True)
     for file in ("recipe.yaml", "last.ckpt", "my table.csv", "a.jpg", "list.txt", "notes.md"):
         (tmp_path / file).touch()
+    (tmp_path / "fragment.yaml").write_text("accelerator: cpu\ndevices: 1\n")
 
 
 @pytest.mark.parametrize(
     ("word", "said"),
     [
         ("recipe.yaml", "--config recipe.yaml?"),
+        ("fragment.yaml", "--trainer fragment.yaml?"),
         ("photos", "--data ImageFolder --data.root photos or, to predict, --data.path photos?"),
         ("run", "--ckpt_path run?"),
         ("last.ckpt", "--ckpt_path last.ckpt?"),
@@ -41,6 +43,7 @@ def test_what_no_flag_takes_has_none(word: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["fit", "fragment.yaml"], "'fragment.yaml'. Did you mean --trainer fragment.yaml?"),
         (["fit", "recipe.yaml"], "'recipe.yaml'. Did you mean --config recipe.yaml?"),
         (["fit", "recipe.yaml", "photos"], "'recipe.yaml'. Did you mean --config recipe.yaml?"),
         (["audit", "photos"], "'photos'. Did you mean --data ImageFolder --data.root photos"),

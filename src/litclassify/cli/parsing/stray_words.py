@@ -1,14 +1,20 @@
 """Words without a flag: which one they lack, by what they are on disk."""
 
+import inspect
 import shlex
 from pathlib import Path
 
-from litclassify.data.listing.find_images import only_images
+from lightning.pytorch import Trainer
 
+from litclassify.cli.config.files import read_config
+from litclassify.data.listing.find_images import only_images
+from litclassify.errors import UserError
+
+CONFIG = ("--config",)
 SUFFIXES = {
-    ".yaml": ("--config",),
-    ".yml": ("--config",),
-    ".json": ("--config",),
+    ".yaml": CONFIG,
+    ".yml": CONFIG,
+    ".json": CONFIG,
     ".ckpt": ("--ckpt_path",),
     ".csv": ("--data ImageTable --data.table",),
     ".parquet": ("--data ImageTable --data.table",),
@@ -34,4 +40,16 @@ def _flags(word: str) -> tuple[str, ...]:
         return FOLDER
     if not path.is_file():
         return ()
-    return ("--data.path",) if only_images([word]) else SUFFIXES.get(path.suffix.lower(), ())
+    if only_images([word]):
+        return ("--data.path",)
+    flags = SUFFIXES.get(path.suffix.lower(), ())
+    return ("--trainer",) if flags == CONFIG and _is_fragment(path) else flags
+
+
+def _is_fragment(config: Path) -> bool:
+    """Whether a config holds arguments of the Trainer alone."""
+    try:
+        keys = read_config(config).keys()
+    except UserError:
+        return False
+    return keys <= inspect.signature(Trainer).parameters.keys()
