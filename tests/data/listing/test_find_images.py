@@ -88,7 +88,13 @@ def test_list_keeps_its_order_and_skips_blank_lines(encoding):
     assert find_images("list.txt") == ["photos/b.jpg", "photos/a.PNG"]
 
 
-@pytest.mark.parametrize("path", ["nowhere", "nowhere/*.jpg", "empty", "photos/*.md", "empty.txt"])
+@pytest.mark.parametrize("path", ["nowhere", "nowhere/a.jpg"])
+def test_what_is_not_there_is_said_to_be_missing(path):
+    with pytest.raises(UserError, match=rf"^data\.path: there is no file or folder '{path}'\.$"):
+        find_images(path)
+
+
+@pytest.mark.parametrize("path", ["nowhere/*.jpg", "empty", "photos/*.md", "empty.txt"])
 def test_nothing_found_is_refused(path):
     Path("empty.txt").touch()
     with pytest.raises(UserError, match=r"data\.path='.*' names no image"):

@@ -28,6 +28,8 @@ def find_images(path: str) -> list[str]:
         paths = read_path_list(path) if path.lower().endswith(".txt") else [path]
     elif os.path.isdir(path):
         paths = list_images(path)
+    elif not glob.has_magic(path) and not os.path.exists(path):
+        raise UserError(f"data.path: there is no file or folder '{path}'.")
     else:
         paths = sorted(only_images(filter(os.path.isfile, glob.iglob(path, recursive=True))))
     if not paths:
