@@ -46,10 +46,12 @@ def weights_do_not_fit(reason: str) -> UserError:
     Args:
         reason: What torch says: a heading, and a line for each kind of difference.
     """
-    first = reason.strip().splitlines()[1].strip()[:200]
+    # Of parameters that only one of the two has, it lists all.
+    first, *more = reason.strip().splitlines()[1].strip().split('", "')
+    others = f'" and {len(more)} more.' if more else ""
     return UserError(
-        f"--ckpt_path: its weights do not fit model.network: {first}\nLeave out what changes the network, or start "
-        "from the weights that fit: fit --model.init_from CHECKPOINT."
+        f"--ckpt_path: its weights do not fit model.network: {first}{others}\nLeave out what changes the "
+        "network, or start from the weights that fit: fit --model.init_from CHECKPOINT."
     )
 
 
