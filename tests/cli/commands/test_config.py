@@ -119,17 +119,19 @@ def test_fragments_are_compared_as_written(diff: Diff) -> None:
     ("words", "expected"),
     [
         (["diff", "nope.yaml", DIGITS], "nope.yaml"),
-        (["diff", DIGITS], "required: B"),
+        (["diff", DIGITS], "Missing: B."),
         (["diff", "list.yaml", DIGITS], "mapping"),
         (["diff", "broken.yaml", DIGITS], "YAML"),
         (["difff"], "choose from"),
         (["diff", str(CONFIGS / "trainer" / "cpu.yaml"), DIGITS], "is no complete config"),
-        (["check"], "FILE"),
+        (["check"], "Missing: FILE.\n  Usage: python main.py config check"),
+        (["check", "--config", "a.yaml", "--config=b c.yaml"], "without --config: config check a.yaml 'b c.yaml'"),
+        ([], "Missing: diff or check."),
+        (["dif"], "There is no 'dif' here: choose from diff, check. Did you mean 'diff'?"),
         (["check", "nope.yaml"], "There is no file 'nope.yaml'"),
         (["check", "list.yaml"], "mapping"),
         (["check", "broken.yaml"], "no valid YAML, line 1, column 5"),
         (["check", "binary.ckpt"], "cannot be read as text"),
-        ([], "action"),
     ],
 )
 def test_mistakes_end_with_code_2(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,7 +153,7 @@ def test_lines_fit_a_terminal_of_80_columns(
         (["--sort", "val_ac"], "Did you mean 'val_acc'?"),
         (["--srot", "val_acc"], "Did you mean '--sort'?"),
         (["--bogus"], "--bogus"),
-        (["--sort"], "expected one argument"),
+        (["--sort"], "--sort needs a value."),
     ],
 )
 def test_mistakes_end_with_code_2(

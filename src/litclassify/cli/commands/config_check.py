@@ -1,5 +1,6 @@
 """`python main.py config check FILE [FILE ...]`."""
 
+import shlex
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ from litclassify.cli.commands.command_parser import CommandParser
 from litclassify.cli.config.classes import import_named
 from litclassify.cli.config.files import config_file, read_config
 from litclassify.cli.dry_run import DryRun
+from litclassify.errors import UserError
 from litclassify.models import ImageClassifier
 from litclassify.optim import scheduler_config, span_of
 
@@ -30,6 +32,9 @@ def main(words: list[str]) -> None:
     Raises:
         UserError: They do not parse, or a class refuses its arguments.
     """
+    bare = [word.removeprefix("--config=") for word in words if word != "--config"]
+    if bare != words:
+        raise UserError(f"Files are named without --config: config check {shlex.join(bare)}")
     parser = CommandParser("config check", DESCRIPTION)
     parser.add_argument("files", nargs="+", metavar="FILE", help="Config file, or the directory of a run.")
     files = [config_file(given) for given in parser.parse_args(words).files]
