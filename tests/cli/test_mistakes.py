@@ -441,10 +441,13 @@ def test_output_needs_a_known_ending(fit: Callable[..., Path], capsys: pytest.Ca
     assert "--output must end in .csv, .jsonl or .parquet, got 'predictions.xls'" in capsys.readouterr().err
 
 
-def test_debug_gives_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_gives_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("LITCLASSIFY_DEBUG", "1")
-    with pytest.raises(ValueError, match="batch_size"):
+    with pytest.raises(SystemExit, match="2"):
         main(["fit", *SMALL, "--data.batch_size", "0"])
+    *_, traceback, last = capsys.readouterr().err.rpartition("Traceback (most recent call last)")
+    assert traceback
+    assert last.endswith("UserError: data.batch_size must be at least 1, got 0.\n")
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ MAX_CHARACTERS = 1000
 
 
 def exit_with_message(error: UserError) -> NoReturn:
-    """Print a user's mistake and end with exit code 2; with LITCLASSIFY_DEBUG=1 raise it with its traceback."""
+    """Print a user's mistake, with LITCLASSIFY_DEBUG=1 as a traceback, and end with exit code 2."""
     if os.environ.get(own_variables.DEBUG) == "1":
-        raise error
+        traceback.print_exception(error)
+        raise SystemExit(2) from error
     text = "\n".join(filter(None, (str(own_error(error)).strip(), _place_in_own_code(error))))
     lines = [printable(_shortened(line)) for line in text.split("\n")[:MAX_LINES]]
     print("error: " + "\n  ".join(lines), file=sys.stderr)  # noqa: T201
