@@ -26,6 +26,7 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
         [
             (["--config", "nope.yaml"], ["nope.yaml"]),
             (["--bogus", "3"], ["'bogus'"]),
+            (["--print_config=comment"], ["--print_config takes comments", "got 'comment'. Did you mean 'comments'?"]),
             (["--data.batchsize", "3"], ["data", "'batchsize'", "Did you mean 'batch_size'?"]),
             (["--data.batch_size", "many"], ["data.batch_size", "many", "int"]),
             (["--data.batch_size", "0"], ["data.batch_size must be at least 1, got 0"]),
@@ -129,7 +130,9 @@ def test_key_that_stands_twice_in_a_file_is_named_with_both_lines(mistake: Mista
         2,
         [
             ([], ["fit", "validate", "test", "predict"]),
-            (["fitt"], ["fitt", "fit"]),
+            (["fti"], ["There is no subcommand 'fti'. Did you mean 'fit'?", "fit, validate, test, predict, audit"]),
+            (["--allow_import", "torch", "fitt"], ["There is no subcommand 'fitt'. Did you mean 'fit'?"]),
+            (["train"], ["There is no subcommand 'train'. Did you mean 'fit'?"]),
             (["fit"], ["data, model.network and model.optimizer come from", "fit --data Digits --model.network LeNet"]),
             (["fit", "--data.batch_size", "32"], ["data: no class is named", "--data Digits"]),
             (["fit", "--data.root", "images"], ["data: no class is named", "--data ImageFolder"]),
@@ -142,6 +145,7 @@ def test_key_that_stands_twice_in_a_file_is_named_with_both_lines(mistake: Mista
             (["test"], ["--ckpt_path"]),
             (["predict", "--data.path", "photos"], ["--ckpt_path"]),
             (["test", "--ckpt_path", "best"], ["no run under 'runs'"]),
+            (["test", "--ckpt_path", "bset"], ["directory of a run, best or last. Did you mean 'best'?"]),
         ],
     ),
 )

@@ -4,7 +4,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from litclassify.cli.commands import Command, find_command
+from litclassify.cli.commands import check_command, find_command
+from litclassify.cli.messages import exit_with_message
 from litclassify.cli.process_tuning import keep_freed_memory, uncollected_imports
 from litclassify.errors import UserError
 
@@ -31,25 +32,20 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _run(args: Sequence[str] | None) -> None:
     words = sys.argv[1:] if args is None else list(args)
-    command = find_command(words, without_torch=True)
-    if command is not None:
-        _run_without_torch(command, words)
-        return
+    try:
+        command = find_command(words, without_torch=True)
+        if command is not None:
+            command(words)
+            return
+        check_command(words)
+    except UserError as error:
+        exit_with_message(error)
     keep_freed_memory()
     with uncollected_imports():
         _check_torchvision()
         from litclassify.cli.run import run  # noqa: PLC0415
 
     run(words)
-
-
-def _run_without_torch(command: Command, words: list[str]) -> None:
-    try:
-        command(words)
-    except UserError as error:
-        from litclassify.cli.messages import exit_with_message  # noqa: PLC0415 - it loads torch
-
-        exit_with_message(error)
 
 
 def _check_torchvision() -> None:

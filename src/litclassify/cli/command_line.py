@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from litclassify.cli.checkpoints.checkpoint import Checkpoint, read_checkpoint, read_run_config
-from litclassify.cli.checkpoints.path import resolve_checkpoint
+from litclassify.cli.checkpoints.path import NEWEST, resolve_checkpoint
 from litclassify.cli.config.files import Config, read_config
 from litclassify.cli.config.keys import as_typed, beside_class_path, flatten
 from litclassify.cli.config.lines import find_line
@@ -85,7 +85,7 @@ class CommandLine:
         if given is None:
             self._refuse_without_checkpoint()
             return None
-        if self.subcommand == ["fit"] and given not in ("best", "last") and Path(given).is_dir():
+        if self.subcommand == ["fit"] and given not in NEWEST and Path(given).is_dir():
             given = f"{given}/last"  # A training that goes on must lose nothing.
         return read_checkpoint(resolve_checkpoint(given, self._runs_dir))
 

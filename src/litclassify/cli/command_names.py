@@ -1,5 +1,7 @@
 """What the first word of a command line can be."""
 
+from litclassify.suggestions import nearest
+
 SUBCOMMANDS = {
     "fit": "Train a classifier, from a recipe or from flags.",
     "validate": "Evaluate a checkpoint on the validation images.",
@@ -20,3 +22,15 @@ COMMANDS = {
     "completion": "Print a completion script for bash or zsh.",
 }
 """Name and purpose of each command."""
+
+FAMILIAR = {"train": "fit", "eval": "test", "evaluate": "test", "classify": "predict", "infer": "predict"}
+"""What other programs call a subcommand."""
+
+NAMES = ", ".join((*SUBCOMMANDS, *COMMANDS))
+NOTHING_TO_DO = f"Say what to do: {NAMES}. --help explains each."
+
+
+def no_such_command(name: str) -> str:
+    """Say that there is no such command, which is meant, and which there are."""
+    meant = f" Did you mean '{FAMILIAR[name]}'?" if name in FAMILIAR else nearest(name, (*SUBCOMMANDS, *COMMANDS))
+    return f"There is no subcommand '{name}'.{meant}\nChoose from {NAMES}."

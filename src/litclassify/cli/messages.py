@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from litclassify.cli import own_variables
-from litclassify.cli.parsing.errors import explain
 from litclassify.errors import UserError, chain_of
 from litclassify.terminal import printable
 
@@ -60,5 +59,7 @@ def own_error(error: Exception) -> UserError:
     """
     cause = next((cause for cause in chain_of(error) if isinstance(cause, UserError)), None)
     if cause is None:
+        from litclassify.cli.parsing.errors import explain  # noqa: PLC0415 - it loads torch
+
         return explain(str(error))
     return UserError(str(cause).rpartition(f"{type(cause).__name__}: ")[2], cause.key)

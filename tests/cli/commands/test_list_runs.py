@@ -180,6 +180,18 @@ def test_the_answer_does_not_wait_for_torch(words: list[str], tmp_path: Path) ->
     assert result.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.parametrize("words", [[], ["fti"], ["train", "--config", "a.yaml"], ["runs", "r80"]])
+def test_nor_does_that_to_a_mistake(words: list[str]) -> None:
+    code = (
+        "import sys, atexit, litclassify.cli; atexit.register(lambda: print('torch' in sys.modules)); "
+        f"litclassify.cli.main({words})"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stdout == "False\n"
+
+
 def test_best_is_sorted_by_the_mode_of_its_monitor(tmp_path: Path) -> None:
     for name, accuracy in (("a", 0.9), ("b", 0.7), ("c", 0.8)):
         make_run(tmp_path / name, curve(accuracy), monitor="val_loss", mode="min")

@@ -13,11 +13,14 @@ from litclassify.cli.checkpoints.checkpoint import load
 from litclassify.cli.runs.directory import CHECKPOINTS, LAST, SERIES, SUMMARY, newest_run, series_of
 from litclassify.errors import UserError
 from litclassify.files.file_ages import newest_first
+from litclassify.suggestions import nearest
 
 CKPT_PATH_HELP = (
     "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "
     "under runs_dir). fit continues the run that it belongs to; of a directory, from its last checkpoint."
 )
+# Checkpoints of the newest run.
+NEWEST = ("best", "last")
 
 
 def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
@@ -34,7 +37,7 @@ def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
     path = Path(given)
     if path.is_file():
         return path
-    if given in ("best", "last"):
+    if given in NEWEST:
         run = newest_run(runs_dir)
         if run is None:
             raise UserError(f"--ckpt_path {given}: no run under '{runs_dir}' has a checkpoint. Train one with fit.")
@@ -45,7 +48,10 @@ def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
         return _last(path.parent)
     if path.is_dir():
         return _best(path)
-    raise UserError(f"--ckpt_path '{given}' does not exist. Give a checkpoint file or the directory of a run.")
+    raise UserError(
+        f"--ckpt_path '{given}' does not exist. Give a checkpoint file, the directory of a run, best or last."
+        f"{nearest(given, NEWEST)}"
+    )
 
 
 def _best_of_series(series: Path) -> Path:

@@ -3,11 +3,12 @@
 A command is a module of this package with a function `main(words)`. It is imported when it is called.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 
-from litclassify.cli.command_names import COMMANDS, SUBCOMMANDS
+from litclassify.cli.command_names import COMMANDS, NOTHING_TO_DO, SUBCOMMANDS, no_such_command
+from litclassify.errors import UserError
 
 Command = Callable[[list[str]], None]
 
@@ -29,6 +30,21 @@ def find_command(words: list[str], *, without_torch: bool = False) -> Command | 
     if name is None or (without_torch and name not in WITHOUT_TORCH):
         return None
     return partial(_call, name)
+
+
+def check_command(words: Sequence[str]) -> None:
+    """Refuse a first word that names no command; what begins with a flag is left to the parser.
+
+    Args:
+        words: The words after the program's name.
+
+    Raises:
+        UserError: There is no word, or no such command.
+    """
+    if not words:
+        raise UserError(NOTHING_TO_DO)
+    if words[0] not in {*SUBCOMMANDS, *COMMANDS} and not words[0].startswith("-"):
+        raise UserError(no_such_command(words[0]))
 
 
 def _module_of(words: list[str]) -> str | None:

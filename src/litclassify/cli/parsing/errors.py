@@ -10,7 +10,7 @@ from typing import get_args
 
 from torchvision import models
 
-from litclassify.cli.command_names import COMMANDS
+from litclassify.cli.command_names import NOTHING_TO_DO, no_such_command
 from litclassify.cli.config.classes import argument_names, class_names, kind_of
 from litclassify.cli.config.keys import short_name
 from litclassify.cli.parsing.error_tree import Leaf, read_tree
@@ -57,6 +57,7 @@ PLACES = {
     "Callback": "trainer.callbacks",
     "Logger": "trainer.logger",
 }
+PRINT_CONFIG = ("comments", "skip_default", "skip_unset")
 TRAIN_TRANSFORM = "data.train_transform"
 # What datasets of torchvision need, and these do not.
 UNNEEDED_TRANSFORMS = ("ToTensor", "Normalize")
@@ -325,14 +326,19 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
         lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
     ),
     (
-        re.compile(r"^argument subcommand: invalid choice: '([^']+)' \(choose from (.+)\)"),
+        re.compile(r"^argument subcommand: invalid choice: '([^']+)'"),
+        lambda match, _: no_such_command(match[1]),
+    ),
+    (
+        re.compile('^Invalid option "([^"]*)" for --print_config'),
         lambda match, _: (
-            f"There is no subcommand '{match[1]}': choose from {match[2].replace(chr(39), '')}, {', '.join(COMMANDS)}."
+            f"--print_config takes {', '.join(PRINT_CONFIG)}, or nothing, got '{match[1]}'."
+            f"{nearest(match[1], PRINT_CONFIG)}"
         ),
     ),
     (
-        re.compile(r'^expected "subcommand" to be one of \{(.+)\}'),
-        lambda match, _: f"Say what to do: {match[1].replace(',', ', ')}, {', '.join(COMMANDS)}. --help explains each.",
+        re.compile('^expected "(subcommand)" to be one of'),
+        lambda *_: NOTHING_TO_DO,
     ),
 )
 
