@@ -304,6 +304,10 @@ def test_a_file_that_is_listed_twice_has_two_rows_and_one_link() -> None:
         (["--output", "p.xls"], "--output must end in .csv, .jsonl or .parquet, got 'p.xls'."),
         (["--output", "nowhere/p.csv"], "create 'nowhere'."),
         (["--output", "images.csv"], "--output 'images.csv' cannot be written: it is a directory."),
+        (
+            ["--output", "labels.csv"],
+            "--output 'labels.csv' exists and is not a table that predict wrote. Give another",
+        ),
         (["--output", "/proc/p.csv"], "--output '/proc/p.csv' cannot be written: "),
         (["--top_k", "0"], "--top_k must be at least 1, got 0."),
         (["--data.path", "empty"], "data.path='empty' names no image."),
@@ -317,6 +321,7 @@ def test_mistakes_are_named_before_anything_is_predicted(
 ) -> None:
     Path("empty").mkdir()
     Path("images.csv").mkdir()
+    Path("labels.csv").write_text("path,label\nimages/dark/00.png,dark\n")
     Path("list.txt").touch()
     seen = count_images(monkeypatch)
     with pytest.raises(SystemExit) as stop:
