@@ -86,7 +86,7 @@ class CommandLine:
             return None
         if self.subcommand == ["fit"] and given not in ("best", "last") and Path(given).is_dir():
             given = f"{given}/last"  # A training that goes on must lose nothing.
-        return read_checkpoint(resolve_checkpoint(given, self._runs_dir))
+        return read_checkpoint(resolve_checkpoint(given, self.runs_dir))
 
     @property
     def ckpt_path(self) -> str | None:
@@ -95,7 +95,12 @@ class CommandLine:
         return None if given is None else os.path.expanduser(given)
 
     @property
-    def _runs_dir(self) -> Path:
+    def runs_dir(self) -> Path:
+        """Where runs lie.
+
+        Raises:
+            UserError: What says so refers to a key that there is not.
+        """
         root, runs_dir = (self.last_value(name) for name in ("trainer.default_root_dir", "runs_dir"))
         try:
             places: Any = OmegaConf.to_container(OmegaConf.create([root or "", runs_dir or "runs"]), resolve=True)
