@@ -75,6 +75,18 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
                 ],
                 ["trainer.callbacks holds what the key early_stopping is for"],
             ),
+            (
+                ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val_loss"],
+                ["trainer.callbacks holds what the key early_stopping is for", "such as --early_stopping.monitor"],
+            ),
+            (
+                ["--trainer.callbacks", "EarlyStopping"],
+                ["trainer.callbacks: ", "set its arguments there, such as --early"],
+            ),
+            (
+                ["--trainer.callbacks+=ModelCheckpoint"],
+                ["trainer.callbacks holds what the key checkpoint is for", "--checkpoint null"],
+            ),
             (["--batch_size", "3"], ["'batch_size'", "Did you mean 'data.batch_size'?"]),
             (["--lr", "3"], ["'lr'", "Did you mean 'model.optimizer.lr'?"]),
             (["--model.lr", "3"], ["model: ", "'lr'", "Did you mean 'model.optimizer.lr'?"]),

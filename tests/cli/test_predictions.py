@@ -290,6 +290,19 @@ def test_without_class_folders_there_is_no_target(path: str, capsys: pytest.Capt
     assert "acc" not in capsys.readouterr().out
 
 
+def test_a_folder_of_splits_is_said_to_give_no_target(caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copytree("images", "data/Test")
+    shutil.copytree("images", "data/train")
+    main([*PREDICT, "--data.path", "data", "--output", "p.csv"])
+    assert "target" not in read("p.csv")[0]
+    assert caplog.text.count("data.path='data' holds the splits Test, train in place of classes, so there") == 1
+    assert "--data.path data/Test compares with its classes." in caplog.text
+    caplog.clear()
+    main([*PREDICT, "--data.path", "data/Test", "--output", "p.csv"])
+    assert "target" in read("p.csv")[0]
+    assert "holds the splits" not in caplog.text
+
+
 def test_a_file_that_is_listed_twice_has_two_rows_and_one_link() -> None:
     Path("list.txt").write_text("images/dark/00.png\nimages/bright/00.png\nimages/dark/00.png")
     main([*PREDICT, "--data.path", "list.txt", "--output", "p.csv", "--sort_into", "sorted"])
@@ -304,6 +317,10 @@ def test_a_file_that_is_listed_twice_has_two_rows_and_one_link() -> None:
         (["--output", "p.xls"], "--output must end in .csv, .jsonl or .parquet, got 'p.xls'."),
         (["--output", "nowhere/p.csv"], "create 'nowhere'."),
         (["--output", "images.csv"], "--output 'images.csv' cannot be written: it is a directory."),
+        (
+            ["--output", "labels.csv"],
+            "--output 'labels.csv' exists and is not a table that predict wrote. Give another",
+        ),
         (["--output", "/proc/p.csv"], "--output '/proc/p.csv' cannot be written: "),
         (["--top_k", "0"], "--top_k must be at least 1, got 0."),
         (["--data.path", "empty"], "data.path='empty' names no image."),
@@ -317,6 +334,7 @@ def test_mistakes_are_named_before_anything_is_predicted(
 ) -> None:
     Path("empty").mkdir()
     Path("images.csv").mkdir()
+    Path("labels.csv").write_text("path,label\nimages/dark/00.png,dark\n")
     Path("list.txt").touch()
     seen = count_images(monkeypatch)
     with pytest.raises(SystemExit) as stop:

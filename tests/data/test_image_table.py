@@ -289,3 +289,35 @@ def test_order_of_rows_is_that_of_the_table(write):
     paths = [os.path.relpath(path, data.folder) for path in data._dataset("train").paths]
     positions = [PATHS.index(path) for path in paths]
     assert positions == [i for i in order if i in positions]
+
+
+@pytest.mark.parametrize(
+    ("separator", "cells"),
+    [
+        (";", ["cat;pet", "dog;pet", "cat", "dog"]),
+        ("|", ["cat|pet|indoors", "dog | pet"]),
+        (",", ["cat,pet", "dog,pet"]),
+    ],
+)
+def test_labels_that_seem_to_be_several_are_warned_of(write, separator, cells):
+    rows = [f'{path},"{cell}"' for path, cell in zip(PATHS, cells * 20, strict=False)]
+    names = sorted(name for name in cells if separator in name)
+    with pytest.warns(UserWarning, match=r"^data\.table") as warned:
+        assert ImageTable(write("path,label", rows)).num_classes == len(cells)
+    assert [str(each.message) for each in warned] == [
+        f"data.table: {len(names)} of {len(cells)} classes hold '{separator}', such as '{names[0]}'. If an image may "
+        f"have several labels, add --data.label_separator '{separator}' --model MultiLabelClassifier."
+    ]
+
+
+@pytest.mark.parametrize(
+    "cells", [["tench, Tinca tinca", "jay, bird"], ["a;b", "c;d"], ["cat, wild", "dog, wild", *"bcdefghi"]]
+)
+def test_names_that_hold_a_separator_are_no_several_labels(write, cells):
+    rows = [f'{path},"{cell}"' for path, cell in zip(PATHS, cells * 20, strict=False)]
+    assert ImageTable(write("path,label", rows)).num_classes == len(cells)
+
+
+def test_several_labels_that_are_told_apart_are_not_warned_of(write):
+    rows = [f"{path},{cell}" for path, cell in zip(PATHS, ["cat;pet", "dog;pet"] * 20, strict=True)]
+    assert ImageTable(write("path,label", rows), label_separator=";").class_names == ["cat", "dog", "pet"]

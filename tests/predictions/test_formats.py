@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from litclassify.errors import UserError
-from litclassify.predictions import Row, Schema, check_format, open_table
+from litclassify.predictions import Row, Schema, check_format, check_replaceable, open_table
 from litclassify.predictions.formats import FORMATS, ROWS_PER_GROUP
 
 SCHEMA = Schema(["ant", "bee"], 1, labelled=True)
@@ -67,3 +67,29 @@ def test_without_pyarrow_parquet_is_refused_in_one_line(monkeypatch: pytest.Monk
     with pytest.raises(UserError, match=r"^--output 'p.parquet' needs pyarrow: pip install 'litclassify\[tables\]'.*$"):
         check_format(Path("p.parquet"))
     check_format(Path("p.csv"))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("chunks", [[ROWS], []])
+def test_a_table_of_predictions_may_be_replaced(tmp_path: Path, suffix: str, chunks: list[list[Row]]) -> None:
+    check_replaceable(tmp_path / f"none{suffix}")
+    check_replaceable(write(tmp_path / f"p{suffix}", *chunks))
+
+
+@pytest.mark.parametrize(
+    "content", [b"path,label,split\na.png,ant,train\n", b'{"path": "a.png", "label": "ant"}\n', b"[1]", b"\xff\0"]
+)
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_another_file_may_not_be_replaced(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"p{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"^--output '{path}' exists and is not a table that predict wrote"):
+        check_replaceable(path)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_table_of_predictions_in_another_format_may_not_be_replaced(tmp_path: Path, suffix: str) -> None:
+    other = next(each for each in FORMATS if each != suffix)
+    path = write(tmp_path / f"p{other}", ROWS).rename(tmp_path / f"p{suffix}")
+    with pytest.raises(UserError, match="is not a table that predict wrote"):
+        check_replaceable(path)

@@ -5,6 +5,7 @@ import torch
 
 from litclassify.errors import UserError
 from litclassify.predictions import Schema
+from litclassify.predictions.schema import are_columns
 
 CLASSES = ["ant", "bee", "cat"]
 PROBABILITIES = torch.tensor([[0.125, 0.5, 0.375], [0.75, 0.25, 0.0]])
@@ -20,6 +21,14 @@ def test_columns_come_in_the_order_that_is_documented() -> None:
         *["path", "label", "confidence", "top1", "top1_confidence"],
         *["probability_ant", "probability_bee", "probability_cat", "target", "error"],
     ]
+
+
+@pytest.mark.parametrize("top_k", [1, 3])
+@pytest.mark.parametrize("more", [False, True])
+def test_columns_of_predictions_are_known_as_such(top_k: int, more: bool) -> None:
+    columns = list(Schema(CLASSES, top_k, probabilities=more, labelled=more).columns)
+    assert are_columns(columns)
+    assert not any(are_columns(other) for other in ([], columns[1:], columns[:-1], [*columns, "note"]))
 
 
 def test_a_row_has_a_value_for_each_column() -> None:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from litclassify.cli.checkpoints.checkpoint import Checkpoint, read_checkpoint, read_run_config
-from litclassify.cli.checkpoints.path import NEWEST, resolve_checkpoint
+from litclassify.cli.checkpoints.path import OF_NEWEST_RUN, resolve_checkpoint
 from litclassify.cli.config.files import Config, read_config
 from litclassify.cli.config.keys import as_typed, beside_class_path, flatten
 from litclassify.cli.config.lines import find_line
@@ -85,9 +85,9 @@ class CommandLine:
         if given is None:
             self._refuse_without_checkpoint()
             return None
-        if self.subcommand == ["fit"] and given not in NEWEST and Path(given).is_dir():
+        if self.subcommand == ["fit"] and given not in OF_NEWEST_RUN and Path(given).is_dir():
             given = f"{given}/last"  # A training that goes on must lose nothing.
-        return read_checkpoint(resolve_checkpoint(given, self._runs_dir))
+        return read_checkpoint(resolve_checkpoint(given, self.runs_dir))
 
     @property
     def ckpt_path(self) -> str | None:
@@ -96,7 +96,12 @@ class CommandLine:
         return None if given is None else os.path.expanduser(given)
 
     @property
-    def _runs_dir(self) -> Path:
+    def runs_dir(self) -> Path:
+        """Where runs lie.
+
+        Raises:
+            UserError: What says so refers to a key that there is not.
+        """
         root, runs_dir = (self.last_value(name) for name in ("trainer.default_root_dir", "runs_dir"))
         try:
             places: Any = OmegaConf.to_container(OmegaConf.create([root or "", runs_dir or "runs"]), resolve=True)

@@ -1,8 +1,10 @@
 """From words to a checked configuration: what this application changes in the arguments of the stock LightningCLI."""
 
+import os
 from functools import partial
 from typing import Any, ClassVar
 
+from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -17,7 +19,9 @@ from litclassify.cli.arguments import (
     check_modes,
     name_monitors,
 )
+from litclassify.cli.checkpoints.checkpoint import read_run_config
 from litclassify.cli.checkpoints.checks import check_recorded_paths
+from litclassify.cli.checkpoints.path import resolve_checkpoint, stands_for_checkpoint
 from litclassify.cli.command_line import CommandLine
 from litclassify.cli.config.classes import import_named
 from litclassify.cli.config.integers import check_integers
@@ -118,9 +122,23 @@ class ConfiguredCLI(LightningCLI):
         self.config = parser.parse_args(self.command_line.words_with_checkpoint())
         config = self.config[self.config.subcommand]
         check_integers(config.as_dict())
+        self._find_initial_weights(config)
         name_monitors(config, getattr(import_named(config.model.class_path), "monitor", ImageClassifier.monitor))
         if self.config.subcommand == "fit":
             check_modes(config)
+
+    def _find_initial_weights(self, config: Namespace) -> None:
+        """Put a file in place of what stands for one in `model.init_from`."""
+        arguments = config.model.get("init_args", {})
+        given = os.path.expanduser(arguments.get("init_from") or "")
+        if not given or not stands_for_checkpoint(given):
+            return  # The model says what is wrong with a file.
+        if self.resumes_by_itself:
+            assert self.checkpoint is not None
+            # The newest run of today may be the one that goes on.
+            arguments["init_from"] = read_run_config(self.checkpoint.path)["model"]["init_args"]["init_from"]
+        else:
+            arguments["init_from"] = str(resolve_checkpoint(given, self.command_line.runs_dir, "model.init_from"))
 
     def _look_for_unfinished_run(self, parser: LightningArgumentParser) -> None:
         """Resume the newest run of this name that is unfinished, as if its checkpoint had been typed."""

@@ -1,12 +1,16 @@
 """The user's own images, listed in a table."""
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 
 from litclassify.data.image_files_datamodule import ImageFilesDataModule, folder_at
 from litclassify.data.listing.class_folders import MIN_CLASSES, quote_names
@@ -18,6 +22,10 @@ from litclassify.errors import UserError
 from litclassify.suggestions import nearest, some_of
 
 SHOWN_FILES = 3
+# Between several labels in one cell, as tables have them.
+SEPARATORS = (";", "|", ",")
+# Share of the classes; a few, such as 'horse, wild' and 'cat, wild' among many others, are names of single classes.
+MANY_JOINED = 0.25
 Ints = npt.NDArray[np.int64]
 
 
@@ -150,6 +158,8 @@ class ImageTable(ImageFilesDataModule):
                 f"num_classes must be at least {MIN_CLASSES}, got {len(names)}: '{self.label_column}' of "
                 f"'{self._table.file}' holds {quote_names(names) or 'nothing'} in the rows of train."
             )
+        if not self.multi_label:
+            _warn_of_joined_labels(names)
         kept_codes, first = np.unique(codes[self._kept], return_index=True)
         for code, position in zip(kept_codes.tolist(), first, strict=True):
             unknown = next((label for label in self._labels[code] if label not in names), None)
@@ -221,3 +231,17 @@ class ImageTable(ImageFilesDataModule):
 
     def _part(self, split: str) -> str:
         return f"rows of {split}"
+
+
+def _warn_of_joined_labels(names: Sequence[str]) -> None:
+    """Warn where many names seem to be several labels: they hold a separator, and share a part with another name."""
+    for separator in SEPARATORS:
+        parts = {name: {part.strip() for part in name.split(separator)} for name in names}
+        counts = Counter(chain.from_iterable(parts.values()))
+        joined = [name for name in names if separator in name and any(counts[part] > 1 for part in parts[name])]
+        if len(joined) >= MANY_JOINED * len(names):
+            rank_zero_warn(
+                f"data.table: {len(joined)} of {len(names)} classes hold '{separator}', such as '{joined[0]}'. If an "
+                f"image may have several labels, add --data.label_separator '{separator}' --model MultiLabelClassifier."
+            )
+            return

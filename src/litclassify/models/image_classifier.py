@@ -107,7 +107,8 @@ class ImageClassifier(LightningModule):
         class_counts: Training images of each class. Null if `class_weights` is. Likewise from the data.
         init_from: Checkpoint, or file with a state dict, whose network's weights to start from, as far as names and
             shapes agree; what was taken and what was not is printed. It is not resumed: training starts at its first
-            epoch. Null starts fresh.
+            epoch. On the command line also the directory of a run, `<run>/last`, `best` or `last`, as `--ckpt_path`
+            takes them. Null starts fresh.
 
     Raises:
         UserError: Fewer than two classes, a `mean` without `std`, or a network or criterion that does not take what

@@ -1,4 +1,4 @@
-from litclassify.predictions.formats import check_format, open_table
+from litclassify.predictions.formats import check_format, check_replaceable, open_table
 from litclassify.predictions.join import join_parts
 from litclassify.predictions.outcome import Outcome
 from litclassify.predictions.parts import Origin, Part, Parts
@@ -17,6 +17,7 @@ __all__ = [
     "Row",
     "Schema",
     "check_format",
+    "check_replaceable",
     "escape_forbidden",
     "join_parts",
     "open_table",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from litclassify.errors import UserError
-from litclassify.predictions.schema import Row, Schema
+from litclassify.predictions.schema import Row, Schema, are_columns
 
 # Parquet is written in groups, of which one is held in memory.
 ROWS_PER_GROUP = 4096
@@ -63,8 +63,30 @@ def _parquet_table(path: Path, schema: Schema) -> Iterator[Write]:
         write_group()
 
 
+def _csv_columns(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def _json_lines_columns(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as file:
+        row = json.loads(file.readline())
+    return list(row) if isinstance(row, dict) else []
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    from pyarrow import parquet  # noqa: PLC0415 - of an extra
+
+    return list(parquet.read_schema(path).names)
+
+
 Open = Callable[[Path, Schema], AbstractContextManager[Write]]
-FORMATS: dict[str, Open] = {".csv": _csv_table, ".jsonl": _json_lines_table, ".parquet": _parquet_table}
+ReadColumns = Callable[[Path], list[str]]
+FORMATS: dict[str, tuple[Open, ReadColumns]] = {
+    ".csv": (_csv_table, _csv_columns),
+    ".jsonl": (_json_lines_table, _json_lines_columns),
+    ".parquet": (_parquet_table, _parquet_columns),
+}
 
 
 def check_format(path: Path) -> None:
@@ -85,6 +107,26 @@ def check_format(path: Path) -> None:
             ) from error
 
 
+def check_replaceable(path: Path) -> None:
+    """Check that a file, if there is one of this name, is a table of predictions in the format of its ending, or empty.
+
+    Raises:
+        UserError: It is something else, which is not ours to replace.
+    """
+    if path.exists() and not (path.is_file() and (path.stat().st_size == 0 or _is_table(path))):
+        raise UserError(
+            f"--output '{path}' exists and is not a table that predict wrote. Give another name, or delete it."
+        )
+
+
+def _is_table(path: Path) -> bool:
+    _, read_columns = FORMATS[path.suffix]
+    try:
+        return are_columns(read_columns(path))
+    except (OSError, ValueError, RecursionError, csv.Error):
+        return False
+
+
 def open_table(path: Path, suffix: str, schema: Schema) -> AbstractContextManager[Write]:
     """Open a table.
 
@@ -93,4 +135,5 @@ def open_table(path: Path, suffix: str, schema: Schema) -> AbstractContextManage
         suffix: `.csv`, `.jsonl` or `.parquet`, whatever the name of the file.
         schema: Of its rows.
     """
-    return FORMATS[suffix](path, schema)
+    open_new, _ = FORMATS[suffix]
+    return open_new(path, schema)

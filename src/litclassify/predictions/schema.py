@@ -106,6 +106,12 @@ class Schema:
         return _writable(label if isinstance(label, str) else (self.label_separator or DEFAULT_SEPARATOR).join(label))
 
 
+def are_columns(names: Sequence[str]) -> bool:
+    """Whether these are the columns of a table of predictions, whatever its classes."""
+    *first, last = Schema((), top_k=1).columns
+    return list(names[: len(first)]) == first and names[-1] == last
+
+
 def _writable(text: str) -> str:
     """Spell out the bytes of a file's name that are no UTF-8, which Python holds as surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()

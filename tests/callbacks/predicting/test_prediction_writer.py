@@ -71,11 +71,12 @@ def test_parts_of_two_processes_are_joined_in_order(tmp_path: Path) -> None:
 
 
 def test_a_prediction_that_fails_leaves_an_earlier_file_and_no_parts(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("an earlier file")
+    earlier = "path,label,confidence,top1,top1_confidence,error\n"
+    (tmp_path / "p.csv").write_text(earlier)
     writer = PredictionWriter(tmp_path / "p.csv", CLASSES)
     predict(writer, trainer(PATHS), [0, 1, 2], PROBABILITIES)
     writer.on_exception(trainer(PATHS), None, RuntimeError())
-    assert (tmp_path / "p.csv").read_text() == "an earlier file"
+    assert (tmp_path / "p.csv").read_text() == earlier
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
 
 

@@ -127,8 +127,23 @@ def test_mistakes_are_refused(make_run: MakeRun, mistake: Mistake, tmp_path: Pat
     run = make_run("a", 1)
     assert "at least 2 runs, got 1" in mistake("compare", run, run)
     assert "at least 2 runs, got 1" in mistake("compare", run, os.path.relpath(run))
-    assert "'results' is no run: it has no config.fit.yaml" in mistake("compare", run, "results")
+    (tmp_path / "empty").mkdir()
+    assert mistake("compare", run, "empty").endswith("'empty' is no run: it has no config.fit.yaml.")
     assert "RUN" in mistake("compare")
+
+
+def test_a_folder_of_runs_is_told_from_a_run(make_run: MakeRun, make_series: MakeSeries, mistake: Mistake) -> None:
+    run = make_run("digits/a", 1)
+    make_series("wide/a", [0.5, 0.6])
+    for words, folder, pattern in (
+        (["results/digits"], "results/digits", "results/digits/*"),
+        ([run, "results/wide"], "results/wide", "results/wide/*"),
+        (["results"], "results", "results/*/*"),
+    ):
+        assert mistake("compare", *words).endswith(
+            f"'{folder}' is no run: it has no config.fit.yaml. It holds runs: give two or more of them, or all by "
+            f"{pattern}."
+        )
 
 
 def test_torch_is_not_loaded(make_run: MakeRun) -> None:

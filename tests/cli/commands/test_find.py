@@ -214,8 +214,13 @@ def test_mistakes_in_the_config_are_those_of_fit(what: str, capsys: pytest.Captu
 @pytest.mark.parametrize(
     "what", every(2, [["lr", "--num_steps", "20"], ["batch_size", "--smallest", "800", "--seconds", "0.01"]])
 )
-def test_a_picture_is_drawn_where_it_is_asked_for(what: list[str], tmp_path: Path) -> None:
+def test_a_picture_is_drawn_where_it_is_asked_for(
+    what: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["find", *what, *SMALL, "--picture", "curve.png"])
+    *_, told, _, flags = capsys.readouterr().out.splitlines()
+    assert told == "Wrote the picture to curve.png"
+    assert flags.startswith("--")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -186,3 +186,16 @@ def test_commands_name_the_program_as_it_was_called(
     monkeypatch.setattr(sys, "orig_argv", called)
     monkeypatch.setattr(sys, "argv", [program, called[-1]])
     assert shell_command(["fit"], ["test"]) == expected
+
+
+def test_python_is_named_as_the_shell_finds_it_in_a_run_of_a_series_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(python.parent))
+    for called, expected in ((str(python), "python main.py test"), ("/other/python", "/other/python main.py test")):
+        monkeypatch.setattr(sys, "orig_argv", [called, "main.py", "fit"])
+        monkeypatch.setattr(sys, "argv", ["main.py", "fit"])
+        assert shell_command(["fit"], ["test"]) == expected

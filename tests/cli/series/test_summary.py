@@ -73,7 +73,7 @@ def test_the_table_fits_80_columns_and_is_divided_where_it_does_not(
     more = {f"test_metric_of_a_long_name_{i}": 0.5 for i in range(5)}
     summary = Summary(series_of(tmp_path, {0: 0.5, 1: 0.7}, **more))
     summary.print()
-    assert len(capsys.readouterr().out.splitlines()) == 9
+    assert len(capsys.readouterr().out.splitlines()) == 10
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     summary.print()
@@ -81,6 +81,15 @@ def test_the_table_fits_80_columns_and_is_divided_where_it_does_not(
     assert max(map(len, lines)) <= 80
     assert sum(line.startswith("seed_0") for line in lines) == 3
     assert all(any(name in line for line in lines) for name in summary.names)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_two_runs_are_said_to_be_few(tmp_path: Path, n: int, capsys: pytest.CaptureFixture[str]) -> None:
+    values = {0: 0.875, 1: 0.953125, 2: 0.9}
+    summary = Summary(series_of(tmp_path, {number: values[number] for number in range(n)}))
+    summary.print()
+    assert ("Two runs are few" in capsys.readouterr().out) == (n == 2)
+    assert n != 2 or summary.estimates["val_acc"].high == 1
 
 
 def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What a user sees of warnings and of messages of Lightning."""
 
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from lightning import Trainer, seed_everything
@@ -45,3 +47,10 @@ def test_short_trainings_tell_only_what_the_run_would_not(caplog: pytest.LogCapt
     assert caplog.messages == ["Decoding 3 images"]
     start()
     assert {"Seed set to 0", "GPU available: False, used: False"} <= set(caplog.messages[1:])
+
+
+@pytest.mark.filterwarnings("error:The number of training batches")
+def test_fewer_batches_than_the_default_interval_of_logs_are_no_warning(fit: Callable[..., Path]) -> None:
+    fit("--trainer.max_epochs", "1")
+    with pytest.raises(UserWarning, match=r"log_every_n_steps=20"):
+        fit("--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "20")

@@ -25,6 +25,7 @@ from litclassify.predictions import (
     Row,
     Schema,
     check_format,
+    check_replaceable,
     join_parts,
     origin_of_rows,
     places_of_process,
@@ -41,7 +42,7 @@ class PredictionWriter(BasePredictionWriter):
     was interrupted are of the same origin, this one goes on behind them.
 
     Args:
-        path: The file; `.csv`, `.jsonl` or `.parquet` decides its format. An earlier one is replaced.
+        path: The file; `.csv`, `.jsonl` or `.parquet` decides its format. An earlier table of predictions is replaced.
         class_names: Names of the K classes.
         top_k: How many of the most probable classes a row lists, at least 1; all if there are fewer.
         probabilities: Whether a row has the probability of every class, too.
@@ -89,7 +90,7 @@ class PredictionWriter(BasePredictionWriter):
         """Take the first process's path, and find what an interrupted prediction left there.
 
         Raises:
-            UserError: Nothing can be written there, or there are no files to sort.
+            UserError: Nothing can be written there, another file is there, or there are no files to sort.
         """
         self.path = trainer.strategy.broadcast(self.path)
         _check_place(self.path)
@@ -223,6 +224,7 @@ def _check_place(path: Path) -> None:
         raise UserError(f"--output '{path}' lies in a directory that does not exist: create '{path.parent}'.")
     if path.is_dir():
         raise UserError(f"--output '{path}' cannot be written: it is a directory.")
+    check_replaceable(path)
 
 
 def _names(loaders: Any, dataloader_idx: int, indices: Iterable[int]) -> list[str]:

@@ -15,43 +15,55 @@ from litclassify.errors import UserError
 from litclassify.files.file_ages import newest_first
 from litclassify.suggestions import nearest
 
+# Checkpoints of the newest run.
+OF_NEWEST_RUN = ("best", "last")
 CKPT_PATH_HELP = (
     "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "
     "under runs_dir). fit continues the run that it belongs to; of a directory, from its last checkpoint."
 )
-# Checkpoints of the newest run.
-NEWEST = ("best", "last")
 
 
-def resolve_checkpoint(given: str, runs_dir: Path) -> Path:
+def resolve_checkpoint(given: str, runs_dir: Path, key: str = "--ckpt_path") -> Path:
     """Give the file meant by a file, a run directory, `<run>/last`, `best` or `last`.
 
     Args:
         given: What the user typed. A run directory means its best checkpoint; `best` and `last` mean those of the
             newest run. Of a series, the best checkpoint is that of its best run.
         runs_dir: Where runs lie.
+        key: What it was given to, for messages.
 
     Raises:
         UserError: There is no such checkpoint.
     """
+    if Path(given).is_file():
+        return Path(given)
+    if not stands_for_checkpoint(given):
+        raise UserError(
+            f"{key} '{given}' does not exist. Give a checkpoint file, the directory of a run, best or last."
+            f"{nearest(given, OF_NEWEST_RUN)}"
+        )
+    if given not in OF_NEWEST_RUN:
+        return _of_run(Path(given), key)
+    run = newest_run(runs_dir)
+    if run is None:
+        raise UserError(f"{key} {given}: no run under '{runs_dir}' has a checkpoint. Train one with fit.")
+    found = _of_run((series_of(run) or run) if given == "best" else run / "last", key)
+    rank_zero_info(f"{key} {given}: {found}, of the newest run")
+    return found
+
+
+def stands_for_checkpoint(given: str) -> bool:
+    """Whether this is `best` or `last`, the directory of a run or `<run>/last`, and not a file."""
     path = Path(given)
-    if path.is_file():
-        return path
-    if given in NEWEST:
-        run = newest_run(runs_dir)
-        if run is None:
-            raise UserError(f"--ckpt_path {given}: no run under '{runs_dir}' has a checkpoint. Train one with fit.")
-        found = _best(series_of(run) or run) if given == "best" else _last(run)
-        rank_zero_info(f"--ckpt_path {given}: {found}, of the newest run")
-        return found
-    if path.name == "last" and path.parent.is_dir():
-        return _last(path.parent)
-    if path.is_dir():
-        return _best(path)
-    raise UserError(
-        f"--ckpt_path '{given}' does not exist. Give a checkpoint file, the directory of a run, best or last."
-        f"{nearest(given, NEWEST)}"
-    )
+    return given in OF_NEWEST_RUN or path.is_dir() or (path.name == "last" and path.parent.is_dir())
+
+
+def _of_run(path: Path, key: str) -> Path:
+    """Give the checkpoint that a run directory, or `<run>/last`, stands for."""
+    try:
+        return _last(path.parent) if path.name == "last" else _best(path)
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from error
 
 
 def _best_of_series(series: Path) -> Path:
@@ -62,7 +74,7 @@ def _best_of_series(series: Path) -> Path:
     if name is None:
         run = next(iter(sorted(series.glob(f"*/{CHECKPOINTS}"))), series).parent
         raise UserError(
-            f"--ckpt_path: '{series}' holds several runs, and none of them is the best: folds differ in their images, "
+            f"'{series}' holds several runs, and none of them is the best: folds differ in their images, "
             f"and other runs are compared when they have ended. Give one of them, such as {run}."
         )
     return series / Path(str(name)).name
@@ -70,7 +82,7 @@ def _best_of_series(series: Path) -> Path:
 
 def _last(run: Path) -> Path:
     if (run / SERIES).is_file():
-        raise UserError(f"--ckpt_path: '{run}' holds several runs. Give one of them with /last.")
+        raise UserError(f"'{run}' holds several runs. Give one of them with /last.")
     first, *others = _last_first(run)
     for path in (first, *others):
         try:
@@ -139,7 +151,5 @@ def _newest_first(run: Path) -> list[Path]:
     if not files:
         below = newest_run(run, levels=(1, 2, 3))
         newest = "" if below is None else f" The newest run in it is '{below}'."
-        raise UserError(
-            f"--ckpt_path: '{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.{newest}"
-        )
+        raise UserError(f"'{run}' holds no '{CHECKPOINTS}/*.ckpt'. Give a run directory or a file.{newest}")
     return files

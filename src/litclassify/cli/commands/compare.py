@@ -31,9 +31,10 @@ def main(words: list[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="Directory of a run, or of several seeds.")
     given = parser.parse_args(words).runs
     folders = list({folder.resolve(): folder for folder in given}.values())
+    read = [read_compared(folder) for folder in folders]
     if len(folders) < 2:  # noqa: PLR2004
         raise UserError(f"compare takes at least 2 runs, got {len(folders)}.")
-    compared = dict(zip(_shortened(folders), map(read_compared, folders), strict=True))
+    compared = dict(zip(_shortened(folders), read, strict=True))
     names = list(compared)
     print_table(["metric", *names], metric_rows(list(compared.values())), numbers=names, whole=["metric"])
     settings = [each.settings for each in compared.values()]

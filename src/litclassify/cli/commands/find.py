@@ -10,6 +10,7 @@ from litclassify.cli.search.batch_size import SECONDS, SMALLEST, BatchSizeSearch
 from litclassify.cli.search.learning_rate import HIGHEST, LOWEST, STEPS, RateSearch
 from litclassify.errors import UserError
 from litclassify.tables import print_table
+from litclassify.terminal import printable
 
 NUM_ROWS = 25
 BAR_WIDTH = 40
@@ -70,12 +71,13 @@ def find_batch_size(words: list[str]) -> None:
 
 
 def _end(search: BatchSizeSearch | RateSearch, file: Path | None) -> None:
-    """Draw the search, if asked to, and print what it has found."""
+    """Draw the search, if asked to, and print where, and what it has found."""
     if file is not None:
         try:
             search.picture.save(file, format="PNG")
         except OSError as error:
             raise UserError(f"--picture: '{file}' cannot be written: {error.strerror}.") from error
+        sys.stdout.write(f"\nWrote the picture to {printable(str(file))}\n")
     sys.stdout.write(f"\n{search.flags}\n")
 
 

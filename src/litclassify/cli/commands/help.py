@@ -42,7 +42,7 @@ MODEL = {
     "--model.lr_scheduler": "WarmupCosine or another; null keeps the rate constant.",
     "--model.criterion": "Loss, such as torch.nn.CrossEntropyLoss.",
     "--model.channels_last": "true speeds up most convolutional networks.",
-    "--model.init_from": "Checkpoint whose weights to start from.",
+    "--model.init_from": "Checkpoint whose weights to start from, as for --ckpt_path.",
 }
 TRAINER = {
     "--trainer": "File with a trainer section, such as configs/trainer/gpu.yaml.",

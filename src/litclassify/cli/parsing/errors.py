@@ -73,6 +73,10 @@ NEEDED_DATA = (
     "\nIt comes from a recipe (--config configs/digits.yaml), from a checkpoint of fit, or from flags, such as "
     f"{EXAMPLES['data']}."
 )
+HAS_OWN_KEY = (
+    "EarlyStopping has a key of its own, early_stopping: set its arguments there, such as "
+    "--early_stopping.monitor val_loss --early_stopping.mode min."
+)
 
 ONE_OF = "one of "
 INTEGER = "an integer"
@@ -174,6 +178,8 @@ def _required(leaf: Leaf, match: re.Match[str]) -> str:
     subcommand = SUBCOMMAND.match(match[1])
     names = [SUBCOMMAND.sub("", name.strip()) for name in match[1].split(",")]
     missing = [f"{leaf.key}.{name}" if leaf.key else name for name in names]
+    if missing == ["trainer.callbacks.monitor"] and short_name(leaf.owner) == "EarlyStopping":
+        return f"{leaf.key}: {HAS_OWN_KEY}"
     if subcommand and subcommand[1] != "fit":
         advice = f"\nThe checkpoint does not say: give what it was trained with, such as {EXAMPLES['data']}."
     elif missing == ["data"]:

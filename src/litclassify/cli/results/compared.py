@@ -66,12 +66,20 @@ def read_compared(folder: Path) -> Compared:
     if (folder / config_name("fit")).is_file():
         return Compared(folder, [read_run(folder)])
     if not (folder / SERIES).is_file():
-        raise UserError(f"'{folder}' is no run: it has no {config_name('fit')}.")
+        raise UserError(f"'{folder}' is no run: it has no {config_name('fit')}.{_runs_within(folder)}")
     series = load_series(folder)
     runs = [read_run(series.run_dir(number)) for number in series.finished]
     if not runs:
         raise UserError(f"'{folder}' is a series of which no run has ended. fit --ckpt_path {folder} goes on with it.")
     return Compared(folder, runs, series.kind)
+
+
+def _runs_within(folder: Path) -> str:
+    """Say how to name the runs in a folder; empty if there are none."""
+    for level in ("*", "*/*"):
+        if any(any(folder.glob(f"{level}/{name}")) for name in (config_name("fit"), SERIES)):
+            return f" It holds runs: give two or more of them, or all by {folder / level}."
+    return ""
 
 
 def _settings(run: Path) -> dict[str, str]:

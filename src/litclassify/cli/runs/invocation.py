@@ -23,6 +23,12 @@ def _program() -> list[str]:
     called = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
     program = Path(called[-1])
     if program.suffix == ".py" or "-m" in called:
-        return called
+        return [_as_typed(called[0]), *called[1:]]
     # The shell starts an installed program through Python: only its name was typed, if the shell finds it.
     return [program.name if shutil.which(program.name) else str(program)]
+
+
+def _as_typed(python: str) -> str:
+    """Give the name of Python where the shell finds this one by it: a run of a series is started by its path."""
+    name = Path(python).name
+    return name if shutil.which(name) == python else python

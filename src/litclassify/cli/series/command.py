@@ -63,6 +63,8 @@ def start(typed: Sequence[str], words: list[str]) -> None:
     kept = [flag for flag in group_words(words[1:]) if flag.name not in OPTIONS.values()]
     folder = create_run_dir(application.parent_of_runs())
     own_words = [word for flag in kept for word in flag.words]
+    if init_from := config.model.get("init_args.init_from"):  # Best and last would be those of the run before.
+        own_words += ["--model.init_from", init_from]
     run_series(Series(folder, kind, own_words, dict.fromkeys(range(first, first + count))), typed)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from litclassify.cli.config.metric_names import bounds
+
 CONFIDENCE = 0.95
 
 
@@ -21,15 +23,19 @@ class Estimate:
     high: float | None = None
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Estimate a mean with its 95% confidence interval by Student's t.
+def estimate(values: Sequence[float], metric: str) -> Estimate:
+    """Estimate a mean with its 95% confidence interval by Student's t, as far as that is possible for a metric.
 
     Args:
         values: At least one.
+        metric: Its name, which tells between which values it lies; one in percent lies beyond, and is left as it is.
     """
     n, mean = len(values), float(np.mean(values))
     if n == 1:
         return Estimate(n, mean)
     std = float(np.std(values, ddof=1))
     half_width = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * std / math.sqrt(n)
-    return Estimate(n, mean, std, mean - half_width, mean + half_width)
+    lowest, highest = bounds(metric)
+    if not lowest <= mean <= highest:
+        return Estimate(n, mean, std, mean - half_width, mean + half_width)
+    return Estimate(n, mean, std, max(mean - half_width, lowest), min(mean + half_width, highest))

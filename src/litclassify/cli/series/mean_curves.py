@@ -44,7 +44,7 @@ def mean_curves(runs: Sequence[Rows]) -> dict[str, dict[int, Estimate]]:
             if name.startswith(SHOWN) and not name.endswith("_step"):
                 values.setdefault(name, {}).setdefault(int(row["step"]), []).append(value)
     curves = {
-        name: {step: estimate(each) for step, each in sorted(by_step.items()) if len(each) == len(runs)}
+        name: {step: estimate(each, name) for step, each in sorted(by_step.items()) if len(each) == len(runs)}
         for name, by_step in values.items()
     }
     return {name: curve for name, curve in curves.items() if curve}

@@ -21,6 +21,8 @@ from litclassify.files.log_files import METRICS_CSV
 from litclassify.tables import number_text, print_table
 
 Metrics = Mapping[str, float]
+# Runs that have a spread.
+FEWEST = 2
 STATISTICS = {"mean": "mean", "std": "std", "low": "95% from", "high": "95% to"}
 
 
@@ -41,7 +43,7 @@ class Summary:
     def estimates(self) -> dict[str, Estimate]:
         """Estimate of each metric, by name."""
         values = {name: [each[name] for each in self.metrics.values() if name in each] for name in self.names}
-        return {name: estimate(each) for name, each in values.items()}
+        return {name: estimate(each, name) for name, each in values.items()}
 
     @property
     def best(self) -> str | None:
@@ -76,6 +78,9 @@ class Summary:
         for names in _groups(self.names, [row[0] for row in self.rows([])]):
             sys.stdout.write("\n")
             print_table(["run", *names], self.rows(names), numbers=names, whole=["run"])
+        if len(self.metrics) == FEWEST:
+            # Student's t with one degree of freedom, over the root of 2.
+            sys.stdout.write("Two runs are few: their interval is the mean ± 9 standard deviations.\n")
 
     def markdown(self) -> str:
         """Give the table in Markdown."""

@@ -98,10 +98,10 @@ def _check_places(configured: Iterable[Callback], own: Iterable[Callback]) -> No
     """Refuse callbacks in the place of those that have keys of their own, and checkpoints of weights alone."""
     for callback in own:
         key = "checkpoint" if isinstance(callback, ModelCheckpoint) else "early_stopping"
-        if any(other.state_key == callback.state_key for other in configured):
+        if any(_takes_place(other, callback) for other in configured):
             raise UserError(
-                f"trainer.callbacks holds what the key {key} is for, with the same metric: set its arguments there, or "
-                f"leave that one out with --{key} null.",
+                f"trainer.callbacks holds what the key {key} is for: set its arguments there, such as --{key}.monitor, "
+                f"or leave that one out with --{key} null.",
                 "trainer.callbacks",
             )
         if getattr(callback, "save_weights_only", False):
@@ -110,6 +110,14 @@ def _check_places(configured: Iterable[Callback], own: Iterable[Callback]) -> No
                 "best. Leave it out.",
                 "checkpoint.save_weights_only",
             )
+
+
+def _takes_place(other: Callback, own: Callback) -> bool:
+    """Whether a callback is of no use beside our own: it does the same, or is told nothing that it does differently."""
+    if isinstance(own, EarlyStopping):
+        return isinstance(other, EarlyStopping)
+    is_bare = type(other) is ModelCheckpoint and vars(other) == vars(ModelCheckpoint())
+    return other.state_key == own.state_key or (isinstance(own, ModelCheckpoint) and is_bare)
 
 
 def _divided(callbacks: list[Callback], kind: type[Callback]) -> tuple[list[Callback], list[Callback]]:

@@ -31,7 +31,12 @@ BAREBONES = r"You are trying to `self.log\(\)` but `Trainer\(barebones=True\)`.*
 MIXED_PRECISION = r"Precision .*-mixed is not supported by the model summary.*"
 # A run that goes on without a limit that it had does so on purpose.
 LIMITS_LIFTED = r"Be aware that when using `ckpt_path`.* callbacks: \[(.(Timer|EarlyStopping)(\{[^}]*\})?.(, )?)+\]\."
-NEEDLESS = (WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION, LIMITS_LIFTED)
+# The default interval is nobody's choice, and loses nothing: steps are counted over all epochs.
+FEW_BATCHES = r"The number of training batches .* Trainer\(log_every_n_steps=10\).*"
+NEEDLESS = (
+    *(WORKERS_ADVICE, NOT_EMPTY, OTHER_DIRECTORY, LEAF_SPEC, BAREBONES, MIXED_PRECISION, LIMITS_LIFTED),
+    FEW_BATCHES,
+)
 # An evaluation needs none of the monitors and other callbacks of a training.
 CALLBACKS_OF_TRAINING = r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint .*"
 # Advertisements, what this application decides itself, the usual end of a training (written across the bar), and the

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from litclassify.data.listing.find_images import list_images, only_images
+from litclassify.data.listing.split_names import SPLIT_NAMES
 from litclassify.errors import UserError
 
 MIN_CLASSES = 2
@@ -101,6 +102,12 @@ def folder_targets(folder: str, paths: Sequence[str], class_names: Sequence[str]
         index.get(path.removeprefix(start).partition(os.sep)[0], -1) if path.startswith(start) else -1 for path in paths
     ]
     return found if min(found) >= 0 else [-1] * len(paths)
+
+
+def folders_of_splits(folder: str) -> list[str]:
+    """Give the names of the folders in `folder` that are named for splits, sorted; none if it is no folder."""
+    folder = os.path.expanduser(folder)
+    return [name for name in subfolders(folder) if name.lower() in SPLIT_NAMES] if os.path.isdir(folder) else []
 
 
 def quote_names(names: Sequence[str], limit: int = 5) -> str:
