@@ -49,7 +49,7 @@ def test_what_would_be_waited_for_is_a_reason(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "endless.jpg").symlink_to("/dev/zero")
     for name in ("pipe.jpg", "endless.jpg"):
-        assert measure([str(tmp_path / name)])[0].error == "It is no regular file"
+        assert measure([str(tmp_path / name)])[0].error == "It is not a regular file"
 
 
 def test_a_decompression_bomb_is_a_reason(

@@ -57,7 +57,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(
         ("p.csv", "path,label,top1,top1_confidence\nother.jpg,cat,cat,1\n", "names none of the 2 images, such as"),
         ("p.csv", "path,label,top1,top1_confidence\na.jpg,cow,cow,1\n", "there is no class 'cow'"),
         ("p.csv", "path,label,top1,top1_confidence\na.jpg,cat,cat,high\n", "could not convert string to float: 'high'"),
-        ("p.jsonl", "{", "is no .jsonl file of predictions"),
+        ("p.jsonl", "{", "is not a .jsonl file of predictions"),
         ("p.csv", None, "p.csv' cannot be read: No such file"),
         ("folds", None, "folds' cannot be read: No such file"),
         ("x" * 300, None, "cannot be read: File name too long"),

@@ -44,8 +44,11 @@ LENET = ["--model.network", "LeNet", "--model.network.in_channels", "3"]
                 ["--model.optimizer", "FocalLoss"],
                 ["model.optimizer: FocalLoss, a class of the kind Module, does not go here"],
             ),
-            (["--model.optimizer", "torch.nn.ReLU"], ["model.optimizer: torch.nn.ReLU is no Optimizer"]),
-            (["--model.criterion", "lightning.pytorch.callbacks.EarlyStopping"], [".EarlyStopping is no Module"]),
+            (["--model.optimizer", "torch.nn.ReLU"], ["model.optimizer: torch.nn.ReLU is not a kind of Optimizer"]),
+            (
+                ["--model.criterion", "lightning.pytorch.callbacks.EarlyStopping"],
+                ["is not a kind of Module"],
+            ),
             (["--model.optimizer", "[1, 2]"], ["model.optimizer must name a class, got [1, 2]"]),
             (["--trainer.barebones=true", "--trainer.profiler=SimpleProfiler"], ["profiler=SimpleProfiler)"]),
             (
@@ -200,9 +203,9 @@ def test_no_internet_for_a_download_says_where_to_put_the_files(
     every(
         2,
         [
-            ("data: [", "'broken.yaml' is no valid YAML, line 1, column 8"),
-            ("data: \x07", "'broken.yaml' is no valid YAML"),
-            ("- data", "'broken.yaml' is no config, which is a mapping"),
+            ("data: [", "'broken.yaml' is not valid YAML, line 1, column 8"),
+            ("data: \x07", "'broken.yaml' is not valid YAML"),
+            ("- data", "'broken.yaml' is not a config, which is a mapping"),
             ("model:\n  lr_scheduler: 1.5", "model.lr_scheduler must name a class, got 1.5"),
             ("checkpoint: {dirpath: 1.5}", "checkpoint.dirpath must be"),
             ("datta: Digits", "datta"),
@@ -229,7 +232,7 @@ def test_mistakes_in_a_config_are_named(mistake: Mistake, content: str, expected
     [
         ("max_epochs: few", "trainer.max_epochs must be an integer, got 'few'"),
         ("max_epoch: 3", "Did you mean 'trainer.max_epochs'?"),
-        ("max_epochs: [", "--trainer broken.yaml is no valid YAML, line 2"),
+        ("max_epochs: [", "--trainer broken.yaml is not valid YAML, line 2"),
         ("", "--trainer broken.yaml"),
     ],
 )
@@ -430,7 +433,7 @@ def test_an_unreadable_image_is_named_from_a_worker(class_folders: Path, capsys:
             ),
             (["fit", "--model.network.hidden_features", "[9]"], ["--ckpt_path: its weights do not fit", "init_from"]),
             (["fit", "--model.optimizer", "SGD"], ["model.optimizer is", "AdamW", "init_from"]),
-            (["predict", "--data.path", "binary.txt"], ["data.path='binary.txt' is no text"]),
+            (["predict", "--data.path", "binary.txt"], ["data.path='binary.txt' is not text"]),
             (["predict", "--output", "folder.csv"], ["--output 'folder.csv' cannot be written"]),
             (["test", "--data", "CIFAR10"], ["checkpoint (10): 0, 1", "data (10): airplane"]),
         ],

@@ -199,7 +199,7 @@ def count_images(patch: pytest.MonkeyPatch) -> list[int]:
 
 DAMAGED = {
     "zero.jpg": "The file is empty.",
-    "text.jpg": "The file is no image of a known format.",
+    "text.jpg": "The file is not an image of a known format.",
     "truncated.png": "truncated",
     "bomb.png": "decompression bomb",
     "gone.jpg": "No such file or directory.",
@@ -254,7 +254,8 @@ def test_where_no_image_can_be_read_the_command_fails(capsys: pytest.CaptureFixt
         main([*PREDICT, "--data.path", "odd", "--output", "p.csv"])
     assert stop.value.code == 2
     assert "None of the 2 images can be read; 'p.csv' says why" in capsys.readouterr().err
-    assert [row["error"] for row in read("p.csv")] == ["The file is empty.", "The file is no image of a known format."]
+    reasons = [row["error"] for row in read("p.csv")]
+    assert reasons == ["The file is empty.", "The file is not an image of a known format."]
 
 
 def test_a_damaged_image_of_the_test_set_is_a_row_and_stops_test(capsys: pytest.CaptureFixture[str]) -> None:

@@ -423,7 +423,7 @@ def test_a_damaged_config_of_the_run_is_named(fit: Fit, capsys: pytest.CaptureFi
     (run / "config.fit.yaml").write_text("data: [")
     with pytest.raises(SystemExit, match="2"):
         main(["fit", "--ckpt_path", str(run)])
-    assert f"'{run}/config.fit.yaml' is no valid YAML, line 1" in capsys.readouterr().err
+    assert f"'{run}/config.fit.yaml' is not valid YAML, line 1" in capsys.readouterr().err
 
 
 def test_the_config_of_a_run_is_whole_without_the_fragments_it_came_from(fit: Fit) -> None:

@@ -35,7 +35,7 @@ def empty(path: Path) -> None:
 
 
 def text(path: Path) -> None:
-    path.write_text("This is no image.\n" * 20)
+    path.write_text("This is not an image.\n" * 20)
 
 
 def web_page(path: Path) -> None:

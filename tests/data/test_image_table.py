@@ -248,7 +248,7 @@ def test_mistakes_name_file_and_row(write, header, rows, kwargs, message):
 
 
 def test_other_encodings_name_the_row(write):
-    with pytest.raises(UserError, match=r"'.*csv', row 7 is no text in UTF-8\. Save the table as UTF-8"):
+    with pytest.raises(UserError, match=r"'.*csv', row 7 is not text in UTF-8\. Save the table as UTF-8"):
         ImageTable(write("path,label", replaced(7, "cat/5.png,Käfer"), "latin-1")).class_names  # noqa: B018
 
 

@@ -65,7 +65,7 @@ def test_every_flip_of_a_byte_is_found(sealed: Path) -> None:
     for i in range(sealed.stat().st_size):
         with flipped(sealed, i, 0xFF), suppress(UserError):
             check_seal(sealed, "file")
-            load_safely(sealed, "file")  # What has no mark any more is no zip file either.
+            load_safely(sealed, "file")  # What has no mark any more is not a zip file either.
             passed.append(i)
     assert passed == []
 

@@ -115,7 +115,7 @@ def test_the_teacher_is_no_part_of_the_student() -> None:
         (lambda: student(temperature=0), "model.temperature must be over 0, got 0"),
         (lambda: student(alpha=0), r"model.alpha must be in \(0, 1\], got 0"),
         (lambda: student(alpha=1.5), r"model.alpha must be in \(0, 1\], got 1.5"),
-        (lambda: CheckpointTeacher("nope.ckpt").build(CLASSES), "model.teacher.ckpt_path 'nope.ckpt' is no file"),
+        (lambda: CheckpointTeacher("nope.ckpt").build(CLASSES), "model.teacher.ckpt_path 'nope.ckpt' is not a file"),
         (lambda: student(image_shape=(1, 1, 3), teacher=_for_two()).setup("fit"), "does not take images of shape"),
         (lambda: student(image_shape=(1, 1, 3), teacher=_for_colour()).setup("fit"), "does not take images of shape"),
         (lambda: student(image_shape=(1, 1, 3), teacher=_particular()).setup("fit"), "does not take .*: Wrong height"),

@@ -92,17 +92,17 @@ def test_a_checkpoint_of_this_application_is_a_file_of_weights(wrap: Callable[..
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "resnet19"}, "name is 'resnet19', which is no network of timm. Did you mean 'resnet18'?"),
-        ({"name": "?"}, "which is no network of timm. There are "),
-        ({"name": "hf-hub:someone/resnet18"}, "which is no network of timm"),
-        ({"name": "local-dir:resnet18"}, "which is no network of timm"),
+        ({"name": "resnet19"}, "name is 'resnet19', which is not a network of timm. Did you mean 'resnet18'?"),
+        ({"name": "?"}, "which is not a network of timm. There are "),
+        ({"name": "hf-hub:someone/resnet18"}, "which is not a network of timm"),
+        ({"name": "local-dir:resnet18"}, "which is not a network of timm"),
         ({"name": "resnet18.a9_in1k"}, "timm has no weights 'a9_in1k' for resnet18. There are .*a1_in1k"),
         ({"name": "resnet18", "image_size": 64}, "image_size is set, but resnet18 takes no such argument: leave it"),
         ({"name": "vgg11", "drop_path_rate": 0.1}, "drop_path_rate is set, but vgg11 takes no such argument"),
         ({"name": "resnet18", "drop_rate": 1.0}, "drop_rate must be at least 0 and less than 1, got 1.0"),
         ({"name": "resnet18", "pretrained": True}, "no weights of resnet18 to be had: no internet in tests"),
         ({"name": "resnet18", "pretrained": True, "weights": "x.pth"}, "pretrained is true and weights is 'x.pth'"),
-        ({"name": "resnet18", "weights": "x.pth"}, "weights is 'x.pth', which is no file"),
+        ({"name": "resnet18", "weights": "x.pth"}, "weights is 'x.pth', which is not a file"),
     ],
 )
 def test_what_timm_does_not_have_is_refused(arguments: dict[str, object], message: str) -> None:
@@ -179,7 +179,7 @@ def test_a_checkpoint_needs_neither_its_weights_nor_the_internet(capsys: pytest.
 def test_a_mistake_is_a_line_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([*SMALL_FIT, "--model.network.name", "test_vitt"])
-    assert "error: model.network.name is 'test_vitt', which is no network of timm." in capsys.readouterr().err
+    assert "error: model.network.name is 'test_vitt', which is not a network of timm." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("class_folders")

@@ -85,7 +85,7 @@ KINDS: Mapping[str, Kind] = {
     "unused_folder": Kind(
         "warning",
         "Folders that are not used",
-        "They lie beside train and are no split: fit passes them over.",
+        "They lie beside train and are not a split: fit passes them over.",
     ),
     "small_class": Kind("warning", "Classes with few images", "Too few to learn from or to measure on."),
     "imbalance": Kind(

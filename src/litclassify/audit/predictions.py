@@ -71,12 +71,12 @@ def _numbered_rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             rows: Iterable[Any] = csv.DictReader(lines) if file.suffix == ".csv" else map(json.loads, lines)
             for number, row in zip(count(1), rows):
                 if not isinstance(row, dict) or "path" not in row:
-                    raise UserError(f"--predictions: '{file}', row {number} has no path: it is no file of predict.")
+                    raise UserError(f"--predictions: '{file}', row {number} has no path: it is not a file of predict.")
                 yield number, row
     except OSError as error:
         raise UserError(f"--predictions: '{file}' cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
-        raise UserError(f"--predictions: '{file}' is no {file.suffix} file of predictions: {error}.") from error
+        raise UserError(f"--predictions: '{file}' is not a {file.suffix} file of predictions: {error}.") from error
 
 
 def _distribution(row: Mapping[str, Any], class_names: Sequence[str]) -> list[float]:

@@ -185,7 +185,7 @@ class CommandLine:
 
     @cached_property
     def _configs(self) -> list[Config]:
-        # What is no file, the parser reports.
+        # What is not a file, the parser reports.
         return [read_config(file) for file in self.config_files if os.path.isfile(file)]
 
     @property

@@ -94,7 +94,7 @@ def read_idx(path: str) -> Tensor:
         uint8, of the shape in the file.
 
     Raises:
-        UserError: The file is no array of bytes, or not a whole one.
+        UserError: The file is not an array of bytes, or not a whole one.
     """
     magic = np.fromfile(path, dtype=np.uint8, count=4).tolist()
     kind, num_dimensions = magic[2:] if len(magic) == 4 else (None, 0)  # noqa: PLR2004
@@ -102,5 +102,5 @@ def read_idx(path: str) -> Tensor:
     header_bytes = 4 + 4 * num_dimensions
     fits = kind == UNSIGNED_BYTE and num_dimensions <= MAX_DIMENSIONS
     if not fits or os.path.getsize(path) != header_bytes + math.prod(shape):
-        raise UserError(f"'{path}' is damaged: it is no IDX file of bytes of shape {shape}. Delete it, to get it anew.")
+        raise UserError(f"'{path}' is damaged: not an IDX file of bytes of shape {shape}. Delete it to get it anew.")
     return torch.from_numpy(np.fromfile(path, dtype=np.uint8, offset=header_bytes).reshape(shape))

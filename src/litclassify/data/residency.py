@@ -40,7 +40,7 @@ def _obstacle(dataset: ImageDataset) -> str:
     unsafe = _drawing_where_images_lie(dataset.transform)
     if unsafe:
         return (
-            f"and {unsafe[0]} do not go together, which may draw random numbers on the accelerator, where they are no "
+            f"and {unsafe[0]} do not go together, which may draw random numbers on the accelerator, where they are not "
             "function of the seed and the epoch: choose other transforms"
         )
     return ""

@@ -31,7 +31,7 @@ def find_feature_layer(network: nn.Module, images: Tensor) -> str:
     Raises:
         UserError: There is none.
     """
-    # Queries, keys and values, that linear layers give, are no features.
+    # Queries, keys and values, that linear layers give, are not features.
     modules = {name: module for name, module in network.named_modules() if name and not isinstance(module, nn.Linear)}
     with recorded_outputs(network, modules) as outputs:
         samples = images[:MAX_SAMPLES].detach().clone()

@@ -18,7 +18,7 @@ def open_regular(path: str, buffering: int = -1) -> BinaryIO:
     try:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError("It is no regular file")
+            raise OSError("It is not a regular file")
         if status.st_size == 0:
             raise OSError("The file is empty")
         if status.st_size > MAX_BYTES:

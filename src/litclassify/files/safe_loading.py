@@ -59,7 +59,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         return "it holds more than tensors and plain values."
     if str(error).startswith("mmap can only be used"):
-        return "it is no zip file, which is what torch.save writes."
+        return "it is not a zip file, which is what torch.save writes."
     if "PytorchStreamReader" in str(error) or not isinstance(error, (RuntimeError, EOFError, OSError)):
         return "it is damaged."
     return str(error).strip().partition("\n")[0][:200]

@@ -68,7 +68,7 @@ class DistilledClassifier(ImageClassifier):
         teacher = self.teacher_factory.build(self.class_names).requires_grad_(False).eval()
         if (shape := self.hparams["image_shape"]) is not None:
             _check_images(teacher, tuple(shape))
-        self._teacher = [teacher]  # In a list, a module is no part of this one.
+        self._teacher = [teacher]  # In a list, a module is not part of this one.
 
     def on_fit_start(self) -> None:
         """Bring the teacher to the student's device."""

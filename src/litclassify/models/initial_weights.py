@@ -41,7 +41,7 @@ def start_from(network: nn.Module, path: str) -> None:
     """Copy what a network can take from a checkpoint, and say what that was; warn if it was little.
 
     Raises:
-        UserError: There is no such file, it is no checkpoint, or no parameter of it fits.
+        UserError: There is no such file, it is not a checkpoint, or no parameter of it fits.
     """
     report = transfer(network, read_network_state(path))
     tell = rank_zero_info if report.parameters >= report.all_parameters / 2 else rank_zero_warn
@@ -55,7 +55,7 @@ def read_network_state(path: str) -> dict[str, Tensor]:
         UserError: There is no such file, or it holds no weights that load without unpickling.
     """
     if not Path(path).expanduser().is_file():
-        raise UserError(f"model.init_from is {path!r}, which is no file. Give a checkpoint file.")
+        raise UserError(f"model.init_from is {path!r}, which is not a file. Give a checkpoint file.")
     return read_state_dict(path, "model.init_from", (NETWORK_PREFIX, PARALLEL_PREFIX))
 
 

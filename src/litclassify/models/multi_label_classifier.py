@@ -73,7 +73,7 @@ class MultiLabelClassifier(ImageClassifier):
         """Give names of labels and probabilities for each image of a batch, which may lack targets."""
         images = batch if isinstance(batch, Tensor) else batch[0]
         logits = self._logits(images, self.test_time_augmentation).float()
-        # What has overflown is no certainty: a softmax gives nan for it, too.
+        # What has overflown is not certainty: a softmax gives nan for it, too.
         probabilities = logits.where(logits < math.inf, math.nan).sigmoid()
         return {
             "index": probabilities.argmax(dim=1),

@@ -53,8 +53,8 @@ class CheckpointTeacher(Teacher):
         """
         given, file = f"model.teacher.ckpt_path '{self.ckpt_path}'", Path(self.ckpt_path).expanduser()
         if not file.is_file():
-            raise UserError(f"{given} is no file. {REMEDY}")
-        content = load_safely(file, f"{given} is no checkpoint that can be loaded safely", REMEDY)
+            raise UserError(f"{given} is not a file. {REMEDY}")
+        content = load_safely(file, f"{given} is not a checkpoint that can be loaded safely", REMEDY)
         stored = content.get("hyper_parameters", {}) if isinstance(content, Mapping) else {}
         if "network" not in stored:
             raise UserError(f"{given} does not say what its network is. {REMEDY}")

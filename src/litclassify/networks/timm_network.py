@@ -118,7 +118,7 @@ def _check_name(timm: ModuleType, name: str) -> None:
     names: list[str] = timm.list_models()
     if architecture not in names:
         near = nearest(architecture, names) or f" There are {some_of(names)}."
-        raise UserError(f"model.network.name is {name!r}, which is no network of timm.{near}")
+        raise UserError(f"model.network.name is {name!r}, which is not a network of timm.{near}")
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
         raise UserError(
@@ -173,5 +173,5 @@ def _from_file(timm: ModuleType, name: str, weights: str, num_classes: int, argu
 def _read_weights(weights: str) -> dict[str, Tensor]:
     if not Path(weights).expanduser().is_file():
         remedy = "Give a state dict, or set model.network.pretrained to true."
-        raise UserError(f"model.network.weights is {weights!r}, which is no file. {remedy}")
+        raise UserError(f"model.network.weights is {weights!r}, which is not a file. {remedy}")
     return read_state_dict(weights, "model.network.weights", _PREFIXES)

@@ -141,7 +141,7 @@ def _check_name(name: str) -> None:
     if name in names:
         return
     near = nearest(name, names) or f" There are {some_of(names)}."
-    raise UserError(f"model.network.name is {name!r}, which is no classification network of torchvision.{near}")
+    raise UserError(f"model.network.name is {name!r}, which is not a classification network of torchvision.{near}")
 
 
 def _architecture(name: str, in_channels: int, image_size: int | None, fresh: bool) -> dict[str, Any]:

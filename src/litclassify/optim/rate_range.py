@@ -9,7 +9,7 @@ def exponential_rates(lowest: float, highest: float, steps: int) -> list[float]:
     """Give learning rates from the lowest to the highest, each a constant factor above the one before.
 
     Raises:
-        UserError: They are no ascending positive numbers, or too few to tell anything.
+        UserError: They are not ascending positive numbers, or too few to tell anything.
     """
     if not 0 < lowest < highest:
         raise UserError(f"The learning rates must be above 0 and ascending, got {lowest} to {highest}.")

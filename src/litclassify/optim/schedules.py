@@ -177,7 +177,7 @@ def _whole_steps(total_steps: int | None, warmup: float) -> tuple[int, int]:
     """Check the length of the run, and give it with that of the warm-up.
 
     Raises:
-        UserError: The run has no length, or the warm-up is no fraction of it.
+        UserError: The run has no length, or the warm-up is not a fraction of it.
     """
     if total_steps is None or not 1 <= total_steps < math.inf:
         raise UserError(

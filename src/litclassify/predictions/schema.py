@@ -113,5 +113,5 @@ def are_columns(names: Sequence[str]) -> bool:
 
 
 def _writable(text: str) -> str:
-    """Spell out the bytes of a file's name that are no UTF-8, which Python holds as surrogates."""
+    """Spell out the bytes of a file's name that are not UTF-8, which Python holds as surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -12,7 +12,7 @@ from litclassify.cli.results.metric_files import read_metrics
 
 
 def refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 class Undefined(LightningModule):

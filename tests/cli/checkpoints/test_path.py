@@ -97,7 +97,7 @@ def test_a_file_of_another_kind_is_no_checkpoint(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit, match="2"):
         main(["test", "--ckpt_path", "my.yaml", "--data", "Digits"])
     printed = capsys.readouterr().err
-    reason = "it is no zip file, which is what torch.save writes."
+    reason = "it is not a zip file, which is what torch.save writes."
     assert printed == f"error: 'my.yaml' is not a checkpoint that can be loaded safely: {reason}\n"
 
 

@@ -249,7 +249,7 @@ def test_pipes_are_not_waited_for(folder: Path) -> None:
     audit(folder, "--output", "report")
     with open("report/audit.csv", encoding="utf-8", newline="") as file:
         found = {(row["path"], row["kind"]): row["detail"] for row in csv.DictReader(file)}
-    assert found["train/dark/pipe.jpg", "unreadable"] == "It is no regular file"
+    assert found["train/dark/pipe.jpg", "unreadable"] == "It is not a regular file"
     assert ("train/dark/pipe", "other_file") in found
 
 

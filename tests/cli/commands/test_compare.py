@@ -128,7 +128,7 @@ def test_mistakes_are_refused(make_run: MakeRun, mistake: Mistake, tmp_path: Pat
     assert "at least 2 runs, got 1" in mistake("compare", run, run)
     assert "at least 2 runs, got 1" in mistake("compare", run, os.path.relpath(run))
     (tmp_path / "empty").mkdir()
-    assert mistake("compare", run, "empty").endswith("'empty' is no run: it has no config.fit.yaml.")
+    assert mistake("compare", run, "empty").endswith("'empty' is not a run: it has no config.fit.yaml.")
     assert "RUN" in mistake("compare")
 
 
@@ -141,7 +141,7 @@ def test_a_folder_of_runs_is_told_from_a_run(make_run: MakeRun, make_series: Mak
         (["results"], "results", "results/*/*"),
     ):
         assert mistake("compare", *words).endswith(
-            f"'{folder}' is no run: it has no config.fit.yaml. It holds runs: give two or more of them, or all by "
+            f"'{folder}' is not a run: it has no config.fit.yaml. It holds runs: give two or more of them, or all by "
             f"{pattern}."
         )
 

@@ -38,5 +38,5 @@ def test_a_key_that_comes_twice_is_refused(text: str, key: str, first: int, seco
 
 @pytest.mark.parametrize("text", ONCE)
 def test_keys_of_several_mappings_are_no_such_keys(text: str) -> None:
-    if not text.startswith("?"):  # A list is no key in Python.
+    if not text.startswith("?"):  # A list is not a key in Python.
         assert load_yaml(text) == yaml.safe_load(text)

@@ -51,7 +51,7 @@ def test_verbose_false_prints_no_metrics(command: str, fit: Fit, capsys: pytest.
     capsys.readouterr()
     main([command, "--ckpt_path", str(run), "--verbose", "false", "--trainer.enable_progress_bar", "false"])
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("Digits: ")  # What is evaluated is no metric.
+    assert line.startswith("Digits: ")  # What is evaluated is not a metric.
 
 
 def test_summary_gives_the_test_result_if_there_is_one(printed: Callable[..., list[str]]) -> None:

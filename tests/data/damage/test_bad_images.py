@@ -80,7 +80,7 @@ def test_every_damage_is_unreadable(
     [
         (os.mkdir, "Is a directory."),
         (lambda path: None, "No such file or directory."),
-        (lambda path: os.symlink("/dev/zero", path), "It is no regular file."),
+        (lambda path: os.symlink("/dev/zero", path), "It is not a regular file."),
     ],
 )
 def test_what_is_no_file_has_a_reason(make: Callable[[str], None], reason: str) -> None:
@@ -110,7 +110,7 @@ def test_a_file_without_permission_has_a_reason(make_image) -> None:
 def test_by_default_the_first_one_ends_the_command(root: Path, cache: str | None) -> None:
     damages.text(root / "train/ant/03.jpg")
     data = folder(root, cache=cache, on_bad_image="error", max_bad_share=None)
-    with pytest.raises(UserError, match=r"Cannot read '.*03\.jpg' as an image: The file is no image"):
+    with pytest.raises(UserError, match=r"Cannot read '.*03\.jpg' as an image: The file is not an image"):
         epoch(data)
     assert not Path("bad_images.csv").exists()
 

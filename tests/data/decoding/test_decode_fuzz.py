@@ -24,7 +24,7 @@ def part(height: int, width: int) -> Window:
 
 def used_mib() -> float:
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # What glibc keeps for what comes next, as commands let it, is no leak.
+    ctypes.CDLL(None).malloc_trim(0)  # What glibc keeps for what comes next, as commands let it, is not a leak.
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

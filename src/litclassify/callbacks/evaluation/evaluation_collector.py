@@ -112,7 +112,7 @@ def evaluation_of(classifier: ImageClassifier, logits: NDArray[np.float32], targ
 
 
 def check_classifier(callback: Callback, pl_module: LightningModule) -> None:
-    """Refuse a model that is no classifier of images.
+    """Refuse a model that is not a classifier of images.
 
     Raises:
         UserError: It is none.

@@ -22,7 +22,7 @@ class MetricsFile(Callback):
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write `{"test_acc": 0.98, …}`, with null for what is no finite number, and say so: JSON has no others."""
+        """Write `{"test_acc": 0.98, …}`, with null for what is not a finite number, and say so: JSON has no others."""
         logged = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
         metrics = {name: value if math.isfinite(value) else None for name, value in logged.items()}
         with replacing(self.path) as file:

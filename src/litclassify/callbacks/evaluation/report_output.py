@@ -38,7 +38,7 @@ from litclassify.evaluation.report import (
 from litclassify.tables import print_table
 
 PICTURES = "report"
-# Names of files may hold bytes that are no UTF-8.
+# Names of files may hold bytes that are not UTF-8.
 TEXT: Mapping[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
 # TensorBoard lists them one below the other.
 MAX_PR_CURVES = 50

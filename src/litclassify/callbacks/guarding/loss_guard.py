@@ -55,7 +55,7 @@ class LossGuard(Callback):
         self.warn_of_spikes = warn_of_spikes
         if policy == "stop":
             for hook in HOOKS_TO_GO_ON:
-                setattr(self, hook, None)  # Lightning passes over a hook that is no function.
+                setattr(self, hook, None)  # Lightning passes over a hook that is not a function.
         self._begin()
 
     def _begin(self) -> None:

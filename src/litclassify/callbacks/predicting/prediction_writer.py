@@ -138,7 +138,7 @@ class PredictionWriter(BasePredictionWriter):
         assert self._part is not None
         count = len(prediction["label"])
         if self.source is None:
-            # Lightning knows no indices of a loader that is no DataLoader.
+            # Lightning knows no indices of a loader that is not a DataLoader.
             indices = batch_indices or range(self._num_rows, self._num_rows + count)
             names = _names(trainer.predict_dataloaders, dataloader_idx, indices)
             rows = self._checked_rows(prediction, names, None, [""] * count)

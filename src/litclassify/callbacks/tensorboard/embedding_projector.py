@@ -51,7 +51,7 @@ class EmbeddingProjector(Callback):
         self._features: FeatureCollector | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse, before training, a model that is no classifier, and a network of which the head is not known."""
+        """Refuse, before training, a model that is not a classifier, and a network of which the head is not known."""
         if stage in ("fit", "test"):
             check_classifier(self, pl_module)
             self._head_of(pl_module)

@@ -30,7 +30,7 @@ class Predicting(DryRun):
         super().__init__([subcommand, "--ckpt_path", str(checkpoint), *words])
         data: object = self.datamodule
         if not isinstance(data, ImageDataModule):
-            raise UserError(f"'{checkpoint}': {type(data).__name__} is no data module derived from ImageDataModule.")
+            raise UserError(f"'{checkpoint}': {type(data).__name__} is not a data module derived from ImageDataModule.")
         self.model.load_state_dict(load(checkpoint)["state_dict"])
 
     def instantiate_trainer(self, **_: object) -> Trainer:

@@ -62,7 +62,7 @@ def check_recorded_paths(states: Any) -> None:
         states: States of the callbacks, as a checkpoint file has them.
 
     Raises:
-        UserError: One of them is no checkpoint in the directory of checkpoints.
+        UserError: One of them is not a checkpoint in the directory of checkpoints.
     """
     for state in states.values() if isinstance(states, Mapping) else ():
         if not isinstance(state, Mapping):

@@ -73,7 +73,7 @@ def average(files: Sequence[Path]) -> dict[str, Any]:
         files: At least one.
 
     Raises:
-        UserError: They are no checkpoints of the same network.
+        UserError: They are not checkpoints of the same network.
     """
     first = load(files[0])
     state: Mapping[str, Tensor] = first["state_dict"]

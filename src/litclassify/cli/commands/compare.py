@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
     """Print metrics, differing settings and tests of runs side by side.
 
     Raises:
-        UserError: There are fewer than two, or one is no run.
+        UserError: There are fewer than two, or one is not a run.
     """
     parser = CommandParser("compare", COMMANDS["compare"])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="Directory of a run, or of several seeds.")

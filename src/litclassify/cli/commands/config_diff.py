@@ -63,5 +63,5 @@ def _completed(configs: Sequence[tuple[str, Config]]) -> list[Config]:
             refused.append((name, error))
     if found and refused:
         ((name, mistake),) = refused
-        raise UserError(f"'{name}' is no complete config, unlike the other: {mistake}") from mistake
+        raise UserError(f"'{name}' is not a complete config, unlike the other: {mistake}") from mistake
     return found or [config for _, config in configs]

@@ -56,7 +56,7 @@ FOREIGN: Schema = {"type": "string", "pattern": r"^(?!litclassify\.)[^\s.]+(\.[^
 def config_schema(parser: LightningArgumentParser, title: str, definitions: Schema | None = None) -> Schema:
     """Give the JSON Schema of the configs of a parser.
 
-    What is missing is no mistake: another file or a flag may have it.
+    What is missing is not a mistake: another file or a flag may have it.
 
     Args:
         parser: Parser of a subcommand.

@@ -22,7 +22,7 @@ def read_config(file: Path) -> Config:
     """Read a config as it is written.
 
     Raises:
-        UserError: It is missing, or is no mapping in YAML.
+        UserError: It is missing, or is not a mapping in YAML.
     """
     try:
         content = load_yaml(file.read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def read_config(file: Path) -> Config:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise UserError(f"'{file}' is no valid YAML{place}: {getattr(error, 'problem', error)}.") from error
+        raise UserError(f"'{file}' is not valid YAML{place}: {getattr(error, 'problem', error)}.") from error
     if not isinstance(content, dict):
-        raise UserError(f"'{file}' is no config, which is a mapping of keys to values.")
+        raise UserError(f"'{file}' is not a config, which is a mapping of keys to values.")
     return content

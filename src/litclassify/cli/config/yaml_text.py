@@ -22,7 +22,7 @@ def load_yaml(text: str, loader: Any = yaml.SafeLoader) -> Any:
         loader: `yaml.SafeLoader`, or `FAST`.
 
     Raises:
-        yaml.YAMLError: It is no YAML, a value does not fit its tag, or `check_text` refuses it.
+        yaml.YAMLError: It is not YAML, a value does not fit its tag, or `check_text` refuses it.
     """
     check_text(text, loader)
     try:
@@ -64,7 +64,7 @@ def check_text(text: str, loader: Any = FAST) -> None:
 
     Raises:
         yaml.YAMLError: A key stands twice in a mapping, of which the first value would be lost; values are more than
-            100,000, lie more than 50 levels deep, or hold themselves; or the text is no YAML.
+            100,000, lie more than 50 levels deep, or hold themselves; or the text is not YAML.
     """
     counts = [0]  # How many values each open collection has so far, from the outermost in.
     anchors: list[str | None] = [None]

@@ -243,7 +243,7 @@ def _no_attribute(leaf: Leaf, match: re.Match[str]) -> str:
 
 
 def _wrong_class(leaf: Leaf, match: re.Match[str]) -> str:
-    return f"{leaf.key}: {leaf.given or leaf.owner} is no {short_name(match[1])}."
+    return f"{leaf.key}: {leaf.given or leaf.owner} is not a kind of {short_name(match[1])}."
 
 
 def _wrong_function(leaf: Leaf, match: re.Match[str]) -> str:
@@ -279,7 +279,7 @@ CAUSES: tuple[tuple[re.Pattern[str], Sentence], ...] = (
             r"Expected '([^']+)' to be a subclass of <class '(?:\w+\.)*(\w+)'>|"
             r"Import path (\S+) does not correspond to a subclass of (\w+)"
         ),
-        lambda leaf, match: f"{leaf.key}: {match[1] or match[3]} is no {match[2] or match[4]}.",
+        lambda leaf, match: f"{leaf.key}: {match[1] or match[3]} is not a kind of {match[2] or match[4]}.",
     ),
     (
         re.compile(r"Expected an import path or a subclass spec, but got (.+?)(?:\. Got value|$)"),
@@ -321,15 +321,15 @@ TOP_LEVEL: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Iterable[str]],
         re.compile(
             r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - Parser key \"trainer\": Unable to load"
         ),
-        lambda match, _: f"--trainer {match[1]} is no file of Trainer arguments, as configs/trainer/cpu.yaml is.",
+        lambda match, _: f"--trainer {match[1]} is not a file of Trainer arguments, as configs/trainer/cpu.yaml is.",
     ),
     (
         re.compile(r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - (.+ already)\n.*line (\d+)"),
-        lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[3]}: {match[2]}.",
+        lambda match, _: f"--trainer {match[1]} is not valid YAML, line {match[3]}: {match[2]}.",
     ),
     (
         re.compile(r"^Parser key \"trainer\":\nUnable to load config '(.+)'\n  - (?!Parser key)[\s\S]*line (\d+)"),
-        lambda match, _: f"--trainer {match[1]} is no valid YAML, line {match[2]}.",
+        lambda match, _: f"--trainer {match[1]} is not valid YAML, line {match[2]}.",
     ),
     (
         re.compile(r"^argument subcommand: invalid choice: '([^']+)'"),
@@ -377,7 +377,7 @@ def _alternatives(expected: Sequence[str]) -> str:
     """Join what a value may be, with all choices in one list."""
     lists = [text.removeprefix(ONE_OF).split(", ") for text in expected if text.startswith(ONE_OF)]
     choices = list(dict.fromkeys(choice for choices in lists for choice in choices))
-    # Of text in the place of Literal[16, 32], jsonargparse says that it is no integer.
+    # Of text in the place of Literal[16, 32], jsonargparse says that it is not an integer.
     passed_over = INTEGER if any(map(str.isdecimal, choices)) else None
     types = [text for text in expected if not text.startswith(ONE_OF) and text != passed_over]
     return " or ".join([*types, *([ONE_OF + ", ".join(choices)] if choices else [])])

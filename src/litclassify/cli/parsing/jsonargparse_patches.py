@@ -75,7 +75,7 @@ def _as_number(value: Any) -> int | float:
     if isinstance(value, str) and NUMBER.fullmatch(value):
         return float(value) if set(value) & set(".eE") else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     return value
 
 

@@ -66,7 +66,7 @@ def read_compared(folder: Path) -> Compared:
     if (folder / config_name("fit")).is_file():
         return Compared(folder, [read_run(folder)])
     if not (folder / SERIES).is_file():
-        raise UserError(f"'{folder}' is no run: it has no {config_name('fit')}.{_runs_within(folder)}")
+        raise UserError(f"'{folder}' is not a run: it has no {config_name('fit')}.{_runs_within(folder)}")
     series = load_series(folder)
     runs = [read_run(series.run_dir(number)) for number in series.finished]
     if not runs:

@@ -60,7 +60,7 @@ def _run(series: Series, number: int, typed: Sequence[str]) -> None:
     series.exit_codes[number] = None
     series.save()
     code = run_process(["fit", *opening_words(typed), *words], run_dir, typed)
-    if code == MISTAKE and not has_results(run_dir):  # Else it is of this training, such as a loss that is no number.
+    if code == MISTAKE and not has_results(run_dir):  # Else it is of this training alone, such as a loss of nan.
         discard_unused(run_dir)
         if not any(series.run_dir(other).exists() for other in series.exit_codes):
             discard_unused(series.folder)

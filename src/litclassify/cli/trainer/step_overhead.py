@@ -26,7 +26,7 @@ class NoProfiler(PassThroughProfiler):
 
 
 def skip_empty_hooks(callbacks: Iterable[Callback]) -> None:
-    """Spare the calls of hooks that a callback does not define; Lightning passes over a hook that is no function.
+    """Spare the calls of hooks that a callback does not define; Lightning passes over a hook that is not a function.
 
     Each such call composes the callback's state key, for the profiler: with the callbacks of a run, 80 at every step.
     """

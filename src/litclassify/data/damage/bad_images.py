@@ -91,7 +91,7 @@ class BadImages:
                 rows = [[split, name, reason] for name, reason in named.items() if name not in self._listed[split]]
                 if rows and self._table is not None:
                     self._table.append(rows)
-        except OSError as error:  # A full disk is no reason to end the run.
+        except OSError as error:  # A full disk is not a reason to end the run.
             self._table, first = None, False
             rank_zero_warn(f"Images that cannot be read are listed no longer: {error.filename}: {error.strerror}.")
         self._listed[split] |= named

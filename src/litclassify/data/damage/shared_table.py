@@ -14,7 +14,7 @@ Row = list[str]
 
 
 class SharedTable:
-    """Rows that all processes see; names of files that are no UTF-8 keep their bytes.
+    """Rows that all processes see; names of files that are not UTF-8 keep their bytes.
 
     Args:
         file: Written with the first row.

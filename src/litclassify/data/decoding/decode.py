@@ -164,7 +164,7 @@ def _open(path: str) -> Iterator[Image.Image]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "The file is no image of a known format."
+        return "The file is not an image of a known format."
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return f"{reason.rstrip('.')}."
 

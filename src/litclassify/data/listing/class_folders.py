@@ -105,7 +105,7 @@ def folder_targets(folder: str, paths: Sequence[str], class_names: Sequence[str]
 
 
 def folders_of_splits(folder: str) -> list[str]:
-    """Give the names of the folders in `folder` that are named for splits, sorted; none if it is no folder."""
+    """Give the names of the folders in `folder` that are named for splits, sorted; none if it is not a folder."""
     folder = os.path.expanduser(folder)
     return [name for name in subfolders(folder) if name.lower() in SPLIT_NAMES] if os.path.isdir(folder) else []
 

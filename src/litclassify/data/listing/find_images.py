@@ -44,13 +44,13 @@ def read_path_list(path: str) -> list[str]:
     """Paths in a text file, one per line; blank lines are skipped.
 
     Raises:
-        UserError: None of the files that are listed exists, or `path` is no text.
+        UserError: None of the files that are listed exists, or `path` is not text.
     """
     try:
         with open(path, encoding="utf-8-sig") as lines:
             paths = [line.strip() for line in lines if line.strip()]
     except UnicodeDecodeError as error:
-        raise UserError(f"data.path='{path}' is no text in UTF-8. A .txt file lists one path per line.") from error
+        raise UserError(f"data.path='{path}' is not text in UTF-8. A .txt file lists one path per line.") from error
     # A file that is missing among others is told in its row, as one that is damaged.
     if paths and not any(map(os.path.isfile, paths)):
         raise UserError(

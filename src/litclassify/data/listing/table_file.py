@@ -145,7 +145,7 @@ def _refusals_named(file: str) -> Iterator[None]:
     except UnicodeDecodeError as error:
         with open(file, "rb") as lines:
             number = next(number for number, line in enumerate(lines, start=1) if not _is_utf8(line))
-        raise UserError(f"data.table: '{file}', row {number} is no text in UTF-8. Save the table as UTF-8.") from error
+        raise UserError(f"data.table: '{file}', row {number} is not text in UTF-8. Save the table as UTF-8.") from error
     except OSError as error:
         raise UserError(f"data.table: '{file}' cannot be read: {error.strerror or error}") from error
 

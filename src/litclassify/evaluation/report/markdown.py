@@ -16,7 +16,7 @@ def markdown_report(report: Report, folder: str) -> str:
 
 
 def markdown_table(table: ReportTable) -> str:
-    """Write a table; what cells hold is no markup."""
+    """Write a table; what cells hold is not markup."""
     rules = [":---" if i < table.text_columns else "---:" for i in range(len(table.columns))]
     return "\n".join(_row(cells) for cells in (table.columns, rules, *(map(_escaped, row) for row in table.rows)))
 
