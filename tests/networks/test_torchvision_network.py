@@ -209,8 +209,8 @@ def test_a_gray_networks_own_weights_load_unchanged(name, tmp_path):
     [
         ("resnet19", "Did you mean 'resnet18'?"),
         ("ResNet50", "Did you mean 'resnet50'?"),
-        ("fcn_resnet50", "no classification network"),
-        ("quantized_resnet18", "no classification network"),
+        ("fcn_resnet50", "not a classification network"),
+        ("quantized_resnet18", "not a classification network"),
         ("?", " There are alexnet, "),
     ],
 )

@@ -166,7 +166,7 @@ def test_file_in_the_place_of_the_folder_is_named(root, paths):
 def test_complete_cache_is_read_where_nothing_can_be_written(root, paths, monkeypatch):
     disk(root, paths)
     monkeypatch.setattr(os, "makedirs", None)
-    monkeypatch.setattr(image_cache, "alone", None)
+    monkeypatch.setattr(image_cache, "exclusive", None)
     assert torch.equal(disk(root, paths)[paths[0]], expected(paths[0]))
 
 
