@@ -106,6 +106,7 @@ def test_a_network_is_compiled_anew_after_a_search(fit: Callable[..., Path], mon
         return graph.forward
 
     monkeypatch.setattr(MLP, "compile", lambda self, mode: nn.Module.compile(self, backend=compiled))
+    torch.compiler.reset()  # Other tests may have compiled such a network.
     fit("--model.compile", "true", "--data.batch_size", "32")
     given = [*shapes]
     torch.compiler.reset()
