@@ -50,17 +50,18 @@ def build_trainer(trainer_class: Callable[..., Trainer], settings: Mapping[str, 
     clip = settings["gradient_clip_val"]
     if clip is not None and not clip >= 0:
         raise UserError(f"trainer.gradient_clip_val must be at least 0, got {clip}.")
+    try:
+        trainer = trainer_class(**settings)
+    except UserError:
+        raise
+    except (MisconfigurationException, ValueError, TypeError, ModuleNotFoundError) as error:
+        raise _refusal(error, _described_argument(str(error)), settings) from error
     if settings["gradient_clip_algorithm"] is not None and not clip:
         rank_zero_warn(
             f"trainer.gradient_clip_algorithm {settings['gradient_clip_algorithm']} has no effect without "
             "trainer.gradient_clip_val."
         )
-    try:
-        return trainer_class(**settings)
-    except UserError:
-        raise
-    except (MisconfigurationException, ValueError, TypeError, ModuleNotFoundError) as error:
-        raise _refusal(error, _described_argument(str(error)), settings) from error
+    return trainer
 
 
 @contextmanager
