@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypeVar
@@ -11,7 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -22,7 +21,7 @@ from litclassify.data.datasets.files import ImageFilesDataset
 from litclassify.data.datasets.image_dataset import ImageDataset, Sample, Split, transformed
 from litclassify.data.datasets.prediction_dataset import PredictionDataset, PredictionSample
 from litclassify.data.decoding.decode import ChooseWindow
-from litclassify.data.listing.class_folders import folder_targets, folders_of_splits
+from litclassify.data.listing.class_folders import folder_targets
 from litclassify.data.listing.find_images import find_images
 from litclassify.data.loaders import make_loader
 from litclassify.data.residency import DeviceResident
@@ -326,13 +325,7 @@ class ImageDataModule(LightningDataModule, ABC):
         if self.path is None:
             return self._test_set_to_predict()
         paths = find_images(self.path)
-        targets = folder_targets(self.path, paths, self.folder_classes)
-        if self.folder_classes and -1 in targets and (splits := folders_of_splits(self.path)):
-            rank_zero_info(
-                f"data.path='{self.path}' holds the splits {', '.join(splits)} in place of classes, so there is no "
-                f"target to compare with. --data.path {os.path.join(self.path, splits[0])} compares with its classes."
-            )
-        return self._files_to_predict(paths, targets)
+        return self._files_to_predict(paths, folder_targets(self.path, paths, self.folder_classes))
 
     def _files_to_predict(self, paths: Sequence[str], targets: list[int]) -> ImageDataset:
         transform = compose(self._resize_first(None) + self.transform_list("predict"))

@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightning.pytorch.utilities import rank_zero_info
+
 from litclassify.data.listing.find_images import list_images, only_images
 from litclassify.data.listing.split_names import SPLIT_NAMES
 from litclassify.errors import UserError
@@ -95,16 +97,26 @@ def scan_labelled(folder: str, class_names: Sequence[str]) -> LabelledPaths:
 
 
 def folder_targets(folder: str, paths: Sequence[str], class_names: Sequence[str]) -> list[int]:
-    """Give the position in `class_names` of the folder that each of `paths` lies in; all -1 if one lies elsewhere."""
+    """Give the position in `class_names` of the folder that each of `paths` lies in; all -1 if one lies elsewhere.
+
+    Says so where `folder` holds splits in place of classes.
+    """
     index = {name: position for position, name in enumerate(class_names)}
     start = os.path.join(os.path.expanduser(folder), "")
     found = [
         index.get(path.removeprefix(start).partition(os.sep)[0], -1) if path.startswith(start) else -1 for path in paths
     ]
-    return found if min(found) >= 0 else [-1] * len(paths)
+    if min(found) >= 0:
+        return found
+    if class_names and (splits := _folders_of_splits(folder)):
+        rank_zero_info(
+            f"data.path='{folder}' holds the splits {', '.join(splits)} in place of classes, so there is no "
+            f"target to compare with. --data.path {os.path.join(folder, splits[0])} compares with its classes."
+        )
+    return [-1] * len(paths)
 
 
-def folders_of_splits(folder: str) -> list[str]:
+def _folders_of_splits(folder: str) -> list[str]:
     """Give the names of the folders in `folder` that are named for splits, sorted; none if it is not a folder."""
     folder = os.path.expanduser(folder)
     return [name for name in subfolders(folder) if name.lower() in SPLIT_NAMES] if os.path.isdir(folder) else []
