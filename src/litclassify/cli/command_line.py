@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from litclassify.cli.checkpoints.checkpoint import Checkpoint, read_checkpoint, read_run_config
-from litclassify.cli.checkpoints.path import OF_NEWEST_RUN, resolve_checkpoint
+from litclassify.cli.checkpoints.path import resolve_checkpoint
 from litclassify.cli.config.files import Config, read_config
 from litclassify.cli.config.keys import as_typed, beside_class_path, flatten
 from litclassify.cli.config.lines import find_line
@@ -21,7 +21,7 @@ from litclassify.cli.config.published import PUBLISHED
 from litclassify.cli.flags import CLASSES, Flag, group_words, in_order_of_precedence
 from litclassify.cli.parsing.environment_variables import variable_of
 from litclassify.cli.parsing.stray_words import flag_for
-from litclassify.cli.runs.directory import place_of_runs
+from litclassify.cli.runs.directory import OF_NEWEST_RUN, place_of_runs
 from litclassify.errors import UserError
 from litclassify.suggestions import nearest
 

@@ -10,13 +10,11 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from litclassify.callbacks.resuming.resumable_checkpoint import PREVIOUS
 from litclassify.cli.checkpoints.checkpoint import load
-from litclassify.cli.runs.directory import CHECKPOINTS, LAST, SERIES, SUMMARY, newest_run, series_of
+from litclassify.cli.runs.directory import CHECKPOINTS, LAST, OF_NEWEST_RUN, SERIES, SUMMARY, newest_run, series_of
 from litclassify.errors import UserError
 from litclassify.files.file_ages import newest_first
 from litclassify.suggestions import nearest
 
-# Checkpoints of the newest run.
-OF_NEWEST_RUN = ("best", "last")
 CKPT_PATH_HELP = (
     "Checkpoint: a file, the directory of a run (its best checkpoint), <run>/last, or best or last (of the newest run "
     "under runs_dir). fit continues the run that it belongs to; of a directory, from its last checkpoint."

@@ -377,7 +377,7 @@ def _alternatives(expected: Sequence[str]) -> str:
     """Join what a value may be, with all choices in one list."""
     lists = [text.removeprefix(ONE_OF).split(", ") for text in expected if text.startswith(ONE_OF)]
     choices = list(dict.fromkeys(choice for choices in lists for choice in choices))
-    # Of text in the place of Literal[16, 32], jsonargparse says that it is not an integer.
+    # jsonargparse says of text in the place of Literal[16, 32] that it is not an integer.
     passed_over = INTEGER if any(map(str.isdecimal, choices)) else None
     types = [text for text in expected if not text.startswith(ONE_OF) and text != passed_over]
     return " or ".join([*types, *([ONE_OF + ", ".join(choices)] if choices else [])])

@@ -7,6 +7,7 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from litclassify.cli.config.files import read_config
+from litclassify.cli.runs.directory import OF_NEWEST_RUN
 from litclassify.data.listing.find_images import only_images
 from litclassify.errors import UserError
 
@@ -21,7 +22,6 @@ SUFFIXES = {
     ".txt": ("--data.path",),
 }
 FOLDER = ("--data ImageFolder --data.root", "--data.path")
-CHECKPOINTS = ("best", "last")
 
 
 def flag_for(word: str) -> str:
@@ -34,7 +34,7 @@ def _flags(word: str) -> tuple[str, ...]:
     path = Path(word)
     if not word:
         return ()
-    if word in CHECKPOINTS or (path / "checkpoints").is_dir():
+    if word in OF_NEWEST_RUN or (path / "checkpoints").is_dir():
         return ("--ckpt_path",)
     if path.is_dir():
         return FOLDER

@@ -18,6 +18,8 @@ BAD_IMAGES = "bad_images.csv"
 BATCH_SIZE_SEARCH = "batch_size_search.png"
 CHECKPOINTS = "checkpoints"
 FINISHED = "finished"
+# What --ckpt_path takes for checkpoints of the newest run.
+OF_NEWEST_RUN = ("best", "last")
 LAST = "last.ckpt"
 LAUNCH = ".training.launch"
 LOCK = ".training.lock"

@@ -44,7 +44,7 @@ def trial_trainer(settings: Mapping[str, Any], max_steps: int, callback: Callbac
     configured = settings["callbacks"] or []
     configured = configured if isinstance(configured, Sequence) else [configured]
     callbacks = [callback, *(other for other in configured if isinstance(other, FREEZING))]
-    # By the length of the run go parts of it: it is not that of the search, and does not end it.
+    # Parts of the model go by the epochs of the run, which must not end the search: the callback does.
     own = {"callbacks": callbacks, "max_steps": -1, "max_epochs": max(max_steps, settings["max_epochs"] or 0)}
     trainer = build_trainer(Trainer, {**settings, **SILENT, **own})
     if trainer.world_size > 1:
